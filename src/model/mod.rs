@@ -1,0 +1,41 @@
+//! What nsmctl talks about, and nothing else: names, addresses, what is expected, what was seen, what follows.
+//!
+//! Everything here is pure. It reads no file, opens no socket and knows neither Kubernetes nor netlink, so
+//! that a check or a diagnosis is the same for a cluster, for this machine and for a recorded snapshot.
+//!
+//! ```text
+//!   manifests ──► Plan ──► Expectation ─┐
+//!                                       ├──► Finding ──► Outcome (the exit code)
+//!   Target ──► Observation ─────────────┘
+//! ```
+
+mod event;
+mod expectation;
+mod failure;
+mod finding;
+mod interface;
+mod object;
+mod observation;
+mod outcome;
+mod plan;
+mod prefix;
+mod snapshot;
+mod url;
+mod workload;
+
+pub use event::{Event, Notice, ObjectState, Sink};
+pub use expectation::{AddressPair, Expectation, Expectations};
+pub use failure::{Failure, IntoFailure, Result};
+pub use finding::{Finding, Verdict};
+pub use interface::{InterfaceName, InvalidInterfaceName, MAX_INTERFACE_NAME};
+pub use object::{Applied, ObjectRef, Removed};
+pub use observation::{
+    ContainerState, ExecEnd, ExecOutput, InterfaceAddress, Inventory, Link, NetworkServiceState, Observation, PingStats, Pinged, PodProbes, PodState,
+    Probe, RegisteredEndpoint, Route, Unavailable, UnavailableKind,
+};
+pub use outcome::Outcome;
+pub use plan::{PingOptions, Plan, PlannedObject, ProbeRequest};
+pub use prefix::{InvalidPrefix, Prefix, PrefixGroups};
+pub use snapshot::{ComponentState, EventRecord, LogTail, Snapshot, System};
+pub use url::{InvalidNsUrl, Mechanism, NsUrl, UrlParseReason};
+pub use workload::{EndpointSpec, Namespaced, NetworkServiceSpec, Payload, Workload, WorkloadKind};

@@ -1,0 +1,71 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The identity of an object: what kubectl prints as `kind/name`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ObjectRef {
+    /// The kind, as in `NetworkService`.
+    pub kind: String,
+    /// The namespace; `None` for what lives in none.
+    pub namespace: Option<String>,
+    /// The name.
+    pub name: String,
+}
+
+impl ObjectRef {
+    /// An object in a namespace.
+    pub fn namespaced(kind: impl Into<String>, namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { kind: kind.into(), namespace: Some(namespace.into()), name: name.into() }
+    }
+
+    /// An object that lives in no namespace.
+    pub fn cluster(kind: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { kind: kind.into(), namespace: None, name: name.into() }
+    }
+}
+
+impl fmt::Display for ObjectRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.namespace {
+            Some(namespace) => write!(f, "{} {namespace}/{}", self.kind, self.name),
+            None => write!(f, "{} {}", self.kind, self.name),
+        }
+    }
+}
+
+/// What applying did to an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Applied {
+    /// It was not there before.
+    Created,
+    /// It was there and is different now.
+    Configured,
+    /// It was there just so.
+    Unchanged,
+    /// A namespace that was there before and is not ours: used, not touched.
+    Used,
+}
+
+impl fmt::Display for Applied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Created => "created",
+            Self::Configured => "configured",
+            Self::Unchanged => "unchanged",
+            Self::Used => "used as it is",
+        })
+    }
+}
+
+/// What cleanup did, and what it found when it looked again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Removed {
+    /// What was deleted and is gone.
+    pub gone: Vec<ObjectRef>,
+    /// What is still there, each with the reason.
+    pub left: Vec<(ObjectRef, String)>,
+    /// What was looked at to prove that nothing is left, for people.
+    pub proof: Vec<String>,
+}

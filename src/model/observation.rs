@@ -1,0 +1,305 @@
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Namespaced, Payload, Prefix};
+
+/// Why something could not be seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unavailable {
+    /// What stood in the way.
+    pub kind: UnavailableKind,
+    /// The reason in words, with the missing permission where that is it.
+    pub reason: String,
+}
+
+/// What stood in the way of seeing something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UnavailableKind {
+    /// No permission.
+    Forbidden,
+    /// It does not exist.
+    NotFound,
+    /// It did not answer in time.
+    Timeout,
+    /// It could not be reached, or the connection broke.
+    Transport,
+    /// The program is not in the image.
+    NoProgram,
+    /// It was not asked, because something else has to be there first.
+    NotAsked,
+}
+
+/// What a program that ran inside a pod left behind, word for word: parsed later, quoted as evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExecOutput {
+    /// The program and its arguments.
+    pub command: Vec<String>,
+    /// How it ended.
+    pub end: ExecEnd,
+    /// What it printed.
+    pub stdout: String,
+    /// What it complained about.
+    pub stderr: String,
+}
+
+/// How a program that ran inside a pod ended. Only `Transport` and `LostStatus` are worth a second try.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExecEnd {
+    /// With this exit code.
+    Exited(i32),
+    /// It ran, but the connection ended before its status came: that is not a success.
+    LostStatus,
+    /// It could not be started, or the connection broke.
+    Transport(String),
+    /// It was still running when the time was up.
+    Timeout,
+}
+
+/// Something asked inside a pod: the words of a program, a value that needs no parsing, or why there is neither.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Probe<T> {
+    /// A program's output, still to be parsed.
+    Output(ExecOutput),
+    /// The value itself, as the kernel gave it.
+    Value(T),
+    /// Neither.
+    Unavailable(Unavailable),
+}
+
+/// An address on an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct InterfaceAddress {
+    /// The address.
+    pub address: IpAddr,
+    /// The length of its prefix in bits.
+    pub prefix_length: u8,
+}
+
+/// A network interface.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// Its name.
+    pub name: String,
+    /// Its flags in `ip`'s words: `UP`, `LOWER_UP`, `POINTOPOINT`, …
+    pub flags: BTreeSet<String>,
+    /// The largest packet that it admits, in bytes.
+    pub mtu: Option<u32>,
+    /// Its queueing discipline.
+    pub qdisc: Option<String>,
+    /// Its operational state in `ip`'s words; busybox prints none.
+    pub state: Option<String>,
+    /// Its addresses.
+    pub addresses: Vec<InterfaceAddress>,
+}
+
+impl Link {
+    /// Whether the interface is switched on.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.flags.contains("UP")
+    }
+
+    /// Whether there is somebody at the other end.
+    #[must_use]
+    pub fn is_lower_up(&self) -> bool {
+        self.flags.contains("LOWER_UP")
+    }
+
+    /// Whether it has the address.
+    #[must_use]
+    pub fn has(&self, address: IpAddr) -> bool {
+        self.addresses.iter().any(|a| a.address == address)
+    }
+}
+
+/// A route.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Route {
+    /// Where to; `0.0.0.0/0` and `::/0` for the default.
+    pub destination: Prefix,
+    /// The gateway, where there is one.
+    pub via: Option<IpAddr>,
+    /// The interface.
+    pub device: Option<String>,
+}
+
+/// What a ping came to.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct PingStats {
+    /// Echo requests sent.
+    pub transmitted: u32,
+    /// Echo replies that came back.
+    pub received: u32,
+    /// The shortest, mean and longest round trip in milliseconds, where a reply came.
+    pub round_trip_ms: Option<(f64, f64, f64)>,
+}
+
+impl PingStats {
+    /// The share of requests without a reply, in percent. A ping that sent nothing has lost everything.
+    #[must_use]
+    pub fn loss_percent(&self) -> f64 {
+        if self.transmitted == 0 {
+            return 100.0;
+        }
+        f64::from(self.transmitted.saturating_sub(self.received)) * 100.0 / f64::from(self.transmitted)
+    }
+}
+
+/// A ping out of a pod.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pinged {
+    /// Where to.
+    pub destination: IpAddr,
+    /// What came of it.
+    pub result: Probe<PingStats>,
+}
+
+/// What was asked inside one pod.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PodProbes {
+    /// The pod.
+    pub pod: Namespaced,
+    /// The container that was asked: the workload's own, not the injected one.
+    pub container: String,
+    /// Its interfaces.
+    pub links: Probe<Vec<Link>>,
+    /// Its IPv4 routes.
+    pub routes: Probe<Vec<Route>>,
+    /// Its IPv6 routes.
+    pub routes_v6: Probe<Vec<Route>>,
+    /// The pings sent out of it.
+    pub pings: Vec<Pinged>,
+}
+
+/// The state of a container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerState {
+    /// Its name.
+    pub name: String,
+    /// Its image.
+    pub image: String,
+    /// Whether it is ready; for an init container, whether it has done its work.
+    pub ready: bool,
+    /// Whether it runs.
+    pub running: bool,
+    /// How often it was restarted.
+    pub restarts: u32,
+    /// Why it does not run: `ImagePullBackOff`, `CrashLoopBackOff`, `OOMKilled`, …
+    pub reason: Option<String>,
+    /// What Kubernetes adds to the reason.
+    pub message: Option<String>,
+}
+
+/// The state of a pod.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PodState {
+    /// Its name.
+    pub id: Namespaced,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Its NSM annotation.
+    pub annotation: Option<String>,
+    /// The node that it runs on, once it is scheduled.
+    pub node: Option<String>,
+    /// Its phase: `Pending`, `Running`, …
+    pub phase: String,
+    /// Whether it is ready.
+    pub ready: bool,
+    /// Whether it is being deleted.
+    pub deleting: bool,
+    /// Why it was not scheduled.
+    pub unschedulable: Option<String>,
+    /// Its init containers.
+    pub init_containers: Vec<ContainerState>,
+    /// Its containers.
+    pub containers: Vec<ContainerState>,
+}
+
+impl PodState {
+    /// Whether NSM's webhook put its containers into the pod.
+    ///
+    /// Their names are the base names of the images that the webhook was given; `nsc` is in all that upstream ships.
+    #[must_use]
+    pub fn is_injected(&self) -> bool {
+        self.containers.iter().chain(&self.init_containers).any(|c| c.name.starts_with("cmd-nsc"))
+    }
+
+    /// The state of the pod in one word, as `kubectl get pods` has it.
+    #[must_use]
+    pub fn status(&self) -> String {
+        if self.deleting {
+            return "Terminating".to_owned();
+        }
+        let done = self.init_containers.iter().filter(|c| c.ready).count();
+        if done < self.init_containers.len() {
+            let reason = self.init_containers.iter().find_map(|c| c.reason.clone()).filter(|r| r != "PodInitializing");
+            return reason.map_or_else(|| format!("Init:{done}/{}", self.init_containers.len()), |r| format!("Init:{r}"));
+        }
+        self.containers.iter().find_map(|c| c.reason.clone()).unwrap_or_else(|| self.phase.clone())
+    }
+}
+
+/// A NetworkService as it exists.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkServiceState {
+    /// Its name.
+    pub id: Namespaced,
+    /// Its payload; `None` where it has one that NSM does not know.
+    pub payload: Option<Payload>,
+}
+
+/// A NetworkServiceEndpoint as the registry has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegisteredEndpoint {
+    /// The name of the object.
+    pub id: Namespaced,
+    /// The services that it offers.
+    pub services: Vec<String>,
+    /// The SPIFFE ID of whoever registered it, where the registry keeps it.
+    pub spiffe_id: Option<String>,
+    /// When its registration runs out, in seconds since 1970.
+    pub expires_at: Option<i64>,
+}
+
+/// What exists, each part with why it could not be seen where it could not.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Inventory {
+    /// The pods of the namespaces concerned.
+    pub pods: Result<Vec<PodState>, Unavailable>,
+    /// The network services of all namespaces.
+    pub services: Result<Vec<NetworkServiceState>, Unavailable>,
+    /// The registered endpoints.
+    pub endpoints: Result<Vec<RegisteredEndpoint>, Unavailable>,
+}
+
+/// Everything that `verify` looks at.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Observation {
+    /// When it was taken, in seconds since 1970.
+    pub taken_at: i64,
+    /// What exists.
+    pub inventory: Inventory,
+    /// What was asked inside the pods.
+    pub probes: Vec<PodProbes>,
+}
+
+impl Observation {
+    /// What was asked inside the pod.
+    #[must_use]
+    pub fn probes_of(&self, pod: &Namespaced) -> Option<&PodProbes> {
+        self.probes.iter().find(|probes| probes.pod == *pod)
+    }
+
+    /// The pods that could be seen; none where they could not.
+    #[must_use]
+    pub fn pods(&self) -> &[PodState] {
+        self.inventory.pods.as_deref().unwrap_or_default()
+    }
+}

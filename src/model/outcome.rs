@@ -1,0 +1,65 @@
+use serde::{Deserialize, Serialize};
+
+/// How a command ended. The only source of exit codes.
+///
+/// The variants are ordered by precedence: of several outcomes the greatest wins, so a run that was
+/// interrupted says so even if a check had failed before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Everything passed; warnings and skips included.
+    Passed,
+    /// It cannot be told: unreachable, forbidden, or nothing was found.
+    CannotTell,
+    /// The time budget of `--timeout` ran out.
+    TimedOut,
+    /// Something failed.
+    Failed,
+    /// The command line was wrong, or names something that cannot be.
+    Usage,
+    /// A defect of nsmctl itself.
+    Defect,
+    /// Ctrl-C (SIGINT).
+    Interrupted,
+    /// SIGTERM.
+    Terminated,
+}
+
+impl Outcome {
+    /// The process's exit code.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Passed => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::CannotTell => 3,
+            Self::TimedOut => 4,
+            Self::Defect => 70,
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
+        }
+    }
+
+    /// The outcome that counts when both happened.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        self.max(other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_interrupted_defect_failed_timed_out_cannot_tell_wins() {
+        let by_precedence = [Outcome::Passed, Outcome::CannotTell, Outcome::TimedOut, Outcome::Failed, Outcome::Defect, Outcome::Interrupted];
+        for (low, high) in by_precedence.iter().zip(&by_precedence[1..]) {
+            assert_eq!(low.and(*high), *high);
+            assert_eq!(high.and(*low), *high);
+        }
+        assert_eq!(by_precedence.map(Outcome::code), [0, 3, 4, 1, 70, 130]);
+        assert_eq!((Outcome::Usage.code(), Outcome::Terminated.code()), (2, 143));
+    }
+}

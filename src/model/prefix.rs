@@ -1,0 +1,258 @@
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    str::FromStr,
+};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use super::AddressPair;
+
+/// A range of IPv4 or IPv6 addresses, as in `172.16.1.100/31` or `2001:db8::/64`.
+///
+/// Two addresses are the least that a point-to-point connection needs; a /31 gives exactly those (RFC 3021),
+/// and so does a /127 (RFC 6164). Host bits are cleared, as NSM's endpoints do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Prefix(IpNet);
+
+/// Why a string is no prefix, or no list of them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidPrefix {
+    /// Not of the form ADDRESS/LENGTH.
+    #[error("{0:?} is no address prefix: it must be an IPv4 or IPv6 address, a slash and a length, as in 172.16.1.100/31")]
+    Syntax(String),
+    /// The brackets of a list of groups do not fit.
+    #[error("{0:?} is no list of prefixes: brackets must be balanced, as in [172.16.0.0/24,172.16.1.0/24],2001:db8::/64")]
+    Brackets(String),
+}
+
+impl Prefix {
+    /// Whether the address lies in the range.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.contains(&address)
+    }
+
+    /// The length of the prefix in bits.
+    #[must_use]
+    pub fn length(&self) -> u8 {
+        self.0.prefix_len()
+    }
+
+    /// How many connections the range serves: each takes two addresses. Saturates at `u128::MAX`.
+    #[must_use]
+    pub fn capacity(&self) -> u128 {
+        let host_bits = u32::from(self.0.max_prefix_len() - self.0.prefix_len());
+        1_u128.checked_shl(host_bits).map_or(u128::MAX, |addresses| addresses / 2)
+    }
+
+    /// The address at an offset from the first one; `None` past the last one.
+    ///
+    /// NSM's address pools leave out neither the first nor the last address of a range.
+    #[must_use]
+    pub fn address(&self, offset: u128) -> Option<IpAddr> {
+        let address = match self.0.network() {
+            IpAddr::V4(first) => u32::try_from(offset).ok().and_then(|o| u32::from(first).checked_add(o)).map(|a| IpAddr::V4(Ipv4Addr::from(a))),
+            IpAddr::V6(first) => u128::from(first).checked_add(offset).map(|a| IpAddr::V6(Ipv6Addr::from(a))),
+        }?;
+        self.contains(address).then_some(address)
+    }
+
+    /// The addresses that NSM's point-to-point IPAM gives to the first connection: the endpoint's is pulled first
+    /// (sdk, `pkg/tools/ippool`, `PullP2PAddrs`). `None` where the range has only one address.
+    #[must_use]
+    pub fn first_pair(&self) -> Option<AddressPair> {
+        Some(AddressPair { endpoint: self.address(0)?, client: self.address(1)? })
+    }
+}
+
+impl FromStr for Prefix {
+    type Err = InvalidPrefix;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let net: IpNet = text.parse().map_err(|_| InvalidPrefix::Syntax(text.to_owned()))?;
+        Ok(Self(net.trunc()))
+    }
+}
+
+impl TryFrom<String> for Prefix {
+    type Error = InvalidPrefix;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Prefix> for String {
+    fn from(prefix: Prefix) -> Self {
+        prefix.to_string()
+    }
+}
+
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The value of an endpoint's NSM_CIDR_PREFIX: every connection gets one pair of addresses out of each group, and the
+/// prefixes of a group are used one after the other.
+///
+/// `172.16.1.0/24,2001:db8::/64` is two groups of one prefix each, `[10.0.0.0/31,10.0.1.0/31]` one group of two
+/// (sdk, `pkg/tools/cidr`, `Groups`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PrefixGroups(Vec<Vec<Prefix>>);
+
+impl PrefixGroups {
+    /// The groups, in their order.
+    #[must_use]
+    pub fn groups(&self) -> &[Vec<Prefix>] {
+        &self.0
+    }
+
+    /// Every prefix of every group.
+    pub fn prefixes(&self) -> impl Iterator<Item = Prefix> + '_ {
+        self.0.iter().flatten().copied()
+    }
+
+    /// How many connections can be served: the smallest group decides. Zero without a group.
+    #[must_use]
+    pub fn capacity(&self) -> u128 {
+        let of_group = |group: &Vec<Prefix>| group.iter().fold(0_u128, |sum, prefix| sum.saturating_add(prefix.capacity()));
+        self.0.iter().map(of_group).min().unwrap_or(0)
+    }
+
+    /// What the first connection gets: a pair out of each group. `None` where a group has no pair to give.
+    #[must_use]
+    pub fn first_pairs(&self) -> Option<Vec<AddressPair>> {
+        self.0.iter().map(|group| group.iter().find_map(Prefix::first_pair)).collect()
+    }
+}
+
+impl FromStr for PrefixGroups {
+    type Err = InvalidPrefix;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let compact: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+        let brackets = || InvalidPrefix::Brackets(text.to_owned());
+        let mut groups: Vec<Vec<Prefix>> = Vec::new();
+        let mut inside = false;
+        if compact.is_empty() {
+            return Ok(Self(groups));
+        }
+        for item in compact.split(',') {
+            let (opens, item) = item.strip_prefix('[').map_or((false, item), |rest| (true, rest));
+            let (closes, item) = item.strip_suffix(']').map_or((false, item), |rest| (true, rest));
+            if opens && inside || closes && !(inside || opens) {
+                return Err(brackets());
+            }
+            let prefix = item.parse()?;
+            match groups.last_mut() {
+                Some(group) if inside => group.push(prefix),
+                _ => groups.push(vec![prefix]),
+            }
+            inside = (inside || opens) && !closes;
+        }
+        if inside { Err(brackets()) } else { Ok(Self(groups)) }
+    }
+}
+
+impl TryFrom<String> for PrefixGroups {
+    type Error = InvalidPrefix;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<PrefixGroups> for String {
+    fn from(groups: PrefixGroups) -> Self {
+        groups.to_string()
+    }
+}
+
+impl fmt::Display for PrefixGroups {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, group) in self.0.iter().enumerate() {
+            let list = group.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+            let comma = if i == 0 { "" } else { "," };
+            if group.len() == 1 { write!(f, "{comma}{list}")? } else { write!(f, "{comma}[{list}]")? }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn pair(endpoint: &str, client: &str) -> AddressPair {
+        AddressPair { endpoint: endpoint.parse().unwrap(), client: client.parse().unwrap() }
+    }
+
+    #[test]
+    fn a_31_serves_one_connection_and_the_endpoint_comes_first() {
+        let prefix: Prefix = "172.16.1.100/31".parse().unwrap();
+        assert_eq!(prefix.capacity(), 1);
+        assert_eq!(prefix.first_pair(), Some(pair("172.16.1.100", "172.16.1.101")));
+        let six: Prefix = "2001:db8::/127".parse().unwrap();
+        assert_eq!(six.first_pair(), Some(pair("2001:db8::", "2001:db8::1")));
+    }
+
+    #[test]
+    fn host_bits_are_cleared() {
+        assert_eq!("10.0.0.7/24".parse::<Prefix>().unwrap().to_string(), "10.0.0.0/24");
+    }
+
+    #[test]
+    fn one_address_serves_nobody() {
+        let prefix: Prefix = "10.0.0.1/32".parse().unwrap();
+        assert_eq!((prefix.capacity(), prefix.first_pair()), (0, None));
+    }
+
+    #[test]
+    fn a_whole_address_space_does_not_overflow() {
+        assert_eq!("::/0".parse::<Prefix>().unwrap().capacity(), u128::MAX);
+        assert_eq!("0.0.0.0/0".parse::<Prefix>().unwrap().address(u128::from(u32::MAX)), Some("255.255.255.255".parse().unwrap()));
+        assert_eq!("0.0.0.0/0".parse::<Prefix>().unwrap().address(1 << 32), None);
+    }
+
+    #[test]
+    fn groups_are_read_as_upstream_reads_them() {
+        let groups: PrefixGroups = "[10.0.0.0/31, 10.0.1.0/31], 2001:db8::/64".parse().unwrap();
+        assert_eq!(groups.groups().iter().map(Vec::len).collect::<Vec<_>>(), [2, 1]);
+        assert_eq!(groups.capacity(), 2);
+        assert_eq!(groups.first_pairs(), Some(vec![pair("10.0.0.0", "10.0.0.1"), pair("2001:db8::", "2001:db8::1")]));
+        assert_eq!(groups.to_string(), "[10.0.0.0/31,10.0.1.0/31],2001:db8::/64");
+    }
+
+    #[test]
+    fn bad_prefixes_name_themselves() {
+        for bad in ["10.0.0.0", "10.0.0.0/33", "10.0.0/24", "2001:db8::/129", "x"] {
+            assert_eq!(bad.parse::<Prefix>(), Err(InvalidPrefix::Syntax(bad.to_owned())));
+        }
+        for bad in ["[10.0.0.0/31", "10.0.0.0/31]", "[10.0.0.0/31,[10.0.0.0/31]"] {
+            assert_eq!(bad.parse::<PrefixGroups>(), Err(InvalidPrefix::Brackets(bad.to_owned())));
+        }
+        assert_eq!("10.0.0.0/31,".parse::<PrefixGroups>(), Err(InvalidPrefix::Syntax(String::new())));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in ".{0,60}") {
+            let _ = text.parse::<Prefix>();
+            let _ = text.parse::<PrefixGroups>();
+        }
+
+        #[test]
+        fn what_is_printed_is_read_back(bits in any::<u32>(), length in 0_u8..=32) {
+            let prefix: Prefix = format!("{}/{length}", Ipv4Addr::from(bits)).parse().unwrap();
+            prop_assert_eq!(prefix.to_string().parse::<Prefix>().unwrap(), prefix);
+            prop_assert_eq!(prefix.first_pair().is_some(), length < 32);
+        }
+    }
+}
