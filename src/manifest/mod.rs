@@ -1,0 +1,25 @@
+//! Manifests: YAML in, a [`Plan`] out.
+//!
+//! ```text
+//!   embedded YAML ─┐
+//!                  ├─► yaml ─► Document (typed) ─► build ─► Plan { objects, expectations }
+//!   user's YAML ───┘
+//! ```
+//!
+//! Everything that nsmctl knows about a service — names, addresses, the annotation — comes out of these documents.
+//!
+//! [`Plan`]: crate::model::Plan
+
+mod document;
+mod embedded;
+mod network_service;
+mod plan;
+mod workload;
+mod yaml;
+
+pub use document::{Document, Object};
+pub use embedded::embedded;
+pub use network_service::NetworkService;
+pub use plan::{Customisation, INSTANCE_LABEL, MANAGED_BY, MANAGED_BY_LABEL, PART_OF_LABEL, default_namespace, plan};
+pub use workload::ANNOTATION;
+pub use yaml::{ManifestError, Source, read, sources};

@@ -1,0 +1,170 @@
+use serde_json::{Map, Value, json};
+
+use crate::model::{Expectation, Expectations, Namespaced, NetworkServiceSpec, ObjectRef, Plan, PlannedObject, Workload};
+
+use super::{ANNOTATION, Document, ManifestError, Object, workload::workload};
+
+/// The label that says who made an object.
+pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
+/// The value of [`MANAGED_BY_LABEL`], and the name of the field manager of server-side apply.
+pub const MANAGED_BY: &str = "nsmctl";
+/// The label that says what an object is part of.
+pub const PART_OF_LABEL: &str = "app.kubernetes.io/part-of";
+/// The label that says which deployment an object belongs to.
+pub const INSTANCE_LABEL: &str = "app.kubernetes.io/instance";
+
+/// What the person asked to be different from the manifests.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Customisation {
+    /// `--namespace`: where everything goes that names no namespace; a Namespace in the manifests takes this name.
+    pub namespace: Option<String>,
+}
+
+/// The namespace that the manifests themselves ask for: that of their one Namespace object.
+#[must_use]
+pub fn default_namespace(documents: &[Document]) -> Option<&str> {
+    let mut namespaces = documents.iter().filter(|document| matches!(document.object, Object::Namespace(_)));
+    match (namespaces.next(), namespaces.next()) {
+        (Some(only), None) => Some(only.name()),
+        _ => None,
+    }
+}
+
+/// Decides what is to be applied, and what that promises.
+///
+/// `current_namespace` is where things go if neither the manifests nor the person says: the context's namespace.
+///
+/// # Errors
+/// [`ManifestError`] where the documents contradict themselves, each other, or the customisation.
+pub fn plan(documents: &[Document], customisation: &Customisation, current_namespace: &str) -> Result<Plan, ManifestError> {
+    let own = default_namespace(documents);
+    let namespace = customisation.namespace.as_deref().or(own).unwrap_or(current_namespace).to_owned();
+    let renamed = |name: &str| if own == Some(name) { namespace.clone() } else { name.to_owned() };
+
+    let mut ordered: Vec<&Document> = documents.iter().collect();
+    // Stable: objects of the same kind keep the order in which they were written.
+    ordered.sort_by_key(|document| document.rank());
+
+    let inherited = documents.iter().find(|d| matches!(d.object, Object::Namespace(_)) && renamed(d.name()) == namespace);
+    let inherited = inherited.and_then(|d| d.metadata().annotations.as_ref()?.get(ANNOTATION)).map(String::as_str);
+    let mut workloads = Vec::new();
+    let mut services = Vec::new();
+    let mut references = Vec::new();
+    for document in &ordered {
+        let place = namespace_of(document, &namespace, own, customisation)?;
+        let reference = match &document.object {
+            Object::Namespace(_) => ObjectRef::cluster(&document.kind, renamed(document.name())),
+            _ => ObjectRef::namespaced(&document.kind, &place, document.name()),
+        };
+        if references.contains(&reference) {
+            return Err(ManifestError::Document { place: document.place.clone(), reason: format!("{reference} stands in the manifests twice") });
+        }
+        references.push(reference);
+        if let Object::NetworkService(service) = &document.object {
+            let payload = service.payload().map_err(|word| ManifestError::Document {
+                place: document.place.clone(),
+                reason: format!("payload {word:?} of NetworkService {}: NSM knows ETHERNET and IP", document.name()),
+            })?;
+            services.push(NetworkServiceSpec { id: Namespaced::new(&place, document.name()), payload });
+        }
+        workloads.extend(workload(document, &place, inherited.filter(|_| place == namespace))?);
+    }
+
+    let part_of = label_value(services.first().map_or(namespace.as_str(), |service| &service.id.name));
+    let labels = [(MANAGED_BY_LABEL, MANAGED_BY), (PART_OF_LABEL, &part_of), (INSTANCE_LABEL, &namespace)];
+    let objects = ordered
+        .iter()
+        .zip(references)
+        .map(|(document, reference)| PlannedObject {
+            body: body(document, &reference, &labels),
+            reference,
+            api_version: document.api_version.clone(),
+            plural: document.plural().to_owned(),
+            source: document.place.clone(),
+        })
+        .collect();
+    for workload in &mut workloads {
+        workload.pod_labels.extend(labels.map(|(key, value)| (key.to_owned(), value.to_owned())));
+    }
+    let expectations = expectations(workloads, services);
+    Ok(Plan { instance: namespace.clone(), part_of, namespace, objects, expectations })
+}
+
+/// Where an object goes. One that names its own namespace keeps it, and `--namespace` may not contradict that.
+fn namespace_of(document: &Document, namespace: &str, own: Option<&str>, customisation: &Customisation) -> Result<String, ManifestError> {
+    match document.metadata().namespace.as_deref().filter(|n| !n.is_empty()) {
+        None => Ok(namespace.to_owned()),
+        Some(written) if Some(written) == own => Ok(namespace.to_owned()),
+        Some(written) if customisation.namespace.as_deref().is_some_and(|asked| asked != written) => Err(ManifestError::Document {
+            place: document.place.clone(),
+            reason: format!("{} {} is written for namespace {written}, and --namespace says {namespace}", document.kind, document.name()),
+        }),
+        Some(written) => Ok(written.to_owned()),
+    }
+}
+
+/// What is applied: the document as it was written, with its place and the deployment's labels. The template of a workload
+/// is labelled as well, so that its pods can be found; its selector is not, because that cannot be changed later.
+fn body(document: &Document, reference: &ObjectRef, labels: &[(&str, &str)]) -> Value {
+    let mut value = document.value.clone();
+    let mut label = |pointer: &str| {
+        if let Some(Value::Object(holder)) = value.pointer_mut(pointer) {
+            let metadata = holder.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
+            if let Value::Object(metadata) = metadata {
+                if !matches!(metadata.get("labels"), Some(Value::Object(_))) {
+                    metadata.insert("labels".to_owned(), Value::Object(Map::new()));
+                }
+                for (key, text) in labels {
+                    metadata["labels"][*key] = json!(text);
+                }
+            }
+        }
+    };
+    label("");
+    label("/spec/template");
+    value["metadata"]["name"] = json!(reference.name);
+    if let Some(namespace) = &reference.namespace {
+        value["metadata"]["namespace"] = json!(namespace);
+    }
+    value
+}
+
+fn expectations(workloads: Vec<Workload>, services: Vec<NetworkServiceSpec>) -> Expectations {
+    let offers = |workload: &Workload, service: &str| workload.endpoint.as_ref().is_some_and(|e| e.services.iter().any(|s| s == service));
+    let demand_on = |endpoint: &Workload| -> Option<u32> {
+        let clients = workloads.iter().map(|client| {
+            let requests = client.requests.iter().filter(|url| offers(endpoint, &url.service)).count();
+            if requests == 0 { Some(0) } else { Some(client.replicas? * u32::try_from(requests).ok()?) }
+        });
+        clients.sum()
+    };
+    let mut connections = Vec::new();
+    for client in &workloads {
+        for url in &client.requests {
+            let offering: Vec<&Workload> = workloads.iter().filter(|w| offers(w, &url.service)).collect();
+            let endpoint = if let [only] = offering[..] { Some(only) } else { None };
+            let prefixes = endpoint.and_then(|e| e.endpoint.as_ref()).map(|e| e.prefixes.clone()).unwrap_or_default();
+            // One endpoint pod that serves one connection gives the first pair; with a second connection it is a race.
+            let certain = endpoint.is_some_and(|e| e.replicas == Some(1) && demand_on(e) == Some(1));
+            connections.push(Expectation {
+                client: client.id.clone(),
+                url: url.clone(),
+                payload: services.iter().find(|service| service.id.name == url.service).map(|service| service.payload),
+                endpoint: endpoint.map(|e| e.id.clone()),
+                addresses: if certain { prefixes.first_pairs().filter(|pairs| !pairs.is_empty()) } else { None },
+                prefixes,
+            });
+        }
+    }
+    Expectations { workloads, services, connections }
+}
+
+/// A name cut to what Kubernetes takes for the value of a label: 63 characters, alphanumeric at both ends.
+fn label_value(name: &str) -> String {
+    let cut: String = name.chars().take(63).collect();
+    cut.trim_matches(|c: char| !c.is_ascii_alphanumeric()).to_owned()
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;
