@@ -1,0 +1,125 @@
+use std::{
+    fs::{self, File},
+    io,
+    os::{
+        fd::{AsRawFd, OwnedFd, RawFd},
+        linux::fs::MetadataExt,
+    },
+    sync::Arc,
+    thread,
+};
+
+use nix::sched::{CloneFlags, setns, unshare};
+use rtnetlink::Handle;
+use tokio::{runtime, sync::oneshot};
+
+use super::{Error, Result, link};
+
+/// A network namespace that nothing but this process holds.
+///
+/// There is no bind mount and no child process: however this process dies, the kernel then removes the namespace
+/// and its links. Clones are the same namespace, which lives until the last of them is dropped.
+#[derive(Debug, Clone)]
+pub struct Namespace(Arc<OwnedFd>);
+
+impl Namespace {
+    /// Makes a namespace whose loopback is up and whose processes may send echo requests without privilege.
+    ///
+    /// # Errors
+    /// The kernel refused: the limit of namespaces is reached, or the right is missing.
+    pub async fn create() -> Result<Self> {
+        let unshare_here = || unshare(CloneFlags::CLONE_NEWNET).map_err(|error| Error::new("make a network namespace", error));
+        in_own_thread(unshare_here, async |handle| {
+            let path = "/proc/thread-self/ns/net";
+            let file = File::open(path).map_err(|error| Error::new(format_args!("open {path}"), error))?;
+            let loopback = link::link_index(&handle, "lo").await?;
+            link::set_up(&handle, "lo", loopback).await?;
+            allow_ping();
+            Ok(Self(Arc::new(file.into())))
+        })
+        .await
+    }
+
+    /// Does work in the namespace, in a thread that exists for it alone: `setns` is per thread, and a thread that
+    /// others use must never change its namespace.
+    ///
+    /// # Errors
+    /// Those of the work, and those of entering the namespace.
+    pub async fn run<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: AsyncFnOnce(Handle) -> Result<T> + Send + 'static,
+    {
+        let namespace = Arc::clone(&self.0);
+        let enter = move || setns(namespace.as_ref(), CloneFlags::CLONE_NEWNET).map_err(|error| Error::new("enter a network namespace", error));
+        in_own_thread(enter, work).await
+    }
+
+    /// The descriptor by which another process finds it, as `/proc/PID/fd/N`.
+    #[must_use]
+    pub fn descriptor(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+
+    /// What the kernel knows it by: the number in `/proc/PID/ns/net`.
+    ///
+    /// # Errors
+    /// The kernel does not tell.
+    pub fn inode(&self) -> Result<u64> {
+        let path = format!("/proc/self/fd/{}", self.descriptor());
+        fs::metadata(&path).map(|metadata| metadata.st_ino()).map_err(|error| Error::new(format_args!("read {path}"), error))
+    }
+}
+
+/// Starts a thread for one piece of work; whoever waits for the answer may be on any runtime.
+pub(super) async fn in_own_thread<T, F>(enter: impl FnOnce() -> Result<()> + Send + 'static, work: F) -> Result<T>
+where
+    T: Send + 'static,
+    F: AsyncFnOnce(Handle) -> Result<T> + Send + 'static,
+{
+    let answer = start(enter, work)?;
+    answer.await.unwrap_or_else(|_| Err(died()))
+}
+
+/// As [`in_own_thread`], for where there is no runtime yet.
+pub(super) fn in_own_thread_blocking<T, F>(enter: impl FnOnce() -> Result<()> + Send + 'static, work: F) -> Result<T>
+where
+    T: Send + 'static,
+    F: AsyncFnOnce(Handle) -> Result<T> + Send + 'static,
+{
+    start(enter, work)?.blocking_recv().unwrap_or_else(|_| Err(died()))
+}
+
+fn start<T, F>(enter: impl FnOnce() -> Result<()> + Send + 'static, work: F) -> Result<oneshot::Receiver<Result<T>>>
+where
+    T: Send + 'static,
+    F: AsyncFnOnce(Handle) -> Result<T> + Send + 'static,
+{
+    let (answer, result) = oneshot::channel();
+    let body = move || {
+        // Nobody may wait any more; the work is done all the same.
+        let _ = answer.send(enter().and_then(|()| with_netlink(work)));
+    };
+    thread::Builder::new().name("netns".to_owned()).spawn(body).map_err(|error| Error::new("start a thread", error))?;
+    Ok(result)
+}
+
+fn with_netlink<T>(work: impl AsyncFnOnce(Handle) -> Result<T>) -> Result<T> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(|error| Error::new("start a runtime", error))?;
+    runtime.block_on(async {
+        let (connection, handle, _) = rtnetlink::new_connection().map_err(|error| Error::new("open a netlink socket", error))?;
+        tokio::spawn(connection);
+        work(handle).await
+    })
+}
+
+fn died() -> Error {
+    Error::new("work in a network namespace", io::Error::other("its thread died"))
+}
+
+/// NSM's client pings without privilege (`cmd-nsc`), so every group may. A user namespace takes only groups that it maps.
+/// Where neither is taken, raw sockets still work, which is why that is no error.
+fn allow_ping() {
+    let set = |range| fs::write("/proc/sys/net/ipv4/ping_group_range", range);
+    let _ = set("0 2147483647").or_else(|_| set("0 0"));
+}
