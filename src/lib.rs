@@ -1,6 +1,7 @@
 //! Deploys, verifies, troubleshoots and cleans up Network Service Mesh connections, on a cluster or on this machine.
 
 pub mod cancel;
+pub mod check;
 #[cfg(target_os = "linux")]
 pub mod engine;
 pub mod manifest;

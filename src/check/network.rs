@@ -1,0 +1,190 @@
+use std::net::IpAddr;
+
+use crate::model::{Finding, PodProbes, Route, Verdict};
+
+use super::{
+    Check, Connection, Side,
+    connection::{host, is_link_local},
+    parse,
+};
+
+/// What the source document's example prints of its interface. NSM prints other things, and that is in order.
+const DOCUMENTED_INTERFACE: &str = "<POINTOPOINT,MULTICAST,NOARP,UP,LOWER_UP> mtu 1500 qdisc noqueue state UNKNOWN";
+/// The length that the source document gives the addresses; NSM's are /32 with a route to the peer.
+const DOCUMENTED_LENGTH: u8 = 31;
+
+/// The client's interface is there, switched on, and has somebody at its other end.
+pub(super) fn interface(check: &Check, connection: &Connection<'_>) -> Vec<Finding> {
+    let Some(client) = &connection.client else { return Vec::new() };
+    let name = connection.expectation.interface().map_or_else(|| "an interface".to_owned(), ToString::to_string);
+    let expected = format!("{name} UP, LOWER_UP");
+    let finding = |verdict, observed: String| check.finding(&connection.subject, verdict, expected.clone(), observed);
+    let links = match &client.links {
+        Ok(links) => links,
+        Err(unavailable) => return vec![check.unseen(&connection.subject, expected, unavailable)],
+    };
+    let evidence = client.probes.map(|probes| parse::evidence(&probes.links)).unwrap_or_default();
+    let Some(link) = &connection.link else {
+        let names: Vec<&str> = links.iter().map(|link| link.name.as_str()).collect();
+        return vec![Finding { evidence, ..finding(Verdict::Fail, format!("absent; there are {}", names.join(", "))) }];
+    };
+    let flags = link.flags.iter().map(String::as_str).collect::<Vec<_>>().join(",");
+    let mtu = link.mtu.map(|mtu| format!(" mtu {mtu}")).unwrap_or_default();
+    let qdisc = link.qdisc.as_ref().map(|qdisc| format!(" qdisc {qdisc}")).unwrap_or_default();
+    let state = link.state.as_ref().map(|state| format!(" state {state}")).unwrap_or_default();
+    let observed = format!("<{flags}>{mtu}{qdisc}{state}");
+    let up = link.is_up() && link.is_lower_up();
+    let documented = (observed != DOCUMENTED_INTERFACE).then(|| DOCUMENTED_INTERFACE.to_owned());
+    let evidence = if up { Vec::new() } else { evidence };
+    vec![Finding { documented, evidence, ..finding(if up { Verdict::Pass } else { Verdict::Fail }, observed) }]
+}
+
+/// Both ends have their addresses: exactly those that are certain, else one out of each group of prefixes.
+pub(super) fn address(check: &Check, connection: &Connection<'_>) -> Vec<Finding> {
+    let Some(client) = &connection.client else { return Vec::new() };
+    let mut findings = vec![client_address(check, connection, client)];
+    for pair in &connection.pairs {
+        let Some(endpoint) = &connection.endpoint else { break };
+        let subject = endpoint.pod.id.name.clone();
+        let expected = pair.endpoint.to_string();
+        findings.push(match &endpoint.links {
+            Err(unavailable) => check.unseen(subject, expected, unavailable),
+            Ok(_) => match endpoint.link_with(pair.endpoint) {
+                Some(link) => check.finding(subject, Verdict::Pass, expected, format!("{} on {}", length_of(link, pair.endpoint), link.name)),
+                None => {
+                    let evidence = endpoint.probes.map(|probes| parse::evidence(&probes.links)).unwrap_or_default();
+                    Finding { evidence, ..check.finding(subject, Verdict::Fail, expected, "on none of its interfaces") }
+                }
+            },
+        });
+    }
+    findings
+}
+
+fn client_address(check: &Check, connection: &Connection<'_>, client: &Side<'_>) -> Finding {
+    let expectation = connection.expectation;
+    let expected = match &expectation.addresses {
+        Some(pairs) => join(pairs.iter().map(|pair| pair.client.to_string())),
+        None if expectation.prefixes.groups().is_empty() => "an address".to_owned(),
+        None => format!("one out of {}", expectation.prefixes),
+    };
+    if let Err(unavailable) = &client.links {
+        return check.unseen(&connection.subject, expected, unavailable);
+    }
+    let Some(link) = &connection.link else {
+        return check.finding(&connection.subject, Verdict::Skip, expected, "not checked: there is no interface");
+    };
+    let seen: Vec<_> = link.addresses.iter().filter(|a| !is_link_local(a.address)).collect();
+    let observed = join(seen.iter().map(|a| format!("{}/{}", a.address, a.prefix_length)));
+    let right = match &expectation.addresses {
+        Some(pairs) => pairs.iter().all(|pair| link.has(pair.client)),
+        None => {
+            let groups = expectation.prefixes.groups();
+            !seen.is_empty() && groups.iter().all(|group| seen.iter().any(|a| group.iter().any(|prefix| prefix.contains(a.address))))
+        }
+    };
+    let documented = seen.iter().find(|a| a.address.is_ipv4() && a.prefix_length != DOCUMENTED_LENGTH);
+    let documented = documented.map(|a| format!("inet {}/{DOCUMENTED_LENGTH} scope global {}", a.address, link.name));
+    let verdict = if right { Verdict::Pass } else { Verdict::Fail };
+    Finding {
+        documented: documented.filter(|_| right),
+        evidence: if right { Vec::new() } else { client.probes.map(|probes| parse::evidence(&probes.links)).unwrap_or_default() },
+        ..check.finding(&connection.subject, verdict, expected, if observed.is_empty() { "none".to_owned() } else { observed })
+    }
+}
+
+/// The client reaches the endpoint's address through the interface.
+pub(super) fn peer_route(check: &Check, connection: &Connection<'_>) -> Vec<Finding> {
+    let Some(client) = &connection.client else { return Vec::new() };
+    let judge = |peer: IpAddr| {
+        let device = connection.link.as_ref().map(|link| link.name.clone());
+        let expected = format!("{peer} dev {}", device.clone().unwrap_or_else(|| "?".to_owned()));
+        let finding = |verdict, observed: String| check.finding(&connection.subject, verdict, expected.clone(), observed);
+        let routes = match &client.routes {
+            Ok(routes) => routes,
+            Err(unavailable) => return check.unseen(&connection.subject, expected, unavailable),
+        };
+        let Some(device) = device else { return finding(Verdict::Skip, "not checked: there is no interface".to_owned()) };
+        // The most specific route wins, as it does in the kernel.
+        let best = routes.iter().filter(|route| route.destination.contains(peer)).max_by_key(|route| route.destination.length());
+        match best {
+            Some(route) if route.device.as_deref() == Some(&device) => finding(Verdict::Pass, describe(route)),
+            best => {
+                let observed = best.map_or_else(|| "no route".to_owned(), |route| format!("it goes {}", describe(route)));
+                let evidence = client.probes.map(|probes| parse::evidence(&probes.routes)).unwrap_or_default();
+                Finding { evidence, ..finding(Verdict::Fail, observed) }
+            }
+        }
+    };
+    if connection.pairs.is_empty() {
+        return vec![no_peer(check, connection)];
+    }
+    connection.pairs.iter().map(|pair| judge(pair.endpoint)).collect()
+}
+
+fn describe(route: &Route) -> String {
+    let destination = host(&route.destination).map_or_else(|| route.destination.to_string(), |address| address.to_string());
+    let via = route.via.map(|gateway| format!(" via {gateway}")).unwrap_or_default();
+    let device = route.device.as_ref().map(|device| format!(" dev {device}")).unwrap_or_default();
+    format!("{destination}{via}{device}")
+}
+
+/// Every ping of the client to the endpoint is answered.
+pub(super) fn ping_endpoint(check: &Check, connection: &Connection<'_>) -> Vec<Finding> {
+    let Some(client) = &connection.client else { return Vec::new() };
+    if connection.pairs.is_empty() {
+        return vec![no_peer(check, connection)];
+    }
+    connection.pairs.iter().map(|pair| ping(check, &connection.subject, client, pair.endpoint)).collect()
+}
+
+/// Every ping of the endpoint to the client is answered.
+pub(super) fn ping_client(check: &Check, connection: &Connection<'_>) -> Vec<Finding> {
+    let Some(endpoint) = &connection.endpoint else {
+        let reason = match &connection.expectation.endpoint {
+            Some(endpoint) => format!("not checked: endpoint {} has no pod", endpoint.name),
+            None => "not checked: the endpoint is not part of these manifests".to_owned(),
+        };
+        return vec![check.finding(&connection.subject, Verdict::Skip, "0 % loss", reason)];
+    };
+    if connection.pairs.is_empty() {
+        return vec![no_peer(check, connection)];
+    }
+    connection.pairs.iter().map(|pair| ping(check, &endpoint.pod.id.name, endpoint, pair.client)).collect()
+}
+
+fn no_peer(check: &Check, connection: &Connection<'_>) -> Finding {
+    check.finding(&connection.subject, Verdict::Skip, "", "not checked: the addresses are not known")
+}
+
+fn ping(check: &Check, subject: &str, side: &Side<'_>, destination: IpAddr) -> Finding {
+    let expected = format!("{destination} 0 % loss");
+    let pinged = side.probes.and_then(|probes: &PodProbes| probes.pings.iter().find(|ping| ping.destination == destination));
+    let Some(pinged) = pinged else {
+        return check.finding(subject, Verdict::Skip, expected, format!("not checked: pod {} is {}", side.pod.id.name, side.pod.status()));
+    };
+    match parse::value(&pinged.result, false, parse::ping) {
+        Err(unavailable) if parse::is_unreachable(&pinged.result) => {
+            Finding { evidence: parse::evidence(&pinged.result), ..check.finding(subject, Verdict::Fail, expected, unavailable.reason) }
+        }
+        Err(unavailable) => Finding { evidence: parse::evidence(&pinged.result), ..check.unseen(subject, expected, &unavailable) },
+        Ok(stats) => {
+            let times = stats.round_trip_ms.map(|(min, avg, max)| format!(", {min:.3}/{avg:.3}/{max:.3} ms")).unwrap_or_default();
+            let observed = format!("{}/{} received, {:.0} % loss{times}", stats.received, stats.transmitted, stats.loss_percent());
+            if stats.transmitted > 0 && stats.received >= stats.transmitted {
+                check.finding(subject, Verdict::Pass, expected, observed)
+            } else {
+                Finding { evidence: parse::evidence(&pinged.result), ..check.finding(subject, Verdict::Fail, expected, observed) }
+            }
+        }
+    }
+}
+
+fn length_of(link: &crate::model::Link, address: IpAddr) -> String {
+    let found = link.addresses.iter().find(|a| a.address == address);
+    found.map_or_else(|| address.to_string(), |a| format!("{}/{}", a.address, a.prefix_length))
+}
+
+fn join(parts: impl Iterator<Item = String>) -> String {
+    parts.collect::<Vec<_>>().join(", ")
+}
