@@ -88,11 +88,7 @@ const LOCKS: [Lock; 3] = [
         forbids: |value| value != "0",
         change: "sysctl kernel.apparmor_restrict_unprivileged_userns=0",
     },
-    Lock {
-        path: "/proc/sys/kernel/unprivileged_userns_clone",
-        forbids: |value| value == "0",
-        change: "sysctl kernel.unprivileged_userns_clone=1",
-    },
+    Lock { path: "/proc/sys/kernel/unprivileged_userns_clone", forbids: |value| value == "0", change: "sysctl kernel.unprivileged_userns_clone=1" },
     Lock { path: "/proc/sys/user/max_user_namespaces", forbids: |value| value == "0", change: "sysctl user.max_user_namespaces=15000" },
 ];
 

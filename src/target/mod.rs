@@ -9,5 +9,7 @@
 //! ```
 
 mod context;
+#[cfg(target_os = "linux")]
+pub mod local;
 
 pub use context::Ctx;

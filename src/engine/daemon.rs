@@ -1,0 +1,237 @@
+//! The engine as a process: its directory, its lock, its right to make namespaces, its start and its end.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
+    io::{self, Write},
+    os::{
+        linux::fs::MetadataExt,
+        unix::{
+            fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+            net::UnixListener,
+        },
+    },
+    path::{Path, PathBuf},
+};
+
+use nix::unistd::{dup2_stdout, geteuid, setsid};
+use tokio::{
+    runtime,
+    signal::unix::{SignalKind, signal},
+};
+
+use super::{
+    protocol::{LOCK, LOG, Refusal, SOCKET, Started, to_line},
+    server::serve,
+};
+use crate::{
+    model::{Failure, IntoFailure, Outcome, Result},
+    net,
+};
+
+/// The longest path of a unix socket, in bytes: `sun_path` of unix(7) less the closing zero.
+const MAX_SOCKET_PATH: usize = 107;
+
+/// Runs the engine in this process until nothing is deployed any more or a signal ends it. Tells by one line on its
+/// standard output whether it has started ([`Started`]), and closes that.
+///
+/// Must be called while the process has a single thread. That another engine holds the directory is no error.
+///
+/// # Errors
+/// The directory cannot be used, or the machine does not let this user make network namespaces.
+pub fn run(dir: &Path) -> Result<()> {
+    let (held, listener) = match begin(dir) {
+        Ok(Some(begun)) => begun,
+        Ok(None) => return announce(&Started::Busy),
+        Err(failure) => {
+            announce(&Started::Error(Refusal::from(&failure)))?;
+            return Err(failure);
+        }
+    };
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().or_fail(Outcome::Defect, "cannot start a runtime")?;
+    runtime.block_on(live(listener))?;
+    // Before the runtime goes and with it the connections, whose end tells clients that the files are gone.
+    drop(held);
+    drop(runtime);
+    Ok(())
+}
+
+async fn live(listener: UnixListener) -> Result<()> {
+    let listener = tokio::net::UnixListener::from_std(listener).or_fail(Outcome::Defect, "cannot use the engine's socket")?;
+    let handle = |kind| signal(kind).or_fail(Outcome::Defect, "cannot handle signals");
+    let (mut terminate, mut interrupt) = (handle(SignalKind::terminate())?, handle(SignalKind::interrupt())?);
+    announce(&Started::Ready { pid: std::process::id() })?;
+    let stop = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    serve(listener, stop).await;
+    Ok(())
+}
+
+/// The engine's directory while it is ours. Dropping it removes what is in it, the lock last; should the process die
+/// before, the kernel lets go of the lock and the next engine removes the rest.
+#[derive(Debug)]
+struct Held {
+    dir: PathBuf,
+    /// Open as long as the lock is held.
+    _lock: File,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        for name in [SOCKET, LOG, LOCK] {
+            // What is gone already, or cannot be removed, stops nothing.
+            let _ = fs::remove_file(self.dir.join(name));
+        }
+    }
+}
+
+fn begin(dir: &Path) -> Result<Option<(Held, UnixListener)>> {
+    prepare_dir(dir)?;
+    let path = socket_path(dir)?;
+    // A session of its own, so that the terminal's signals do not reach it; one that leads a group already has one.
+    let _ = setsid();
+    let Some(held) = lock(dir)? else { return Ok(None) };
+    net::enter().map_err(|missing| Failure::cannot_tell(&missing).hint(&missing.hint))?;
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed("remove", &path, &error)),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&path).map_err(|error| failed("make", &path, &error))?;
+    // Nobody reaches it before that: the directory is closed to others.
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).map_err(|error| failed("close to others", &path, &error))?;
+    listener.set_nonblocking(true).or_fail(Outcome::Defect, "cannot use the engine's socket")?;
+    Ok(Some((held, listener)))
+}
+
+/// Where the socket is.
+///
+/// # Errors
+/// The path is longer than a socket's can be.
+pub fn socket_path(dir: &Path) -> Result<PathBuf> {
+    let path = dir.join(SOCKET);
+    let length = path.as_os_str().len();
+    if length > MAX_SOCKET_PATH {
+        let message = format!("the path {} has {length} bytes, and a unix socket's has at most {MAX_SOCKET_PATH}", path.display());
+        return Err(Failure::usage(message).hint("choose a directory with a shorter path"));
+    }
+    Ok(path)
+}
+
+/// Makes the directory, or sees that it is ours alone: whoever may write in it could stand between engine and client.
+///
+/// # Errors
+/// It cannot be made, or others have a right in it.
+pub fn prepare_dir(dir: &Path) -> Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| failed("make the directory", dir, &error))?;
+    check_dir(dir)
+}
+
+/// Sees that the directory is ours alone.
+///
+/// # Errors
+/// It does not exist, or others have a right in it.
+pub fn check_dir(dir: &Path) -> Result<()> {
+    let metadata = fs::symlink_metadata(dir).map_err(|error| failed("read", dir, &error))?;
+    let refuse = |what: &str, hint: String| Failure::failed(format!("the engine's directory {} {what}", dir.display())).hint(hint);
+    if !metadata.is_dir() {
+        return Err(refuse("is not a directory", "choose another".to_owned()));
+    }
+    if metadata.st_uid() != geteuid().as_raw() {
+        return Err(refuse(&format!("belongs to the user {}", metadata.st_uid()), "choose another, or become that user".to_owned()));
+    }
+    if metadata.st_mode() & 0o077 != 0 {
+        let hint = format!("close it with `chmod 700 {}`, or choose another", dir.display());
+        return Err(refuse(&format!("is open to others (mode {:o})", metadata.st_mode() & 0o777), hint));
+    }
+    Ok(())
+}
+
+/// Takes the directory; `None` where another engine has it.
+fn lock(dir: &Path) -> Result<Option<Held>> {
+    let path = dir.join(LOCK);
+    loop {
+        let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let file = options.map_err(|error| failed("open", &path, &error))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(failed("lock", &path, &error)),
+        }
+        // An engine that ends removes the file while it holds the lock; what we have locked may be that one.
+        let locked = file.metadata().map_err(|error| failed("read", &path, &error))?;
+        if fs::metadata(&path).is_ok_and(|current| current.st_ino() == locked.st_ino() && current.st_dev() == locked.st_dev()) {
+            return Ok(Some(Held { dir: dir.to_owned(), _lock: file }));
+        }
+    }
+}
+
+/// Removes what an engine that was killed has left in the directory; where one is alive, nothing.
+///
+/// # Errors
+/// The directory cannot be used. That it does not exist is no error.
+pub fn clear(dir: &Path) -> Result<()> {
+    if dir.exists() {
+        prepare_dir(dir)?;
+        drop(lock(dir)?);
+        // Whatever else is in it is not ours, and then it stays.
+        let _ = fs::remove_dir(dir);
+    }
+    Ok(())
+}
+
+/// Writes the one line and closes the standard output: whoever reads it then knows that no more comes.
+fn announce(started: &Started) -> Result<()> {
+    let line = to_line(started).or_fail(Outcome::Defect, "cannot write the engine's state")?;
+    let mut output = io::stdout().lock();
+    // Whoever started it may be gone; the engine serves others all the same.
+    let _ = output.write_all(&line).and_then(|()| output.flush());
+    let null = OpenOptions::new().write(true).open("/dev/null").or_fail(Outcome::Defect, "cannot open /dev/null")?;
+    dup2_stdout(&null).or_fail(Outcome::Defect, "cannot close the standard output")
+}
+
+fn failed(what: &str, path: &Path, error: &io::Error) -> Failure {
+    Failure::failed(format!("cannot {what} {}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_others_can_use_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
+        let failure = prepare_dir(dir.path()).unwrap_err();
+        assert!(failure.message().ends_with("is open to others (mode 755)"), "{}", failure.message());
+        fs::set_permissions(dir.path(), Permissions::from_mode(0o700)).unwrap();
+        prepare_dir(dir.path()).unwrap();
+        prepare_dir(&dir.path().join("deeper/still")).unwrap();
+    }
+
+    #[test]
+    fn a_path_too_long_for_a_socket_is_refused() {
+        assert!(socket_path(Path::new("/tmp/x")).is_ok());
+        let failure = socket_path(Path::new(&format!("/tmp/{}", "x".repeat(100)))).unwrap_err();
+        assert_eq!(failure.outcome, Outcome::Usage);
+    }
+
+    #[test]
+    fn a_directory_is_held_by_one_and_left_empty() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = parent.path().join("engine");
+        prepare_dir(&dir).unwrap();
+        let held = lock(&dir).unwrap().unwrap();
+        assert!(lock(&dir).unwrap().is_none());
+        fs::write(dir.join(LOG), "x").unwrap();
+        clear(&dir).unwrap();
+        assert!(dir.join(LOG).exists(), "a living engine's files stay");
+        drop(held);
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 0);
+        clear(&dir).unwrap();
+        assert!(!dir.exists());
+        clear(&dir).unwrap();
+    }
+}

@@ -1,0 +1,63 @@
+//! How a deployment goes, and the proof that it is gone.
+
+use std::{collections::BTreeMap, fs};
+
+use super::mesh::{Emit, Mesh, namespaces, object, object_of};
+use crate::model::{Event, ObjectRef, ObjectState, Removed, WorkloadKind};
+
+impl Mesh {
+    /// Removes a deployment with all that it has, then makes the requests of others again: addresses may have come free.
+    pub(super) async fn delete(&mut self, instance: &str, emit: &mut Emit<'_>) -> Removed {
+        let Some(deployment) = self.deployments.remove(instance) else {
+            return Removed { proof: vec![format!("the engine holds nothing of the deployment {instance}")], ..Removed::default() };
+        };
+        let mut removed = Removed::default();
+        let pods: Vec<_> = self.sandboxes.values().filter(|sandbox| sandbox.instance == instance).map(|sandbox| sandbox.pod.clone()).collect();
+        let mut inodes = BTreeMap::new();
+        let mut closed = 0_usize;
+        for pod in &pods {
+            let reference = object("Pod", pod);
+            emit(Event::Object(reference.clone(), ObjectState::Deleting("its connections are being closed".to_owned())));
+            let Some(sandbox) = self.sandboxes.get(pod) else { continue };
+            inodes.extend(sandbox.namespace.inode().map(|inode| (inode, reference.clone())));
+            removed.gone.extend(sandbox.workload.endpoint.is_some().then(|| object("NetworkServiceEndpoint", pod)));
+            for (connection, error) in self.remove_pod(pod).await {
+                closed += 1;
+                removed.left.extend(error.map(|error| (reference.clone(), format!("interface {}: {error}", connection.client.interface))));
+            }
+            removed.gone.push(reference);
+        }
+        removed.gone.extend(deployment.workloads.iter().filter(|workload| workload.kind != WorkloadKind::Pod).map(object_of));
+        for service in &deployment.services {
+            self.manager.registry.remove_service(&service.id);
+            self.manager.close(|connection| connection.service == service.id).await;
+            removed.gone.push(object("NetworkService", &service.id));
+        }
+        let kept: Vec<&str> = self.deployments.values().flat_map(namespaces).collect();
+        let gone = namespaces(&deployment).into_iter().filter(|namespace| !kept.contains(namespace));
+        removed.gone.extend(gone.map(|namespace| ObjectRef::cluster("Namespace", namespace)));
+
+        removed.left.extend(still_used(&inodes));
+        removed.gone.retain(|object| !removed.left.iter().any(|(left, _)| left == object));
+        for object in &removed.gone {
+            emit(Event::Object(object.clone(), ObjectState::Gone));
+        }
+        removed.proof.push(format!("{closed} connections closed, both interfaces of each removed"));
+        removed.proof.push(format!("{} network namespaces let go, looked for in every process that can be seen", inodes.len()));
+        self.serve_requests().await;
+        removed
+    }
+}
+
+/// The namespaces that a process is still in, by the pod that they were.
+fn still_used(inodes: &BTreeMap<u64, ObjectRef>) -> Vec<(ObjectRef, String)> {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let inside = |pid: u32| {
+        let target = fs::read_link(format!("/proc/{pid}/ns/net")).ok()?;
+        let inode: u64 = target.to_str()?.strip_prefix("net:[")?.strip_suffix(']')?.parse().ok()?;
+        let pod = inodes.get(&inode)?;
+        Some((pod.clone(), format!("process {pid} is still in its network namespace")))
+    };
+    pids.filter_map(inside).collect()
+}

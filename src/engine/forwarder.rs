@@ -1,0 +1,155 @@
+//! Makes and closes the links of connections, and looks at them.
+
+use std::net::IpAddr;
+
+use crate::{
+    model::{AddressPair, InterfaceName, Link, Namespaced, Payload, Route},
+    net::{self, Handle, Namespace, VethPair},
+};
+
+/// A connection between a client and an endpoint: an interface at each, addresses, and a route to the other.
+#[derive(Debug, Clone)]
+pub(super) struct Connection {
+    /// Which of the client's requests it serves, counted from 0.
+    pub(super) request: usize,
+    /// The NetworkService.
+    pub(super) service: Namespaced,
+    /// What travels over it.
+    pub(super) payload: Payload,
+    /// The client's end.
+    pub(super) client: End,
+    /// The endpoint's end.
+    pub(super) endpoint: End,
+    /// The addresses, one pair for each of the endpoint's groups of prefixes.
+    pub(super) pairs: Vec<AddressPair>,
+}
+
+/// One end of a connection.
+#[derive(Debug, Clone)]
+pub(super) struct End {
+    /// Whose it is.
+    pub(super) pod: Namespaced,
+    /// The pod's network namespace.
+    pub(super) namespace: Namespace,
+    /// The interface.
+    pub(super) interface: InterfaceName,
+}
+
+/// An address of one's own and the address of the peer that belongs to it.
+type Addresses = Vec<(IpAddr, IpAddr)>;
+
+impl Connection {
+    fn ends(&self) -> [(&End, Addresses); 2] {
+        let client = self.pairs.iter().map(|pair| (pair.client, pair.endpoint)).collect();
+        let endpoint = self.pairs.iter().map(|pair| (pair.endpoint, pair.client)).collect();
+        [(&self.client, client), (&self.endpoint, endpoint)]
+    }
+
+    /// Makes the links, with everything on them.
+    ///
+    /// # Errors
+    /// The kernel refused; nothing is left of it then.
+    pub(super) async fn establish(&self) -> net::Result<()> {
+        let pair = VethPair {
+            name: self.client.interface.clone(),
+            peer: self.endpoint.interface.clone(),
+            peer_namespace: self.endpoint.namespace.clone(),
+            payload: self.payload,
+        };
+        self.client.namespace.run(async move |handle| net::create_veth_pair(&handle, &pair).await).await?;
+        for (end, addresses) in self.ends() {
+            if let Err(error) = configure(end, addresses).await {
+                // The first error is what counts; a link that cannot be removed either goes with its namespace.
+                let _ = self.close().await;
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the links. That they are gone already is no error.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    pub(super) async fn close(&self) -> net::Result<()> {
+        for end in [&self.client, &self.endpoint] {
+            let name = end.interface.clone();
+            end.namespace.run(async move |handle| net::delete_link(&handle, name.as_str()).await).await?;
+        }
+        Ok(())
+    }
+
+    /// What is wrong with the connection as the kernel has it now.
+    pub(super) async fn fault(&self) -> Option<String> {
+        for (end, addresses) in self.ends() {
+            let (links, v4, v6) = match end.namespace.run(look).await {
+                Ok(seen) => seen,
+                Err(error) => return Some(error.to_string()),
+            };
+            let routes: Vec<Route> = v4.into_iter().chain(v6).collect();
+            let fault = fault_of(end.interface.as_str(), &addresses, &links, &routes);
+            if let Some(fault) = fault {
+                return Some(format!("{fault} in pod {}", end.pod));
+            }
+        }
+        None
+    }
+}
+
+async fn configure(end: &End, addresses: Addresses) -> net::Result<()> {
+    let name = end.interface.clone();
+    let work = async move |handle: Handle| {
+        let index = net::link_index(&handle, name.as_str()).await?;
+        net::set_up(&handle, name.as_str(), index).await?;
+        for (own, peer) in addresses {
+            net::add_address(&handle, index, own).await?;
+            net::add_peer_route(&handle, index, peer, own).await?;
+        }
+        Ok(())
+    };
+    end.namespace.run(work).await
+}
+
+/// The interfaces and the IPv4 and IPv6 routes of a namespace.
+pub(super) async fn look(handle: Handle) -> net::Result<(Vec<Link>, Vec<Route>, Vec<Route>)> {
+    let links = net::list_links(&handle).await?;
+    let (v4, v6) = net::list_routes(&handle).await?;
+    Ok((links, v4, v6))
+}
+
+fn fault_of(name: &str, addresses: &[(IpAddr, IpAddr)], links: &[Link], routes: &[Route]) -> Option<String> {
+    let Some(link) = links.iter().find(|link| link.name == name) else {
+        return Some(format!("there is no interface {name}"));
+    };
+    if !link.is_up() {
+        return Some(format!("the interface {name} is switched off"));
+    }
+    let routed = |peer: IpAddr| routes.iter().any(|route| route.device.as_deref() == Some(name) && route.destination.contains(peer));
+    addresses.iter().find_map(|(own, peer)| match () {
+        () if !link.has(*own) => Some(format!("the interface {name} lacks the address {own}")),
+        () if !routed(*peer) => Some(format!("there is no route to {peer} over the interface {name}")),
+        () => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::InterfaceAddress;
+
+    #[test]
+    fn a_fault_is_named() {
+        let (own, peer): (IpAddr, IpAddr) = ("10.0.0.1".parse().unwrap(), "10.0.0.0".parse().unwrap());
+        let address = InterfaceAddress { address: own, prefix_length: 32 };
+        let whole = Link { name: "nsm-1".into(), flags: ["UP".to_owned()].into(), addresses: vec![address], ..Link::default() };
+        let route = Route { destination: "10.0.0.0/32".parse().unwrap(), via: None, device: Some("nsm-1".into()) };
+        let fault = |link: &Link, routes: &[Route]| fault_of("nsm-1", &[(own, peer)], std::slice::from_ref(link), routes);
+        assert_eq!(fault(&whole, std::slice::from_ref(&route)), None);
+        assert_eq!(fault(&whole, &[]).as_deref(), Some("there is no route to 10.0.0.0 over the interface nsm-1"));
+        let bare = Link { addresses: vec![], ..whole.clone() };
+        assert_eq!(fault(&bare, std::slice::from_ref(&route)).as_deref(), Some("the interface nsm-1 lacks the address 10.0.0.1"));
+        let down = Link { flags: [].into(), ..whole };
+        assert_eq!(fault(&down, std::slice::from_ref(&route)).as_deref(), Some("the interface nsm-1 is switched off"));
+        assert_eq!(fault(&Link::default(), &[]).as_deref(), Some("there is no interface nsm-1"));
+    }
+}

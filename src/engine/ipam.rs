@@ -1,0 +1,144 @@
+//! Addresses for connections, as NSM's point-to-point IPAM gives them out (sdk, `pkg/tools/ippool`).
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    net::IpAddr,
+};
+
+use crate::model::{AddressPair, Prefix, PrefixGroups};
+
+/// The addresses that an endpoint gives out.
+#[derive(Debug)]
+pub(super) struct Pool {
+    prefixes: PrefixGroups,
+    taken: HashSet<IpAddr>,
+}
+
+/// A group has no two addresses left; the words are those of NSM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("IPPool is empty")]
+pub(super) struct Exhausted;
+
+impl Pool {
+    /// A pool from which nothing is taken.
+    #[must_use]
+    pub(super) fn new(prefixes: PrefixGroups) -> Self {
+        Self { prefixes, taken: HashSet::new() }
+    }
+
+    /// Takes the lowest free pair out of each group, the endpoint's address first. Addresses in `excluded` are passed
+    /// over: they are those of the client's other connections.
+    ///
+    /// # Errors
+    /// A group has no pair left, or there is no group at all. Nothing is taken then.
+    pub(super) fn pull(&mut self, excluded: &BTreeSet<IpAddr>) -> Result<Vec<AddressPair>, Exhausted> {
+        if self.prefixes.groups().is_empty() {
+            return Err(Exhausted);
+        }
+        let mut pairs = Vec::new();
+        // Groups may overlap, so what one takes is gone for the next.
+        let mut taken = HashSet::new();
+        for group in self.prefixes.groups() {
+            let is_free = |address: &IpAddr| !self.taken.contains(address) && !taken.contains(address) && !excluded.contains(address);
+            let pair = group.iter().find_map(|prefix| lowest_pair(prefix, is_free)).ok_or(Exhausted)?;
+            taken.extend([pair.endpoint, pair.client]);
+            pairs.push(pair);
+        }
+        self.taken.extend(taken);
+        Ok(pairs)
+    }
+
+    /// Gives pairs back.
+    pub(super) fn release(&mut self, pairs: &[AddressPair]) {
+        for pair in pairs {
+            self.taken.remove(&pair.endpoint);
+            self.taken.remove(&pair.client);
+        }
+    }
+}
+
+/// Both addresses come out of one prefix. The search passes over what is taken and so ends soon after that.
+fn lowest_pair(prefix: &Prefix, is_free: impl Fn(&IpAddr) -> bool) -> Option<AddressPair> {
+    let mut free = (0..).map_while(|offset| prefix.address(offset)).filter(is_free);
+    Some(AddressPair { endpoint: free.next()?, client: free.next()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn pool(prefixes: &str) -> Pool {
+        Pool::new(prefixes.parse().unwrap())
+    }
+
+    fn pull(pool: &mut Pool) -> Result<Vec<AddressPair>, Exhausted> {
+        pool.pull(&BTreeSet::new())
+    }
+
+    #[test]
+    fn the_first_pair_is_what_the_plan_expects() {
+        for prefixes in ["172.16.1.100/31", "172.16.1.0/24,2001:db8::/64", "[10.0.0.1/32,10.0.1.0/31],2001:db8::/127"] {
+            let groups: PrefixGroups = prefixes.parse().unwrap();
+            assert_eq!(pull(&mut Pool::new(groups.clone())).ok(), groups.first_pairs());
+        }
+    }
+
+    #[test]
+    fn an_empty_pool_says_so_in_the_words_of_nsm() {
+        let mut pool = pool("172.16.1.100/31,2001:db8::/64");
+        pull(&mut pool).unwrap();
+        assert_eq!(pull(&mut pool).unwrap_err().to_string(), "IPPool is empty");
+        assert_eq!(pull(&mut Pool::new(PrefixGroups::default())), Err(Exhausted));
+    }
+
+    #[test]
+    fn the_prefixes_of_a_group_are_used_one_after_the_other() {
+        let mut pool = pool("[10.0.0.0/31,10.0.1.0/31]");
+        let endpoints: Vec<_> = (0..2).map(|_| pull(&mut pool).unwrap()[0].endpoint.to_string()).collect();
+        assert_eq!(endpoints, ["10.0.0.0", "10.0.1.0"]);
+    }
+
+    #[test]
+    fn addresses_of_the_clients_other_connections_are_passed_over() {
+        let excluded = BTreeSet::from(["10.0.0.0".parse().unwrap(), "10.0.0.1".parse().unwrap()]);
+        assert_eq!(pool("10.0.0.0/31").pull(&excluded), Err(Exhausted));
+        assert_eq!(pool("10.0.0.0/30").pull(&excluded).unwrap()[0].endpoint.to_string(), "10.0.0.2");
+    }
+
+    #[test]
+    fn a_whole_address_space_is_no_burden() {
+        assert!(pull(&mut pool("::/0")).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn no_two_live_pairs_share_an_address(steps in proptest::collection::vec(any::<Option<u8>>(), 0..60)) {
+            let mut pool = pool("[10.0.0.0/29,10.0.1.0/30],2001:db8::/123,10.0.0.4/29");
+            let mut live: Vec<Vec<AddressPair>> = Vec::new();
+            for step in steps {
+                match step {
+                    Some(which) if !live.is_empty() => {
+                        let pairs = live.swap_remove(usize::from(which) % live.len());
+                        pool.release(&pairs);
+                        // What was given back can be had again.
+                        live.push(pull(&mut pool).unwrap());
+                    }
+                    _ => live.extend(pull(&mut pool)),
+                }
+                let addresses: Vec<IpAddr> = live.iter().flatten().flat_map(|pair| [pair.client, pair.endpoint]).collect();
+                prop_assert_eq!(addresses.iter().collect::<HashSet<_>>().len(), addresses.len());
+                prop_assert_eq!(addresses.len(), pool.taken.len());
+            }
+        }
+
+        #[test]
+        fn as_many_are_served_as_the_prefixes_promise(length in 24_u8..=32) {
+            let groups: PrefixGroups = format!("10.0.0.0/{length}").parse().unwrap();
+            let mut pool = Pool::new(groups.clone());
+            let served = (0..).take_while(|_| pull(&mut pool).is_ok()).count();
+            prop_assert_eq!(u128::try_from(served).unwrap(), groups.capacity());
+        }
+    }
+}

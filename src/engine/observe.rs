@@ -1,0 +1,105 @@
+//! What there is, told without changing it. What the kernel knows is asked of the kernel, at that moment.
+
+use futures::future::join_all;
+
+use super::{
+    forwarder::look,
+    mesh::{Mesh, now, object},
+    protocol::Status,
+    registry::Registration,
+    sandbox::{CLIENT_CONTAINER, Sandbox},
+};
+use crate::{
+    model::{
+        ComponentState, Inventory, LogTail, NetworkServiceState, PingOptions, Pinged, PodProbes, Probe, ProbeRequest, RegisteredEndpoint, System,
+        Unavailable, UnavailableKind,
+    },
+    net::{self, Namespace},
+};
+
+impl Mesh {
+    /// What exists.
+    pub(super) fn inventory(&mut self) -> Inventory {
+        let registry = &mut self.manager.registry;
+        registry.renew(now());
+        let services = registry.services().map(|(id, service)| NetworkServiceState { id: id.clone(), payload: Some(service.payload) }).collect();
+        let endpoint = |(id, registration): (&_, &Registration)| RegisteredEndpoint {
+            id: Clone::clone(id),
+            services: registration.services.clone(),
+            spiffe_id: None,
+            expires_at: Some(registration.expires_at),
+        };
+        let endpoints = registry.endpoints().map(endpoint).collect();
+        Inventory { pods: Ok(self.sandboxes.values().map(Sandbox::state).collect()), services: Ok(services), endpoints: Ok(endpoints) }
+    }
+
+    /// The parts of the engine, what happened, what was logged, and which connections are broken now.
+    pub(super) async fn system(&mut self) -> System {
+        let mut faults = Vec::new();
+        for connection in self.manager.connections() {
+            faults.extend(connection.fault().await.map(|fault| (connection.client.pod.clone(), fault)));
+        }
+        for (pod, fault) in faults {
+            self.events.warning(object("Pod", &pod), "DataPlaneDown", &fault);
+            if let Some(sandbox) = self.sandboxes.get_mut(&pod) {
+                sandbox.log(CLIENT_CONTAINER, "WARN", &pod.name, &format!("Data plane is down: {fault}"));
+            }
+        }
+        // They are one process, so that this answer came proves them all.
+        let component = |role: &str| ComponentState { role: role.to_owned(), object: None, ready: Ok((1, 1)) };
+        let components = ["engine", "registry", "manager", "forwarder"].map(component).to_vec();
+        let logs: Vec<LogTail> = self.sandboxes.values().flat_map(Sandbox::log_tails).collect();
+        System { components, events: Ok(self.events.list()), logs }
+    }
+
+    /// Who is there.
+    pub(super) fn status(&self) -> Status {
+        let pid = std::process::id();
+        let path = |namespace: &Namespace| format!("/proc/{pid}/fd/{}", namespace.descriptor());
+        let namespaces = self.sandboxes.values().map(|sandbox| (sandbox.pod.clone(), path(&sandbox.namespace))).collect();
+        Status { pid, instances: self.deployments.keys().cloned().collect(), namespaces }
+    }
+
+    /// The namespaces that are to be looked into; `None` where there is no such pod.
+    pub(super) fn targets(&self, requests: Vec<ProbeRequest>) -> Vec<(ProbeRequest, Option<Namespace>)> {
+        let namespace = |request: &ProbeRequest| self.sandboxes.get(&request.pod).map(|sandbox| sandbox.namespace.clone());
+        requests.into_iter().map(|request| (namespace(&request), request)).map(|(namespace, request)| (request, namespace)).collect()
+    }
+}
+
+/// Looks into pods, all at once. Needs no lock: a namespace lives as long as somebody looks into it.
+pub(super) async fn probe(targets: Vec<(ProbeRequest, Option<Namespace>)>) -> Vec<PodProbes> {
+    join_all(targets.into_iter().map(|(request, namespace)| probe_pod(request, namespace))).await
+}
+
+async fn probe_pod(request: ProbeRequest, namespace: Option<Namespace>) -> PodProbes {
+    let ProbeRequest { pod, container, network, pings, ping } = request;
+    let Some(namespace) = namespace else {
+        let absent = Unavailable { kind: UnavailableKind::NotFound, reason: format!("there is no pod {pod} on this machine") };
+        let pings = pings.into_iter().map(|destination| Pinged { destination, result: Probe::Unavailable(absent.clone()) }).collect();
+        let (links, routes, routes_v6) = (Probe::Unavailable(absent.clone()), Probe::Unavailable(absent.clone()), Probe::Unavailable(absent));
+        return PodProbes { pod, container, links, routes, routes_v6, pings };
+    };
+    let (links, routes, routes_v6) = match network {
+        true => match namespace.run(look).await {
+            Ok((links, v4, v6)) => (Probe::Value(links), Probe::Value(v4), Probe::Value(v6)),
+            Err(error) => (unavailable(&error), unavailable(&error), unavailable(&error)),
+        },
+        false => (not_asked(), not_asked(), not_asked()),
+    };
+    let pings = join_all(pings.into_iter().map(|destination| ping_from(&namespace, destination, ping))).await;
+    PodProbes { pod, container, links, routes, routes_v6, pings }
+}
+
+async fn ping_from(namespace: &Namespace, destination: std::net::IpAddr, options: PingOptions) -> Pinged {
+    let result = namespace.run(async move |_| net::ping(destination, options).await).await;
+    Pinged { destination, result: result.map_or_else(|error| unavailable(&error), Probe::Value) }
+}
+
+fn unavailable<T>(error: &net::Error) -> Probe<T> {
+    Probe::Unavailable(Unavailable { kind: UnavailableKind::Transport, reason: error.to_string() })
+}
+
+fn not_asked<T>() -> Probe<T> {
+    Probe::Unavailable(Unavailable { kind: UnavailableKind::NotAsked, reason: "only pings were asked for".to_owned() })
+}

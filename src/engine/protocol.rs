@@ -1,0 +1,224 @@
+//! What is said over the engine's socket: one JSON document a line, requests one way, replies the other.
+//!
+//! ```text
+//!   client                      engine
+//!   {"hello":{"version":…}} ──►
+//!                           ◄── {"hello":{"version":…,"pid":…,"instances":[…]}}
+//!   {"apply":{…}}           ──►
+//!                           ◄── {"event":…}   any number of these
+//!                           ◄── {"applied":…} exactly one of the others
+//! ```
+//!
+//! The hello and `"shutdown"` never change, so that every version can tell what it meets and end it.
+
+use std::fmt::Display;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{
+    Applied, Event, Failure, Inventory, Namespaced, NetworkServiceSpec, ObjectRef, Outcome, PodProbes, ProbeRequest, Removed, System, Workload,
+};
+
+/// The name of the socket in the engine's directory.
+pub const SOCKET: &str = "engine.sock";
+/// The name of the log in the engine's directory.
+pub const LOG: &str = "engine.log";
+/// The name of the lock in the engine's directory.
+pub const LOCK: &str = "engine.lock";
+/// This version; an engine and its client must be of the same.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What a client asks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Request {
+    /// The first request of every connection.
+    Hello {
+        /// The client's version.
+        version: String,
+    },
+    /// Make what is there be this, and no more, for one deployment.
+    Apply(Apply),
+    /// What exists?
+    Inventory,
+    /// What is inside these pods?
+    Probe(Vec<ProbeRequest>),
+    /// What carries it, and what was logged?
+    System,
+    /// Remove a deployment.
+    Delete {
+        /// The deployment.
+        instance: String,
+    },
+    /// Who is there, and where are its namespaces?
+    Status,
+    /// Remove everything and end.
+    Shutdown,
+}
+
+/// A deployment as it is to be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Apply {
+    /// The deployment's identity.
+    pub instance: String,
+    /// The namespace that it is made in.
+    pub namespace: String,
+    /// Its endpoints and clients.
+    pub workloads: Vec<Workload>,
+    /// Its network services.
+    pub services: Vec<NetworkServiceSpec>,
+}
+
+/// What the engine answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reply {
+    /// To a hello.
+    Hello(Hello),
+    /// Something happened; the answer follows later.
+    Event(Event),
+    /// To an apply.
+    Applied(AppliedAll),
+    /// To the question what exists.
+    Inventory(Box<Inventory>),
+    /// To a probe, in the order of its requests.
+    Probes(Vec<PodProbes>),
+    /// To the question what carries it.
+    System(Box<System>),
+    /// To a delete.
+    Removed(Removed),
+    /// To the question who is there.
+    Status(Status),
+    /// The engine is ending and takes no more work: start another.
+    Ending,
+    /// The request was not done.
+    Refused(Refusal),
+}
+
+/// Who answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// The engine's version.
+    pub version: String,
+    /// Its process.
+    pub pid: u32,
+    /// The deployments that it holds.
+    pub instances: Vec<String>,
+}
+
+/// What applying came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppliedAll {
+    /// Every object and what was done to it.
+    pub objects: Vec<(ObjectRef, Applied)>,
+    /// The pods whose requests nobody serves, each with the reason.
+    pub pending: Vec<(Namespaced, String)>,
+}
+
+/// The engine and where its namespaces are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Its process.
+    pub pid: u32,
+    /// The deployments that it holds.
+    pub instances: Vec<String>,
+    /// The network namespace of every pod, as `nsenter --net=PATH` takes it.
+    pub namespaces: Vec<(Namespaced, String)>,
+}
+
+/// Why a request was not done: a [`Failure`] that can travel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    /// What it means for the command.
+    pub outcome: Outcome,
+    /// What happened.
+    pub message: String,
+    /// The next step.
+    pub hint: Option<String>,
+}
+
+impl Refusal {
+    /// A refusal with a message of its own.
+    pub fn new(outcome: Outcome, message: impl Display) -> Self {
+        Self { outcome, message: message.to_string(), hint: None }
+    }
+
+    /// Says what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Display) -> Self {
+        self.hint = Some(hint.to_string());
+        self
+    }
+}
+
+impl From<&Failure> for Refusal {
+    fn from(failure: &Failure) -> Self {
+        Self { outcome: failure.outcome, message: failure.message(), hint: failure.hint.clone() }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self { outcome: refusal.outcome, hint: refusal.hint, error: anyhow::Error::msg(refusal.message) }
+    }
+}
+
+/// What a starting engine writes to its standard output: one line, then it closes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Started {
+    /// The socket is open.
+    Ready {
+        /// The engine's process.
+        pid: u32,
+    },
+    /// Another engine holds the directory.
+    Busy,
+    /// It cannot start.
+    Error(Refusal),
+}
+
+/// One message as a line.
+///
+/// # Errors
+/// It has no form in JSON, which none of the messages here is.
+pub fn to_line(message: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(message)?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ObjectState, PingOptions};
+
+    fn round_trip<T: Serialize + for<'a> Deserialize<'a> + PartialEq + std::fmt::Debug>(message: &T) -> String {
+        let line = to_line(message).unwrap();
+        assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1);
+        assert_eq!(&serde_json::from_slice::<T>(&line).unwrap(), message);
+        String::from_utf8(line).unwrap().trim_end().to_owned()
+    }
+
+    #[test]
+    fn the_form_of_hello_and_shutdown_is_fixed() {
+        assert_eq!(round_trip(&Request::Hello { version: "1".into() }), r#"{"hello":{"version":"1"}}"#);
+        assert_eq!(round_trip(&Request::Shutdown), r#""shutdown""#);
+        let hello = Hello { version: "1".into(), pid: 2, instances: vec!["a".into()] };
+        assert_eq!(round_trip(&Reply::Hello(hello)), r#"{"hello":{"version":"1","pid":2,"instances":["a"]}}"#);
+    }
+
+    #[test]
+    fn messages_are_read_back_as_written() {
+        let pod = Namespaced::new("ns", "a\nb");
+        let ping = PingOptions::default();
+        let probe = ProbeRequest { pod: pod.clone(), container: "c".into(), network: true, pings: vec!["::1".parse().unwrap()], ping };
+        round_trip(&Request::Probe(vec![probe]));
+        let object = ObjectRef::namespaced("Pod", "ns", "a");
+        round_trip(&Reply::Event(Event::Object(object.clone(), ObjectState::Waiting("x".into()))));
+        round_trip(&Reply::Applied(AppliedAll { objects: vec![(object, Applied::Created)], pending: vec![(pod, "IPPool is empty".into())] }));
+        round_trip(&Reply::Refused(Refusal::new(Outcome::Usage, "no").hint("yes")));
+        round_trip(&Started::Error(Refusal::new(Outcome::CannotTell, "no")));
+    }
+}

@@ -1,0 +1,45 @@
+//! What this machine cannot do is refused before anything is changed.
+
+use std::collections::BTreeMap;
+
+use super::{mesh::Mesh, names, protocol::Apply, protocol::Refusal};
+use crate::model::{Mechanism, Namespaced, NsUrl, Outcome, Workload};
+
+/// Judges a deployment as a whole.
+///
+/// # Errors
+/// The first thing that cannot be.
+pub(super) fn validate(mesh: &Mesh, wanted: &Apply) -> Result<(), Refusal> {
+    for workload in &wanted.workloads {
+        workload.requests.iter().try_for_each(|url| servable(workload, url))?;
+    }
+    let conflict =
+        |message: String| Refusal::new(Outcome::Failed, message).hint("choose another namespace for this deployment, or clean the other one up");
+    for service in &wanted.services {
+        mesh.manager.registry.check_service(&wanted.instance, &service.id).map_err(|error| conflict(error.to_string()))?;
+    }
+    let mut made_by: BTreeMap<Namespaced, &Workload> = BTreeMap::new();
+    for workload in &wanted.workloads {
+        for pod in names::pods(workload) {
+            if let Some(owner) = mesh.sandboxes.get(&pod).filter(|sandbox| sandbox.instance != wanted.instance) {
+                return Err(conflict(format!("pod {pod} belongs to the deployment {}", owner.instance)));
+            }
+            if let Some(other) = made_by.insert(pod.clone(), workload) {
+                return Err(Refusal::new(Outcome::Usage, format!("{other} and {workload} both make the pod {pod}")).hint("rename one of them"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn servable(workload: &Workload, url: &NsUrl) -> Result<(), Refusal> {
+    if url.mechanism != Mechanism::Kernel {
+        let message = format!("cannot support any of the requested mechanism: {} in {url}, which {workload} requests", url.mechanism);
+        return Err(Refusal::new(Outcome::Usage, message).hint("this machine serves kernel:// only; others need a cluster (--target cluster)"));
+    }
+    if let Some(domain) = &url.domain {
+        let message = format!("the domain {domain} cannot be reached from this machine: {url}, which {workload} requests");
+        return Err(Refusal::new(Outcome::Usage, message).hint("other domains need a cluster (--target cluster)"));
+    }
+    Ok(())
+}

@@ -1,0 +1,305 @@
+//! This machine as a target: the client of the engine.
+//!
+//! ```text
+//!   Local ──► socket in DIR ──► engine        one process for everything that is deployed on this machine;
+//!     └─────► `nsmctl engine run --dir DIR`   started by the first apply, ends with the last deployment
+//! ```
+
+mod connection;
+mod start;
+
+use std::{
+    collections::BTreeSet,
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf, absolute},
+    time::Duration,
+};
+
+use self::{
+    connection::{Connection, unexpected},
+    start::start,
+};
+use super::Ctx;
+use crate::{
+    engine::{
+        clear,
+        protocol::{AppliedAll, Apply, Reply, Request, Status, VERSION},
+        socket_path,
+    },
+    model::{
+        Applied, ComponentState, Expectations, Failure, IntoFailure, Inventory, ObjectRef, ObjectState, Outcome, Pinged, Plan, PodProbes, PodState,
+        Probe, ProbeRequest, Removed, Result, System, Unavailable, UnavailableKind, Workload,
+    },
+};
+
+/// The pause before the directory is tried again while another engine starts or ends in it: both take a few
+/// milliseconds, and neither can be waited for by a process that is not its parent.
+const PAUSE: Duration = Duration::from_millis(20);
+/// How often an apply is tried where the engine goes away in between: once may be a deployment that ended just then.
+const TRIES: u32 = 3;
+
+/// This machine.
+#[derive(Debug, Clone)]
+pub struct Local {
+    dir: PathBuf,
+    program: Option<PathBuf>,
+}
+
+impl Local {
+    /// The engine of a directory, which need not exist or run.
+    #[must_use]
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        let dir = dir.into();
+        // The engine works in another directory.
+        Self { dir: absolute(&dir).unwrap_or(dir), program: None }
+    }
+
+    /// Starts the engine with another program than the one that runs.
+    #[must_use]
+    pub fn with_program(self, program: impl Into<PathBuf>) -> Self {
+        Self { program: Some(program.into()), ..self }
+    }
+
+    /// The engine's directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Whether an engine answers. Tells nothing about what it holds.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        socket_path(&self.dir).is_ok_and(|path| UnixStream::connect(path).is_ok())
+    }
+
+    /// Makes this machine be what the plan says, and starts the engine where none runs.
+    ///
+    /// # Errors
+    /// The plan asks for what this machine cannot do, the engine does not start, or it is of another version. That a
+    /// client's request is not served yet is no error; [`Self::wait`] tells.
+    pub async fn apply(&self, ctx: &Ctx, plan: &Plan) -> Result<Vec<(ObjectRef, Applied)>> {
+        let expectations = &plan.expectations;
+        let request = Request::Apply(Apply {
+            instance: plan.instance.clone(),
+            namespace: plan.namespace.clone(),
+            workloads: expectations.workloads.clone(),
+            services: expectations.services.clone(),
+        });
+        let all = ctx.run("applying on this machine", self.apply_request(ctx, &request)).await?;
+        Ok(in_order(ctx, plan, all))
+    }
+
+    async fn apply_request(&self, ctx: &Ctx, request: &Request) -> Result<AppliedAll> {
+        for _ in 0..TRIES {
+            let mut connection = self.connect_or_start().await?.same_version()?;
+            match connection.ask(request, &ctx.events).await? {
+                Some(Reply::Applied(all)) => return Ok(all),
+                // Its last deployment went just now; the next engine takes it.
+                Some(Reply::Ending) | None => connection.closed().await,
+                Some(reply) => return Err(unexpected(&reply)),
+            }
+        }
+        Err(Failure::failed("the engine ends as soon as it is asked to apply").hint(format!("its last words may be in {}", self.dir.display())))
+    }
+
+    async fn connect_or_start(&self) -> Result<Connection> {
+        let program = match &self.program {
+            Some(program) => program.clone(),
+            None => std::env::current_exe().or_fail(Outcome::Failed, "cannot find nsmctl's own program")?,
+        };
+        loop {
+            if let Some(connection) = Connection::open(&self.dir).await? {
+                return Ok(connection);
+            }
+            if !start(&program, &self.dir).await? {
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+
+    /// Tells whether every pod of the plan is ready. There is nothing to wait for: the engine has made every request
+    /// that it can when an apply is done, and one that is not served then stays so until something else is changed.
+    ///
+    /// # Errors
+    /// A pod is missing or not ready.
+    pub async fn wait(&self, ctx: &Ctx, plan: &Plan) -> Result<()> {
+        let inventory = self.inventory(ctx, &plan.expectations).await?;
+        let pods = inventory.pods.as_deref().unwrap_or_default();
+        let mut faults = Vec::new();
+        for workload in &plan.expectations.workloads {
+            let object = ObjectRef::namespaced(workload.kind.to_string(), &workload.id.namespace, &workload.id.name);
+            match fault_of(workload, pods) {
+                None => ctx.events.object(&object, ObjectState::Ready),
+                Some(fault) => {
+                    ctx.events.object(&object, ObjectState::Waiting(fault.clone()));
+                    faults.push(format!("{workload} is not ready: {fault}"));
+                }
+            }
+        }
+        if faults.is_empty() { Ok(()) } else { Err(Failure::failed(faults.join("; ")).hint("`nsmctl troubleshoot` names the cause")) }
+    }
+
+    /// What exists in the namespaces of the expectations, and the network services and endpoints of all.
+    ///
+    /// # Errors
+    /// The engine cannot be asked. That none runs is no error: then nothing exists.
+    pub async fn inventory(&self, ctx: &Ctx, expectations: &Expectations) -> Result<Inventory> {
+        let Some(reply) = self.ask(ctx, "looking at this machine", &Request::Inventory).await? else {
+            return Ok(Inventory { pods: Ok(Vec::new()), services: Ok(Vec::new()), endpoints: Ok(Vec::new()) });
+        };
+        let Reply::Inventory(inventory) = reply else { return Err(unexpected(&reply)) };
+        let mut inventory = *inventory;
+        if let (Ok(pods), false) = (&mut inventory.pods, expectations.workloads.is_empty()) {
+            let namespaces = namespaces(expectations);
+            pods.retain(|pod| namespaces.contains(pod.id.namespace.as_str()));
+        }
+        Ok(inventory)
+    }
+
+    /// Looks into pods, in the order of the requests.
+    ///
+    /// # Errors
+    /// The engine cannot be asked. That a pod does not exist is in its answer.
+    pub async fn probe(&self, ctx: &Ctx, requests: Vec<ProbeRequest>) -> Result<Vec<PodProbes>> {
+        let request = Request::Probe(requests);
+        match self.ask(ctx, "looking into the pods", &request).await? {
+            Some(Reply::Probes(probes)) => Ok(probes),
+            Some(reply) => Err(unexpected(&reply)),
+            None => Ok(if let Request::Probe(requests) = request { requests.into_iter().map(no_engine).collect() } else { Vec::new() }),
+        }
+    }
+
+    /// The parts of the engine, what happened and what was logged; of pods, in the namespaces of the expectations.
+    ///
+    /// # Errors
+    /// The engine cannot be asked. That none runs is in the answer: its component has none ready.
+    pub async fn system(&self, ctx: &Ctx, expectations: &Expectations) -> Result<System> {
+        let Some(reply) = self.ask(ctx, "looking at the engine", &Request::System).await? else {
+            let engine = ComponentState { role: "engine".to_owned(), object: None, ready: Ok((1, 0)) };
+            return Ok(System { components: vec![engine], events: Ok(Vec::new()), logs: Vec::new() });
+        };
+        let Reply::System(system) = reply else { return Err(unexpected(&reply)) };
+        let mut system = *system;
+        if !expectations.workloads.is_empty() {
+            let namespaces = namespaces(expectations);
+            let concerned = |namespace: &str| namespaces.contains(namespace);
+            system.logs.retain(|log| concerned(&log.pod.namespace));
+            if let Ok(events) = &mut system.events {
+                events.retain(|event| event.object.namespace.as_deref().is_none_or(concerned));
+            }
+        }
+        Ok(system)
+    }
+
+    /// Removes a deployment. With the last one the engine ends, and that is waited for.
+    ///
+    /// # Errors
+    /// The engine cannot be asked, or it is of another version and holds other deployments too. That there is no such
+    /// deployment, or no engine, is no error.
+    pub async fn delete(&self, ctx: &Ctx, instance: &str) -> Result<Removed> {
+        ctx.run("removing the deployment from this machine", self.delete_instance(ctx, instance)).await
+    }
+
+    async fn delete_instance(&self, ctx: &Ctx, instance: &str) -> Result<Removed> {
+        let mut request = Request::Delete { instance: instance.to_owned() };
+        loop {
+            let Some(mut connection) = Connection::open(&self.dir).await? else {
+                clear(&self.dir)?;
+                return Ok(Removed { proof: vec!["no engine runs on this machine".to_owned()], ..Removed::default() });
+            };
+            if connection.hello.version != VERSION && connection.hello.instances.iter().all(|held| held == instance) {
+                // Every version understands this one, and nobody else loses anything by it.
+                request = Request::Shutdown;
+            } else {
+                connection = connection.same_version()?;
+            }
+            match connection.ask(&request, &ctx.events).await? {
+                Some(Reply::Removed(mut removed)) => {
+                    if self.has_ended(ctx, connection).await? {
+                        removed.proof.push("the engine has ended; its socket, log and lock are removed".to_owned());
+                    }
+                    return Ok(removed);
+                }
+                Some(Reply::Ending) | None => connection.closed().await,
+                Some(reply) => return Err(unexpected(&reply)),
+            }
+        }
+    }
+
+    /// Whether the engine ends now that it has answered; waits for it then.
+    async fn has_ended(&self, ctx: &Ctx, mut connection: Connection) -> Result<bool> {
+        if let Some(Reply::Status(_)) = connection.ask(&Request::Status, &ctx.events).await? {
+            return Ok(false);
+        }
+        connection.closed().await;
+        clear(&self.dir)?;
+        Ok(true)
+    }
+
+    /// The deployments that the engine holds; none where none runs.
+    ///
+    /// # Errors
+    /// The engine cannot be asked. That it is of another version is no error.
+    pub async fn deployments(&self, ctx: &Ctx) -> Result<Vec<String>> {
+        let open = ctx.run("looking for deployments on this machine", Connection::open(&self.dir)).await?;
+        Ok(open.map(|connection| connection.hello.instances).unwrap_or_default())
+    }
+
+    /// Where the engine and the network namespaces of its pods are; `None` where none runs.
+    ///
+    /// # Errors
+    /// The engine cannot be asked.
+    pub async fn status(&self, ctx: &Ctx) -> Result<Option<Status>> {
+        match self.ask(ctx, "looking at the engine", &Request::Status).await? {
+            Some(Reply::Status(status)) => Ok(Some(status)),
+            Some(reply) => Err(unexpected(&reply)),
+            None => Ok(None),
+        }
+    }
+
+    /// Asks an engine that may not run; `None` where it does not, or ends just now.
+    async fn ask(&self, ctx: &Ctx, what: &str, request: &Request) -> Result<Option<Reply>> {
+        let step = async {
+            let Some(connection) = Connection::open(&self.dir).await? else { return Ok(None) };
+            let reply = connection.same_version()?.ask(request, &ctx.events).await?;
+            Ok(reply.filter(|reply| *reply != Reply::Ending))
+        };
+        ctx.run(what, step).await
+    }
+}
+
+/// What was applied in the order of the plan; what this machine has no counterpart for is named and left out.
+fn in_order(ctx: &Ctx, plan: &Plan, all: AppliedAll) -> Vec<(ObjectRef, Applied)> {
+    let mut ordered = Vec::new();
+    let mut rest = all.objects;
+    for object in &plan.objects {
+        match rest.iter().position(|(reference, _)| *reference == object.reference) {
+            Some(index) => ordered.push(rest.remove(index)),
+            None => ctx.events.warn(format!("{} has no counterpart on this machine and is left out", object.reference)),
+        }
+    }
+    // The namespace of a plan that brings none of its own.
+    ordered.splice(0..0, rest);
+    ordered
+}
+
+fn namespaces(expectations: &Expectations) -> BTreeSet<&str> {
+    expectations.workloads.iter().map(|workload| workload.id.namespace.as_str()).collect()
+}
+
+fn fault_of(workload: &Workload, pods: &[PodState]) -> Option<String> {
+    let mut own = pods.iter().filter(|pod| workload.owns(pod)).peekable();
+    if own.peek().is_none() && workload.replicas != Some(0) {
+        return Some("it has no pods".to_owned());
+    }
+    let waiting = own.find(|pod| !pod.ready)?;
+    let reason = waiting.init_containers.iter().find_map(|container| container.message.clone());
+    Some(reason.unwrap_or_else(|| waiting.status()))
+}
+
+fn no_engine(request: ProbeRequest) -> PodProbes {
+    let absent = Unavailable { kind: UnavailableKind::NotFound, reason: "nothing is deployed on this machine".to_owned() };
+    let pings = request.pings.into_iter().map(|destination| Pinged { destination, result: Probe::Unavailable(absent.clone()) }).collect();
+    let (links, routes, routes_v6) = (Probe::Unavailable(absent.clone()), Probe::Unavailable(absent.clone()), Probe::Unavailable(absent));
+    PodProbes { pod: request.pod, container: request.container, links, routes, routes_v6, pings }
+}
