@@ -1,6 +1,12 @@
 //! The engine on real namespaces, judged by `ip` and `nsenter`.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use nix::{
     sys::signal::{Signal, kill},
@@ -310,6 +316,129 @@ async fn what_this_machine_cannot_do_is_refused_before_anything_is_made() {
     assert_eq!(machine.local.deployments(&machine.ctx).await.unwrap(), ["example"]);
 }
 
+#[tokio::test]
+async fn a_client_that_goes_away_harms_nothing() {
+    use std::{io::Write, os::unix::net::UnixStream};
+    let machine = Machine::new();
+    machine.apply(&example()).await;
+    let workloads = serde_json::to_value(example().expectations.workloads).unwrap();
+    for number in 0..10 {
+        let apply = serde_json::json!({"apply": {"instance": "example", "namespace": "ns-test", "services": [], "workloads": workloads}});
+        let mut stream = UnixStream::connect(machine.dir().join("engine.sock")).unwrap();
+        stream.write_all(format!("{apply}\n").as_bytes()).unwrap();
+        stream.write_all(&b"\"system\"\nno JSON"[..number]).unwrap();
+    }
+    assert_eq!(machine.apply(&example()).await[0], "Namespace ns-test unchanged");
+    assert_eq!(received(&machine.probe("alpine", &["172.16.1.100"]).await.pings), [(3, 3)]);
+}
+
+#[tokio::test]
+async fn pods_come_and_go_with_the_number_of_replicas() {
+    let machine = Machine::new();
+    let scaled = |replicas| {
+        let mut scaled = example();
+        scaled.expectations.workloads[0].replicas = Some(replicas);
+        scaled
+    };
+    machine.apply(&scaled(1)).await;
+    let [client, first] = namespaces(&machine).await[..] else { panic!("two pods") };
+    machine.apply(&scaled(3)).await;
+    let now = namespaces(&machine).await;
+    assert!(now.len() == 4 && now.contains(&client) && now.contains(&first), "those that were there stay");
+    machine.apply(&scaled(1)).await;
+    assert_eq!(namespaces(&machine).await, [client, first]);
+    machine.apply(&scaled(0)).await;
+    assert_eq!(machine.pod("alpine").await.init_containers[0].message.as_deref(), Some("endpoint candidates not found"));
+}
+
+#[tokio::test]
+async fn a_namespace_that_somebody_is_still_in_is_named() {
+    let machine = Machine::new();
+    machine.apply(&example()).await;
+    let status = machine.status().await;
+    let net = status.namespaces.iter().find(|(pod, _)| pod.name == "alpine").map(|(_, path)| format!("--net={path}")).unwrap();
+    let mut nsenter = Command::new("nsenter");
+    if !nix::unistd::geteuid().is_root() {
+        nsenter.args([&format!("--user=/proc/{}/ns/user", status.pid), "--preserve-credentials"]);
+    }
+    let mut inside = nsenter.args([&net, "sh", "-c", "echo in; read line"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("nsenter");
+    std::io::Read::read_exact(&mut inside.stdout.take().unwrap(), &mut [0; 3]).unwrap();
+    let removed = machine.local.delete(&machine.ctx, "example").await.unwrap();
+    let left: Vec<String> = removed.left.iter().map(|(object, reason)| format!("{object}: {reason}")).collect();
+    assert_eq!(left, [format!("Pod ns-test/alpine: process {} is still in its network namespace", inside.id())]);
+    drop(inside.stdin.take());
+    inside.wait().unwrap();
+}
+
+#[tokio::test]
+async fn an_engine_of_another_version_is_named_and_only_ended_if_nobody_else_loses_by_it() {
+    for (held, ends) in [(r#""example""#, true), (r#""example","other""#, false)] {
+        let machine = Machine::new();
+        fs::create_dir(machine.dir()).unwrap();
+        fs::set_permissions(machine.dir(), fs::Permissions::from_mode(0o700)).unwrap();
+        let listener = std::os::unix::net::UnixListener::bind(machine.dir().join("engine.sock")).unwrap();
+        let hello = format!(r#"{{"hello":{{"version":"99.0.0","pid":7,"instances":[{held}],"news":true}}}}"#);
+        let old = std::thread::spawn(move || {
+            use std::io::{BufRead, BufReader, Write};
+            let mut asked = Vec::new();
+            for stream in listener.incoming().take(2) {
+                let mut stream = stream.unwrap();
+                for line in BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok) {
+                    let is_end = line == r#""shutdown""#;
+                    let reply = if is_end { r#"{"removed":{"gone":[],"left":[],"proof":[]}}"# } else { hello.as_str() };
+                    asked.push(line);
+                    writeln!(stream, "{reply}").unwrap();
+                    if is_end {
+                        break;
+                    }
+                }
+            }
+            asked
+        });
+        let failure = machine.local.apply(&machine.ctx, &example()).await.unwrap_err();
+        assert_eq!(failure.outcome, Outcome::CannotTell);
+        assert!(failure.message().contains("process 7) is of version 99.0.0"), "{}", failure.message());
+        assert_eq!(machine.local.delete(&machine.ctx, "example").await.is_ok(), ends);
+        assert_eq!(old.join().unwrap().contains(&r#""shutdown""#.to_owned()), ends);
+    }
+}
+
+/// Starts the engine where the kernel refuses `limit`, as in `max_user_namespaces`; the refusal is in a namespace of its
+/// own, so this machine's settings stay as they are.
+fn refused(machine: &Machine, limit: &str, privilege: &str) -> String {
+    let script = format!("echo 0 > /proc/sys/user/{limit} && exec setpriv {privilege} \"$@\"");
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "sh", "-c", &script, "sh", env!("CARGO_BIN_EXE_nsmctl"), "engine", "run", "--dir"]);
+    let output = command.arg(machine.dir()).output().expect("unshare of util-linux");
+    assert!(!output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn where_namespaces_are_forbidden_the_setting_is_named() {
+    let machine = Machine::new();
+    let line = refused(&machine, "max_user_namespaces", "--securebits=+noroot --bounding-set=-all");
+    assert!(line.contains("cannot make a user namespace") && line.contains("/proc/sys/user/max_user_namespaces is 0"), "{line}");
+    let line = refused(&machine, "max_net_namespaces", "");
+    assert!(line.contains("cannot make a network namespace") && line.contains("sysctl user.max_net_namespaces"), "{line}");
+    assert_eq!(fs::read_dir(machine.dir()).unwrap().count(), 0, "a start that fails leaves nothing");
+}
+
+#[tokio::test]
+async fn why_the_engine_does_not_start_is_told_to_who_starts_it() {
+    let machine = Machine::new();
+    fs::create_dir(machine.dir()).unwrap();
+    fs::set_permissions(machine.dir(), fs::Permissions::from_mode(0o755)).unwrap();
+    let failure = machine.local.apply(&machine.ctx, &example()).await.unwrap_err();
+    assert!(failure.message().ends_with("is open to others (mode 755)"), "{}", failure.message());
+    fs::set_permissions(machine.dir(), fs::Permissions::from_mode(0o700)).unwrap();
+    let broken = machine.local.clone().with_program("/bin/false");
+    let failure = broken.apply(&machine.ctx, &example()).await.unwrap_err();
+    assert_eq!(failure.message(), "the engine ended before it had started");
+    let missing = machine.local.clone().with_program("/nowhere/nsmctl");
+    assert!(missing.apply(&machine.ctx, &example()).await.unwrap_err().message().starts_with("cannot start the engine as /nowhere/nsmctl"));
+}
+
 /// Calls the engine as a user that has no privilege: it must find its own way, in a user namespace.
 #[tokio::test]
 async fn an_ordinary_user_needs_no_privilege() {
@@ -332,7 +461,7 @@ async fn an_ordinary_user_needs_no_privilege() {
 
     let mut command = Command::new("setpriv");
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]).arg(&program).args(["engine", "run", "--dir"]).arg(&dir);
-    let mut child = command.stdout(std::process::Stdio::piped()).spawn().expect("setpriv of util-linux");
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("setpriv of util-linux");
     let mut line = String::new();
     std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line).unwrap();
     assert!(line.contains("ready"), "{line}");
