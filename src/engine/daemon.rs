@@ -31,6 +31,9 @@ use crate::{
 /// The longest path of a unix socket, in bytes: `sun_path` of unix(7) less the closing zero.
 const MAX_SOCKET_PATH: usize = 107;
 
+/// What an engine has in its directory, in the order in which it is removed: the lock guards the others.
+const FILES: [&str; 3] = [SOCKET, LOG, LOCK];
+
 /// Runs the engine in this process until nothing is deployed any more or a signal ends it. Tells by one line on its
 /// standard output whether it has started ([`Started`]), and closes that.
 ///
@@ -81,7 +84,7 @@ struct Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        for name in [SOCKET, LOG, LOCK] {
+        for name in FILES {
             // What is gone already, or cannot be removed, stops nothing.
             let _ = fs::remove_file(self.dir.join(name));
         }
@@ -171,14 +174,14 @@ fn lock(dir: &Path) -> Result<Option<Held>> {
 /// Removes what an engine that was killed has left in the directory; where one is alive, nothing.
 ///
 /// # Errors
-/// The directory cannot be used. That it does not exist is no error.
+/// There is something to remove, and others have a right in the directory.
 pub fn clear(dir: &Path) -> Result<()> {
-    if dir.exists() {
-        prepare_dir(dir)?;
+    if FILES.iter().any(|name| dir.join(name).exists()) {
+        check_dir(dir)?;
         drop(lock(dir)?);
-        // Whatever else is in it is not ours, and then it stays.
-        let _ = fs::remove_dir(dir);
     }
+    // Where something else is in it, it stays.
+    let _ = fs::remove_dir(dir);
     Ok(())
 }
 

@@ -39,12 +39,9 @@ pub struct Missing {
 /// first call pass and refuse the next.
 pub fn enter() -> std::result::Result<Privilege, Missing> {
     if has_capabilities() {
-        return probe().map(|()| Privilege::Capabilities).map_err(|error| Missing {
-            hint: "run it on the host, or give the container CAP_NET_ADMIN and CAP_SYS_ADMIN and a seccomp profile that allows unshare".to_owned(),
-            reason: error.to_string(),
-        });
+        return probe().map(|()| Privilege::Capabilities).map_err(|error| explain(&error, &LOCKS[..1], AS_ROOT));
     }
-    enter_user_namespace().and_then(|()| probe()).map(|()| Privilege::UserNamespace).map_err(|error| explain(&error))
+    enter_user_namespace().and_then(|()| probe()).map(|()| Privilege::UserNamespace).map_err(|error| explain(&error, &LOCKS, AS_USER))
 }
 
 /// CAP_NET_ADMIN and CAP_SYS_ADMIN (linux/capability.h) in the effective set.
@@ -75,14 +72,16 @@ fn probe() -> Result<()> {
     })
 }
 
-/// A setting of the kernel that forbids user namespaces: where it is, when it does so, and how to change it.
+/// A setting of the kernel that forbids namespaces: where it is, when it does so, and how to change it.
 struct Lock {
     path: &'static str,
     forbids: fn(&str) -> bool,
     change: &'static str,
 }
 
-const LOCKS: [Lock; 3] = [
+/// The first concerns root too.
+const LOCKS: [Lock; 4] = [
+    Lock { path: "/proc/sys/user/max_net_namespaces", forbids: |value| value == "0", change: "sysctl user.max_net_namespaces=15000" },
     Lock {
         path: "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
         forbids: |value| value != "0",
@@ -92,20 +91,21 @@ const LOCKS: [Lock; 3] = [
     Lock { path: "/proc/sys/user/max_user_namespaces", forbids: |value| value == "0", change: "sysctl user.max_user_namespaces=15000" },
 ];
 
-fn explain(error: &Error) -> Missing {
-    explain_with(error, |path| fs::read_to_string(path).ok())
+const AS_ROOT: &str = "run it on the host, or give the container CAP_NET_ADMIN and CAP_SYS_ADMIN and a seccomp profile that allows unshare";
+const AS_USER: &str = "run as root, or where unprivileged user namespaces are allowed; a container's seccomp profile often forbids them";
+
+fn explain(error: &Error, locks: &[Lock], otherwise: &str) -> Missing {
+    explain_with(error, locks, otherwise, |path| fs::read_to_string(path).ok())
 }
 
-fn explain_with(error: &impl fmt::Display, read: impl Fn(&str) -> Option<String>) -> Missing {
-    let lock = LOCKS.iter().find_map(|lock| read(lock.path).map(|value| value.trim().to_owned()).filter(|v| (lock.forbids)(v)).map(|v| (lock, v)));
-    match lock {
-        Some((Lock { path, change, .. }, value)) => {
-            Missing { reason: format!("{error}, and {path} is {value}"), hint: format!("run as root, or have an administrator run `{change}`") }
-        }
-        None => Missing {
-            reason: error.to_string(),
-            hint: "run as root, or where unprivileged user namespaces are allowed; a container's seccomp profile often forbids them".to_owned(),
+fn explain_with(error: &impl fmt::Display, locks: &[Lock], otherwise: &str, read: impl Fn(&str) -> Option<String>) -> Missing {
+    let mut closed = locks.iter().filter_map(|lock| read(lock.path).map(|value| (lock, value.trim().to_owned())));
+    match closed.find(|(lock, value)| (lock.forbids)(value)) {
+        Some((Lock { path, change, .. }, value)) => Missing {
+            reason: format!("{error}, and {path} is {value}"),
+            hint: format!("have an administrator run `{change}`, or run as root on the host"),
         },
+        None => Missing { reason: error.to_string(), hint: otherwise.to_owned() },
     }
 }
 
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     fn explained(path: &'static str, value: &'static str) -> Missing {
-        explain_with(&"cannot make a user namespace: EPERM", |asked| (asked == path).then(|| value.to_owned()))
+        explain_with(&"cannot make a user namespace: EPERM", &LOCKS, AS_USER, |asked| (asked == path).then(|| value.to_owned()))
     }
 
     #[test]
