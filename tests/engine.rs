@@ -211,11 +211,16 @@ async fn ipv6_and_two_groups_of_prefixes_work_at_once() {
 async fn payload_ip_needs_no_address_resolution() {
     let machine = Machine::new();
     let workloads = vec![endpoint("nse", "s", "172.16.1.0/31,2001:db8::/127"), client("alpine", "kernel://s/nsm-1")];
-    machine.apply(&plan("example", vec![service("s", Payload::Ip)], workloads)).await;
+    machine.apply(&plan("example", vec![service("s", Payload::Ip)], workloads.clone())).await;
     let flags = machine.ip("alpine", &["link", "show", "nsm-1"]).await[0]["flags"].clone();
     assert!(flags.as_array().unwrap().iter().any(|flag| flag == "NOARP"), "{flags}");
     assert_eq!(received(&machine.probe("alpine", &["172.16.1.0", "2001:db8::"]).await.pings), [(3, 3), (3, 3)]);
     assert_eq!(received(&machine.probe("nse", &["172.16.1.1", "2001:db8::1"]).await.pings), [(3, 3), (3, 3)]);
+
+    machine.apply(&plan("example", vec![service("s", Payload::Ethernet)], workloads)).await;
+    let flags = machine.ip("alpine", &["link", "show", "nsm-1"]).await[0]["flags"].clone();
+    assert!(!flags.as_array().unwrap().iter().any(|flag| flag == "NOARP"), "another payload needs another link: {flags}");
+    assert_eq!(received(&machine.probe("alpine", &["172.16.1.0", "2001:db8::"]).await.pings), [(3, 3), (3, 3)]);
 }
 
 #[tokio::test]

@@ -58,6 +58,14 @@ fn same_template(one: &Workload, other: &Workload) -> bool {
     Workload { replicas: None, ..one.clone() } == Workload { replicas: None, ..other.clone() }
 }
 
+/// What a deployment had and is not to have any more.
+fn no_longer_wanted(before: &Apply, wanted: &Apply) -> Vec<ObjectRef> {
+    let workloads = before.workloads.iter().filter(|workload| !wanted.workloads.iter().any(|w| w.id == workload.id && w.kind == workload.kind));
+    let services = before.services.iter().filter(|service| !wanted.services.iter().any(|w| w.id == service.id));
+    let gone = namespaces(before).into_iter().filter(|name| !namespaces(wanted).contains(name)).map(|name| ObjectRef::cluster("Namespace", name));
+    workloads.map(object_of).chain(services.map(|service| object("NetworkService", &service.id))).chain(gone).collect()
+}
+
 impl Mesh {
     /// Whether nothing is deployed.
     #[must_use]
@@ -91,6 +99,9 @@ impl Mesh {
                 return Err(refusal);
             }
         };
+        for object in before.iter().flat_map(|before| no_longer_wanted(before, wanted)) {
+            emit(Event::Object(object, ObjectState::Gone));
+        }
         let repaired = self.close_broken().await;
         self.serve_requests().await;
         for workload in &wanted.workloads {

@@ -1,6 +1,6 @@
 //! What there is, told without changing it. What the kernel knows is asked of the kernel, at that moment.
 
-use futures::future::join_all;
+use futures::{StreamExt, future::join_all, stream};
 
 use super::{
     forwarder::look,
@@ -67,9 +67,12 @@ impl Mesh {
     }
 }
 
-/// Looks into pods, all at once. Needs no lock: a namespace lives as long as somebody looks into it.
+/// How many pods are looked into at once: each takes a thread or a few, and most of a ping is waiting.
+const AT_ONCE: usize = 32;
+
+/// Looks into pods, many at once. Needs no lock: a namespace lives as long as somebody looks into it.
 pub(super) async fn probe(targets: Vec<(ProbeRequest, Option<Namespace>)>) -> Vec<PodProbes> {
-    join_all(targets.into_iter().map(|(request, namespace)| probe_pod(request, namespace))).await
+    stream::iter(targets).map(|(request, namespace)| probe_pod(request, namespace)).buffered(AT_ONCE).collect().await
 }
 
 async fn probe_pod(request: ProbeRequest, namespace: Option<Namespace>) -> PodProbes {
