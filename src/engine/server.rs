@@ -136,10 +136,7 @@ async fn answer(line: &str, shared: &Shared, events: mpsc::UnboundedSender<Event
 async fn remove_all(mesh: &mut Mesh, emit: &mut (dyn FnMut(Event) + Send)) -> Removed {
     let mut all = Removed::default();
     for instance in mesh.status().instances {
-        let Removed { gone, left, proof } = mesh.delete(&instance, emit).await;
-        all.gone.extend(gone);
-        all.left.extend(left);
-        all.proof.extend(proof);
+        all.extend(mesh.delete(&instance, emit).await);
     }
     all
 }

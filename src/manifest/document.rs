@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{ManifestError, NetworkService};
+use crate::model::{KINDS, Kind};
 
 /// One object of a manifest: what was written, and what it was understood as.
 #[derive(Debug, Clone)]
@@ -44,22 +45,6 @@ pub enum Object {
     Other(Box<ObjectMeta>),
 }
 
-/// What may stand in a manifest: API version, kind, resource. Cluster-wide rights (ClusterRole, webhooks, …) are left
-/// to kubectl on purpose: cleanup must be able to remove what deploy made without touching what others share.
-const KINDS: [(&str, &str, &str); 11] = [
-    ("v1", "Namespace", "namespaces"),
-    ("networkservicemesh.io/v1", "NetworkService", "networkservices"),
-    ("v1", "ServiceAccount", "serviceaccounts"),
-    ("rbac.authorization.k8s.io/v1", "Role", "roles"),
-    ("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings"),
-    ("v1", "ConfigMap", "configmaps"),
-    ("v1", "Service", "services"),
-    ("apps/v1", "Deployment", "deployments"),
-    ("apps/v1", "StatefulSet", "statefulsets"),
-    ("apps/v1", "DaemonSet", "daemonsets"),
-    ("v1", "Pod", "pods"),
-];
-
 impl Document {
     /// Understands one object.
     ///
@@ -72,9 +57,9 @@ impl Document {
             text.map(str::to_owned).ok_or_else(|| bad(format!("this is no Kubernetes object: it has no {key}")))
         };
         let (api_version, kind) = (word("apiVersion")?, word("kind")?);
-        if !KINDS.iter().any(|(a, k, _)| (*a, *k) == (api_version.as_str(), kind.as_str())) {
-            return Err(bad(match KINDS.iter().find(|(_, k, _)| *k == kind) {
-                Some((expected, ..)) => format!("{kind} is of apiVersion {expected}, and this says {api_version}"),
+        if !KINDS.iter().any(|k| (k.api_version, k.kind) == (api_version.as_str(), kind.as_str())) {
+            return Err(bad(match KINDS.iter().find(|k| k.kind == kind) {
+                Some(Kind { api_version: expected, .. }) => format!("{kind} is of apiVersion {expected}, and this says {api_version}"),
                 None => format!("{kind} ({api_version}) is not a kind that nsmctl deploys; apply it with kubectl"),
             }));
         }
@@ -109,14 +94,14 @@ impl Document {
     /// Its resource, as in `deployments`.
     #[must_use]
     pub fn plural(&self) -> &'static str {
-        KINDS[self.rank()].2
+        KINDS[self.rank()].plural
     }
 
     /// Its place in the order in which objects must exist: a namespace before what lives in it, a service account before
     /// the pod that uses it.
     #[must_use]
     pub fn rank(&self) -> usize {
-        KINDS.iter().position(|(_, kind, _)| *kind == self.kind).unwrap_or(0)
+        KINDS.iter().position(|k| k.kind == self.kind).unwrap_or(0)
     }
 }
 

@@ -20,6 +20,5 @@ mod yaml;
 pub use document::{Document, Object};
 pub use embedded::embedded;
 pub use network_service::NetworkService;
-pub use plan::{Customisation, INSTANCE_LABEL, MANAGED_BY, MANAGED_BY_LABEL, PART_OF_LABEL, default_namespace, plan};
-pub use workload::ANNOTATION;
+pub use plan::{Customisation, default_namespace, plan};
 pub use yaml::{ManifestError, Source, read, sources};

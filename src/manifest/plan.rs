@@ -1,17 +1,11 @@
 use serde_json::{Map, Value, json};
 
-use crate::model::{Expectation, Expectations, Namespaced, NetworkServiceSpec, ObjectRef, Plan, PlannedObject, Workload};
+use crate::model::{
+    ANNOTATION, Expectation, Expectations, INSTANCE_LABEL, MANAGED_BY, MANAGED_BY_LABEL, Namespaced, NetworkServiceSpec, ObjectRef, PART_OF_LABEL,
+    Plan, PlannedObject, Workload,
+};
 
-use super::{ANNOTATION, Document, ManifestError, Object, workload::workload};
-
-/// The label that says who made an object.
-pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
-/// The value of [`MANAGED_BY_LABEL`], and the name of the field manager of server-side apply.
-pub const MANAGED_BY: &str = "nsmctl";
-/// The label that says what an object is part of.
-pub const PART_OF_LABEL: &str = "app.kubernetes.io/part-of";
-/// The label that says which deployment an object belongs to.
-pub const INSTANCE_LABEL: &str = "app.kubernetes.io/instance";
+use super::{Document, ManifestError, Object, workload::workload};
 
 /// What the person asked to be different from the manifests.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

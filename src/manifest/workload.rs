@@ -5,12 +5,10 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta},
 };
 
-use crate::model::{EndpointSpec, Namespaced, NsUrl, Workload, WorkloadKind};
+use crate::model::{ANNOTATION, EndpointSpec, Namespaced, NsUrl, Workload, WorkloadKind};
 
 use super::{Document, ManifestError, Object};
 
-/// The annotation by which a pod requests network services.
-pub const ANNOTATION: &str = "networkservicemesh.io";
 /// kubectl's own way of saying which container is meant.
 const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
 

@@ -14,6 +14,7 @@ mod expectation;
 mod failure;
 mod finding;
 mod interface;
+mod kind;
 mod object;
 mod observation;
 mod outcome;
@@ -28,6 +29,7 @@ pub use expectation::{AddressPair, Expectation, Expectations};
 pub use failure::{Failure, IntoFailure, Result};
 pub use finding::{Finding, Verdict};
 pub use interface::{InterfaceName, InvalidInterfaceName, MAX_INTERFACE_NAME};
+pub use kind::{ANNOTATION, INSTANCE_LABEL, KINDS, Kind, MANAGED_BY, MANAGED_BY_LABEL, PART_OF_LABEL};
 pub use object::{Applied, ObjectRef, Removed};
 pub use observation::{
     ContainerState, ExecEnd, ExecOutput, InterfaceAddress, Inventory, Link, NetworkServiceState, Observation, PingStats, Pinged, PodProbes, PodState,

@@ -2,6 +2,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::Outcome;
+
 /// The identity of an object: what kubectl prints as `kind/name`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ObjectRef {
@@ -66,6 +68,31 @@ pub struct Removed {
     pub gone: Vec<ObjectRef>,
     /// What is still there, each with the reason.
     pub left: Vec<(ObjectRef, String)>,
+    /// What could not be looked at, and why: whether something is left there cannot be told.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub unseen: Vec<String>,
     /// What was looked at to prove that nothing is left, for people.
     pub proof: Vec<String>,
+}
+
+impl Removed {
+    /// Adds what another cleanup did.
+    pub fn extend(&mut self, other: Self) {
+        self.gone.extend(other.gone);
+        self.left.extend(other.left);
+        self.unseen.extend(other.unseen);
+        self.proof.extend(other.proof);
+    }
+
+    /// What it amounts to.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        if !self.left.is_empty() {
+            Outcome::Failed
+        } else if self.unseen.is_empty() {
+            Outcome::Passed
+        } else {
+            Outcome::CannotTell
+        }
+    }
 }

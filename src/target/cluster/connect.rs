@@ -1,0 +1,167 @@
+use std::{
+    env,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use kube::{
+    Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
+
+use super::{Cluster, error};
+use crate::{
+    model::{Failure, IntoFailure, Outcome, Result},
+    target::Ctx,
+};
+
+/// How long a server may take to say its version. A TLS handshake over a bad line is done in a second or two; whoever waits
+/// longer wants to know.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// How to find a cluster: what the person said.
+#[derive(Debug, Clone, Default)]
+pub struct Access {
+    /// `--kubeconfig`.
+    pub kubeconfig: Option<PathBuf>,
+    /// `--context`.
+    pub context: Option<String>,
+}
+
+/// Whether there is a cluster to talk to.
+#[derive(Debug)]
+pub enum Lookup {
+    /// There is a configuration, from where it is said.
+    Found(Box<Found>),
+    /// There is none, for this reason.
+    Absent(String),
+}
+
+/// A configuration that names a cluster; nothing was sent to it yet.
+#[derive(Debug)]
+pub struct Found {
+    config: Config,
+    context: Option<String>,
+    /// Where the configuration was found, for people.
+    pub origin: String,
+}
+
+/// Looks for a configuration as kubectl does: the flag, $KUBECONFIG, ~/.kube/config; last, that of the pod we are in.
+///
+/// # Errors
+/// A configuration that somebody named does not exist, or one that exists cannot be read or contradicts itself. That there
+/// is none at all is no error.
+pub async fn lookup(access: &Access) -> Result<Lookup> {
+    let Some((kubeconfig, origin)) = read(access)? else { return in_cluster(access) };
+    let context = access.context.clone().or_else(|| kubeconfig.current_context.clone()).filter(|context| !context.is_empty());
+    let Some(context) = context else { return Ok(Lookup::Absent(format!("{origin} names no current context"))) };
+    if !kubeconfig.contexts.iter().any(|known| known.name == context) {
+        let known: Vec<&str> = kubeconfig.contexts.iter().map(|context| context.name.as_str()).collect();
+        let known = if known.is_empty() { "it has none".to_owned() } else { format!("it has {}", known.join(", ")) };
+        return Err(Failure::usage(format!("{origin} has no context {context}")).hint(format!("choose another with --context; {known}")));
+    }
+    let options = KubeConfigOptions { context: Some(context.clone()), ..KubeConfigOptions::default() };
+    let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
+    let config = config.or_fail(Outcome::CannotTell, format!("cannot use the context {context} of {origin}"))?;
+    Ok(Lookup::Found(Box::new(Found { config, origin, context: Some(context) })))
+}
+
+fn read(access: &Access) -> Result<Option<(Kubeconfig, String)>> {
+    let from = |path: &Path, said: &str| {
+        if !path.exists() {
+            return Err(Failure::usage(format!("{said} names {}, which does not exist", path.display()))
+                .hint("correct it, or use this machine with --target local"));
+        }
+        let origin = path.display().to_string();
+        let kubeconfig = Kubeconfig::read_from(path).map_err(|error| Failure::cannot_tell(format!("cannot read {origin}: {}", flat(&error))))?;
+        Ok((kubeconfig, origin))
+    };
+    if let Some(path) = &access.kubeconfig {
+        return from(path, "--kubeconfig").map(Some);
+    }
+    let listed: Vec<PathBuf> =
+        env::var_os("KUBECONFIG").map(|list| env::split_paths(&list).filter(|p| !p.as_os_str().is_empty()).collect()).unwrap_or_default();
+    let mut merged: Option<(Kubeconfig, String)> = None;
+    for path in &listed {
+        let (next, origin) = from(path, "KUBECONFIG")?;
+        merged = Some(match merged {
+            None => (next, origin),
+            Some((first, before)) => {
+                (first.merge(next).or_fail(Outcome::CannotTell, "cannot merge what KUBECONFIG names")?, format!("{before}, {origin}"))
+            }
+        });
+    }
+    if merged.is_some() {
+        return Ok(merged);
+    }
+    match env::home_dir().map(|home| home.join(".kube/config")).filter(|path| path.exists()) {
+        Some(path) => from(&path, "the home directory").map(Some),
+        None => Ok(None),
+    }
+}
+
+fn in_cluster(access: &Access) -> Result<Lookup> {
+    if let Some(context) = &access.context {
+        return Err(Failure::usage(format!("--context {context}: there is no kubeconfig")).hint("name one with --kubeconfig or KUBECONFIG"));
+    }
+    if env::var_os("KUBERNETES_SERVICE_HOST").is_none() {
+        return Ok(Lookup::Absent("there is no kubeconfig".to_owned()));
+    }
+    match Config::incluster() {
+        Ok(config) => Ok(Lookup::Found(Box::new(Found { config, origin: "the pod's service account".to_owned(), context: None }))),
+        Err(error) => Ok(Lookup::Absent(format!("there is no kubeconfig, and the pod has no service account ({})", flat(&error)))),
+    }
+}
+
+/// An error with its causes in one line, none said twice.
+fn flat(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        let next = source.to_string();
+        if !text.contains(&next) {
+            text = format!("{text}: {next}");
+        }
+        cause = source.source();
+    }
+    text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
+}
+
+impl Found {
+    /// The API server's URL.
+    #[must_use]
+    pub fn server(&self) -> String {
+        self.config.cluster_url.to_string().trim_end_matches('/').to_owned()
+    }
+
+    /// The context, where there is one.
+    #[must_use]
+    pub fn context(&self) -> Option<&str> {
+        self.context.as_deref()
+    }
+}
+
+impl Cluster {
+    /// Connects, and asks for the version to see that somebody answers who takes us for who we say we are.
+    ///
+    /// # Errors
+    /// The server cannot be reached, does not answer in time, or refuses the credentials.
+    pub async fn connect(ctx: &Ctx, found: Found) -> Result<Self> {
+        let server = found.server();
+        let Found { mut config, context, .. } = found;
+        config.connect_timeout = Some(ANSWER);
+        let namespace = config.default_namespace.clone();
+        let what = format!("reach the cluster at {server}");
+        let step = async {
+            // A credential plugin is run here, and waited for.
+            let client = tokio::task::spawn_blocking(move || Client::try_from(config)).await.or_fail(Outcome::Defect, "cannot make a client")?;
+            let client = client.map_err(|error| error::failure(&error, &what))?;
+            let asked = tokio::time::timeout(ANSWER, client.apiserver_version()).await;
+            let version = asked
+                .map_err(|_| Failure::cannot_tell(format!("cannot {what}: no answer within {} s", ANSWER.as_secs())).hint(error::WRONG_SERVER))?;
+            Ok((client, version.map_err(|error| error::failure(&error, &what))?))
+        };
+        let (client, version) = ctx.run("connecting to the cluster", step).await?;
+        Ok(Self { client, server, context, namespace, version: version.git_version })
+    }
+}

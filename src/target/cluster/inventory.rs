@@ -1,0 +1,123 @@
+use std::collections::BTreeSet;
+
+use futures::future::{join_all, try_join_all};
+use k8s_openapi::api::core::v1::Pod;
+use kube::{
+    Api, ResourceExt,
+    api::{DynamicObject, ListParams},
+};
+use serde_json::Value;
+
+use super::{Cluster, endpoint_resource, error, pod::pod_state, resource_named};
+use crate::{
+    model::{Expectations, Inventory, Namespaced, NetworkServiceState, Payload, PodState, RegisteredEndpoint, Result, Unavailable, UnavailableKind},
+    target::Ctx,
+};
+
+impl Cluster {
+    /// The pods of the namespaces of the expectations, and the network services and endpoints of all. What cannot be seen
+    /// is in the answer, with the reason.
+    ///
+    /// # Errors
+    /// The command was stopped.
+    pub async fn inventory(&self, ctx: &Ctx, expectations: &Expectations) -> Result<Inventory> {
+        let look = async {
+            let namespaces: BTreeSet<&str> = expectations.workloads.iter().map(|workload| workload.id.namespace.as_str()).collect();
+            let pods = try_join_all(namespaces.into_iter().map(|namespace| self.pods(namespace)));
+            let (pods, services, endpoints) = futures::join!(pods, self.services(), self.endpoints());
+            Ok(Inventory { pods: pods.map(|pods| pods.concat()), services, endpoints })
+        };
+        ctx.run("looking at the cluster", look).await
+    }
+
+    pub(super) async fn pods(&self, namespace: &str) -> Result<Vec<PodState>, Unavailable> {
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
+        let pods = api.list(&ListParams::default()).await.map_err(|error| error::unavailable(&error))?;
+        Ok(pods.iter().map(pod_state).collect())
+    }
+
+    async fn services(&self) -> Result<Vec<NetworkServiceState>, Unavailable> {
+        let Some(resource) = resource_named("NetworkService") else { return Ok(Vec::new()) };
+        let objects = self.list_all(&resource).await?;
+        let state = |object: &DynamicObject| NetworkServiceState { id: id(object), payload: payload(object.data.pointer("/spec/payload")) };
+        Ok(objects.iter().map(state).collect())
+    }
+
+    async fn endpoints(&self) -> Result<Vec<RegisteredEndpoint>, Unavailable> {
+        Ok(self.list_all(&endpoint_resource()).await?.iter().map(registered).collect())
+    }
+
+    async fn list_all(&self, resource: &kube::api::ApiResource) -> Result<Vec<DynamicObject>, Unavailable> {
+        let listed = self.api(resource, None).list(&ListParams::default()).await;
+        let listed = listed.map_err(|error| match error::unavailable(&error) {
+            Unavailable { kind: UnavailableKind::NotFound, .. } => Unavailable {
+                kind: UnavailableKind::NotFound,
+                reason: format!("the cluster does not serve {}: NSM is not installed", resource.api_version),
+            },
+            unavailable => unavailable,
+        })?;
+        Ok(listed.items)
+    }
+
+    /// The pods of several namespaces; of those that cannot be seen, none.
+    pub(super) async fn visible_pods(&self, namespaces: &BTreeSet<String>) -> Vec<PodState> {
+        join_all(namespaces.iter().map(|namespace| self.pods(namespace))).await.into_iter().flatten().flatten().collect()
+    }
+}
+
+fn id(object: &DynamicObject) -> Namespaced {
+    Namespaced::new(object.namespace().unwrap_or_default(), object.name_any())
+}
+
+/// A payload as NSM reads it: none means IP (upstream: payload.IP is the default of sdk's registry).
+fn payload(written: Option<&Value>) -> Option<Payload> {
+    match written.and_then(Value::as_str) {
+        None | Some("" | "IP") => Some(Payload::Ip),
+        Some("ETHERNET") => Some(Payload::Ethernet),
+        Some(_) => None,
+    }
+}
+
+/// A registration, read with care: its schema is open, and fields come and go between NSM's versions.
+pub(super) fn registered(object: &DynamicObject) -> RegisteredEndpoint {
+    let spec = |pointer: &str| object.data.pointer(&format!("/spec{pointer}"));
+    let services = spec("/network_service_names").and_then(Value::as_array);
+    RegisteredEndpoint {
+        id: id(object),
+        services: services.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect(),
+        spiffe_id: spec("/path_ids/0").and_then(Value::as_str).map(str::to_owned),
+        expires_at: spec("/expiration_time/seconds").and_then(Value::as_i64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_registration_is_read() {
+        let object: DynamicObject = serde_json::from_value(json!({
+            "apiVersion": "networkservicemesh.io/v1", "kind": "NetworkServiceEndpoint", "metadata": {"name": "nse-1", "namespace": "nsm-system"},
+            "spec": {"network_service_names": ["a", "b"], "expiration_time": {"seconds": 7, "nanos": 1}, "path_ids": ["spiffe://d/ns/n/pod/nse-1"]}
+        }))
+        .unwrap();
+        let endpoint = registered(&object);
+        assert_eq!((endpoint.services.as_slice(), endpoint.expires_at), (["a".to_owned(), "b".to_owned()].as_slice(), Some(7)));
+        assert_eq!((endpoint.id.to_string(), endpoint.spiffe_id.as_deref()), ("nsm-system/nse-1".to_owned(), Some("spiffe://d/ns/n/pod/nse-1")));
+    }
+
+    #[test]
+    fn a_registration_without_fields_is_still_one() {
+        let object: DynamicObject = serde_json::from_value(json!({"metadata": {"name": "x"}, "spec": {"path_ids": "?"}})).unwrap();
+        assert_eq!((registered(&object).services.len(), registered(&object).spiffe_id), (0, None));
+    }
+
+    #[test]
+    fn a_payload_that_nsm_does_not_know_is_none() {
+        assert_eq!(payload(None), Some(Payload::Ip));
+        assert_eq!(payload(Some(&json!("ETHERNET"))), Some(Payload::Ethernet));
+        assert_eq!(payload(Some(&json!("MPLS"))), None);
+    }
+}

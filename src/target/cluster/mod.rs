@@ -1,0 +1,131 @@
+//! A Kubernetes cluster as a target, through kube-rs.
+//!
+//! ```text
+//!   kubeconfig ──► connect ──► Cluster ─┬─► apply       server-side apply, in order
+//!                                       ├─► wait        watches, until ready or hopeless
+//!                                       ├─► inventory   pods, network services, endpoints
+//!                                       ├─► exec        ip and ping in the workload's own container
+//!                                       ├─► system      NSM, SPIRE, events, logs
+//!                                       └─► delete      what carries the instance's label, and the proof
+//! ```
+
+mod apply;
+mod connect;
+mod delete;
+mod error;
+mod exec;
+mod foreign;
+mod gone;
+mod inventory;
+mod pod;
+mod progress;
+mod system;
+mod wait;
+
+use kube::{
+    Api, Client,
+    api::{ApiResource, DynamicObject},
+};
+
+pub use connect::{Access, Lookup, lookup};
+
+use crate::model::{INSTANCE_LABEL, KINDS, Kind, MANAGED_BY, MANAGED_BY_LABEL, ObjectRef};
+
+/// Where NSM's own parts are, and with them the registry's NetworkServiceEndpoint objects (upstream's manifests).
+const NSM_NAMESPACE: &str = "nsm-system";
+/// Where SPIRE's parts are (upstream's manifests).
+const SPIRE_NAMESPACE: &str = "spire";
+/// NSM's API (upstream: apis/networkservicemesh.io/v1).
+const NSM_GROUP_VERSION: &str = "networkservicemesh.io/v1";
+
+/// A cluster that has answered.
+#[derive(Clone)]
+pub struct Cluster {
+    client: Client,
+    server: String,
+    context: Option<String>,
+    namespace: String,
+    version: String,
+}
+
+impl Cluster {
+    /// The API server's URL.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// The kubeconfig's context; `None` inside a cluster.
+    #[must_use]
+    pub fn context(&self) -> Option<&str> {
+        self.context.as_deref()
+    }
+
+    /// The context's namespace.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The server's version, as in `v1.34.1`.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The objects of a kind, of one namespace or of all.
+    fn api(&self, resource: &ApiResource, namespace: Option<&str>) -> Api<DynamicObject> {
+        match namespace {
+            Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, resource),
+            None => Api::all_with(self.client.clone(), resource),
+        }
+    }
+}
+
+impl std::fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cluster").field("server", &self.server).finish_non_exhaustive()
+    }
+}
+
+/// The resource of an API version and a kind.
+fn resource(api_version: &str, kind: &str, plural: &str) -> ApiResource {
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    ApiResource {
+        group: group.to_owned(),
+        version: version.to_owned(),
+        api_version: api_version.to_owned(),
+        kind: kind.to_owned(),
+        plural: plural.to_owned(),
+    }
+}
+
+fn resource_of(kind: &Kind) -> ApiResource {
+    resource(kind.api_version, kind.kind, kind.plural)
+}
+
+/// The resource of an object of a kind that nsmctl deploys.
+fn resource_named(kind: &str) -> Option<ApiResource> {
+    KINDS.iter().find(|known| known.kind == kind).map(resource_of)
+}
+
+/// NSM's registrations of endpoints.
+fn endpoint_resource() -> ApiResource {
+    resource(NSM_GROUP_VERSION, "NetworkServiceEndpoint", "networkserviceendpoints")
+}
+
+/// What selects the objects of a deployment.
+fn selector(instance: &str) -> String {
+    format!("{MANAGED_BY_LABEL}={MANAGED_BY},{INSTANCE_LABEL}={instance}")
+}
+
+fn is_of(instance: &str, object: &DynamicObject) -> bool {
+    let labels = object.metadata.labels.as_ref();
+    let label = |key| labels.and_then(|labels| labels.get(key)).map(String::as_str);
+    label(MANAGED_BY_LABEL) == Some(MANAGED_BY) && label(INSTANCE_LABEL) == Some(instance)
+}
+
+/// The identity of an object of a resource.
+fn reference(resource: &ApiResource, object: &DynamicObject) -> ObjectRef {
+    ObjectRef { kind: resource.kind.clone(), namespace: object.metadata.namespace.clone(), name: object.metadata.name.clone().unwrap_or_default() }
+}

@@ -1,0 +1,136 @@
+use k8s_openapi::{
+    api::core::v1::{ContainerStateTerminated, ContainerStateWaiting, ContainerStatus, Pod, PodCondition},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
+
+use crate::model::{ANNOTATION, ContainerState, Namespaced, PodState};
+
+/// The state of a pod, as the server tells it.
+pub(super) fn pod_state(pod: &Pod) -> PodState {
+    let ObjectMeta { name, namespace, labels, annotations, deletion_timestamp, .. } = pod.metadata.clone();
+    let status = pod.status.clone().unwrap_or_default();
+    let spec = pod.spec.as_ref();
+    let conditions = status.conditions.unwrap_or_default();
+    let condition = |kind: &str| conditions.iter().find(|condition| condition.type_ == kind);
+    let unscheduled = |condition: &&PodCondition| condition.status == "False" && condition.reason.as_deref() == Some("Unschedulable");
+    let containers = |specified: Vec<(String, String)>, statuses: Vec<ContainerStatus>, init: bool| {
+        let state = |(name, image): (String, String)| {
+            let status = statuses.iter().find(|status| status.name == name);
+            status.map_or_else(|| not_started(name, image), |status| container_state(status, init))
+        };
+        specified.into_iter().map(state).collect()
+    };
+    let named = |containers: Option<&Vec<k8s_openapi::api::core::v1::Container>>| -> Vec<(String, String)> {
+        containers.into_iter().flatten().map(|c| (c.name.clone(), c.image.clone().unwrap_or_default())).collect()
+    };
+    PodState {
+        id: Namespaced::new(namespace.unwrap_or_default(), name.unwrap_or_default()),
+        labels: labels.unwrap_or_default(),
+        annotation: annotations.and_then(|annotations| annotations.get(ANNOTATION).cloned()),
+        node: spec.and_then(|spec| spec.node_name.clone()),
+        phase: status.phase.unwrap_or_else(|| "Unknown".to_owned()),
+        ready: condition("Ready").is_some_and(|condition| condition.status == "True"),
+        deleting: deletion_timestamp.is_some(),
+        unschedulable: condition("PodScheduled").filter(unscheduled).map(|condition| condition.message.clone().unwrap_or_default()),
+        init_containers: containers(named(spec.and_then(|s| s.init_containers.as_ref())), status.init_container_statuses.unwrap_or_default(), true),
+        containers: containers(named(spec.map(|s| &s.containers)), status.container_statuses.unwrap_or_default(), false),
+    }
+}
+
+/// A container of which the kubelet has said nothing yet.
+fn not_started(name: String, image: String) -> ContainerState {
+    ContainerState { name, image, ready: false, running: false, restarts: 0, reason: None, message: None }
+}
+
+fn container_state(status: &ContainerStatus, init: bool) -> ContainerState {
+    let state = status.state.clone().unwrap_or_default();
+    let ended = state.terminated.as_ref();
+    let done = ended.is_some_and(|ended| ended.exit_code == 0);
+    // What ended well is no reason for anything.
+    let (reason, message) = match (&state.waiting, ended) {
+        (Some(ContainerStateWaiting { reason, message }), _) => (reason.clone(), message.clone()),
+        (None, Some(ended)) if !done => (Some(why(ended)), ended.message.clone()),
+        _ => (None, None),
+    };
+    // While it waits to be started again, how it ended the last time is what matters.
+    let last = status.last_state.as_ref().and_then(|last| last.terminated.as_ref());
+    let message = match (message, last) {
+        (message, Some(last)) if reason.as_deref() == Some("CrashLoopBackOff") => {
+            Some(format!("{}; the last time it ended with {} (exit code {})", message.unwrap_or_default(), why(last), last.exit_code))
+        }
+        (message, _) => message,
+    };
+    ContainerState {
+        name: status.name.clone(),
+        image: status.image.clone(),
+        ready: if init { done } else { status.ready },
+        running: state.running.is_some(),
+        restarts: u32::try_from(status.restart_count).unwrap_or(0),
+        reason,
+        message,
+    }
+}
+
+fn why(ended: &ContainerStateTerminated) -> String {
+    ended.reason.clone().unwrap_or_else(|| format!("exit code {}", ended.exit_code))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn state(status: &serde_json::Value) -> PodState {
+        let pod = json!({
+            "metadata": {"name": "alpine", "namespace": "ns", "annotations": {"networkservicemesh.io": "kernel://a/nsm-1"}},
+            "spec": {"containers": [{"name": "alpine", "image": "alpine:3.15.0"}, {"name": "cmd-nsc"}], "initContainers": [{"name": "cmd-nsc-init"}]},
+            "status": status,
+        });
+        pod_state(&serde_json::from_value(pod).unwrap())
+    }
+
+    #[test]
+    fn a_pod_that_waits_for_its_request_says_so() {
+        let pod = state(&json!({
+            "phase": "Pending",
+            "initContainerStatuses": [{"name": "cmd-nsc-init", "ready": false, "restartCount": 0, "image": "i", "imageID": "", "state": {"running": {}}}],
+            "containerStatuses": [
+                {"name": "alpine", "ready": false, "restartCount": 0, "image": "i", "imageID": "", "state": {"waiting": {"reason": "PodInitializing"}}}
+            ]
+        }));
+        assert_eq!((pod.status(), pod.ready, pod.is_injected()), ("Init:0/1".to_owned(), false, true));
+        assert_eq!(pod.containers.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["alpine", "cmd-nsc"]);
+        assert_eq!(pod.annotation.as_deref(), Some("kernel://a/nsm-1"));
+    }
+
+    #[test]
+    fn an_unschedulable_pod_tells_why() {
+        let condition = json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/2 nodes are available"});
+        let pod = state(&json!({"phase": "Pending", "conditions": [condition]}));
+        assert_eq!(pod.unschedulable.as_deref(), Some("0/2 nodes are available"));
+        let pod =
+            state(&json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}, {"type": "PodScheduled", "status": "True"}]}));
+        assert!(pod.ready && pod.unschedulable.is_none());
+    }
+
+    #[test]
+    fn a_crash_loop_tells_how_it_ended_the_last_time() {
+        let pod = state(&json!({"phase": "Running", "containerStatuses": [{
+            "name": "alpine", "ready": false, "restartCount": 4, "image": "i", "imageID": "",
+            "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 40s"}},
+            "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
+        }]}));
+        assert_eq!((pod.containers[0].restarts, pod.containers[0].reason.as_deref()), (4, Some("CrashLoopBackOff")));
+        assert_eq!(pod.containers[0].message.as_deref(), Some("back-off 40s; the last time it ended with OOMKilled (exit code 137)"));
+    }
+
+    #[test]
+    fn an_init_container_that_is_done_is_ready_and_needs_no_reason() {
+        let pod = state(&json!({"phase": "Running", "initContainerStatuses": [{
+            "name": "cmd-nsc-init", "ready": true, "restartCount": 0, "image": "i", "imageID": "",
+            "state": {"terminated": {"exitCode": 0, "reason": "Completed"}}
+        }]}));
+        assert_eq!((pod.init_containers[0].ready, pod.init_containers[0].reason.as_deref(), pod.status()), (true, None, "Running".to_owned()));
+    }
+}

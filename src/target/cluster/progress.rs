@@ -1,0 +1,229 @@
+//! What a workload waits for, read from its pods and from itself. Pure.
+
+use kube::api::DynamicObject;
+use serde_json::Value;
+
+use crate::model::{ContainerState, PodState, Workload, WorkloadKind};
+
+/// How far a workload is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// As many pods are ready as there should be, all of the newest make.
+    Ready,
+    /// It waits for this.
+    Waiting(String),
+    /// It will not become ready by itself; where it may be passing, it counts only after a while.
+    Hopeless {
+        /// Why.
+        reason: String,
+        /// The next step.
+        hint: &'static str,
+        /// Whether it is often over in a moment.
+        passing: bool,
+    },
+}
+
+impl Progress {
+    /// What it says, for people.
+    pub(super) fn text(&self) -> &str {
+        match self {
+            Self::Ready => "ready",
+            Self::Waiting(text) | Self::Hopeless { reason: text, .. } => text,
+        }
+    }
+}
+
+/// How often a container must have been restarted before a crash loop is believed: an endpoint that comes up before its
+/// SPIRE agent ends and is started again, once or twice.
+const CRASHES: u32 = 3;
+
+/// How far a workload is, by itself and by its pods.
+pub(super) fn progress(workload: &Workload, object: Option<&DynamicObject>, pods: &[PodState]) -> Progress {
+    let own: Vec<&PodState> = pods.iter().filter(|pod| !pod.deleting && workload.owns(pod)).collect();
+    if let Some(hopeless) = own.iter().find_map(|pod| hopeless(pod)) {
+        return hopeless;
+    }
+    if let Some(hopeless) = object.and_then(refused) {
+        return hopeless;
+    }
+    let waiting = own.iter().find(|pod| !pod.ready).map(|pod| format!("pod {}: {}", pod.id.name, waits_for(pod)));
+    if workload.kind == WorkloadKind::Pod {
+        return match (own.first(), waiting) {
+            (Some(_), None) => Progress::Ready,
+            (_, Some(text)) => Progress::Waiting(text),
+            (None, None) => Progress::Waiting("it does not exist yet".to_owned()),
+        };
+    }
+    match object.map(|object| rolled_out(workload.kind, object)) {
+        Some(true) if waiting.is_none() => Progress::Ready,
+        Some(_) => Progress::Waiting(waiting.unwrap_or_else(|| "its pods are being made".to_owned())),
+        None => Progress::Waiting("it does not exist yet".to_owned()),
+    }
+}
+
+fn hopeless(pod: &PodState) -> Option<Progress> {
+    let name = &pod.id.name;
+    if let Some(message) = &pod.unschedulable {
+        let hint = "the scheduler's words name the constraint: node labels, affinity, taints, or resources";
+        return Some(Progress::Hopeless { reason: format!("pod {name} is unschedulable: {message}"), hint, passing: true });
+    }
+    let mut containers = pod.init_containers.iter().chain(&pod.containers);
+    containers.find_map(|container| {
+        let told = |what: String, hint: &'static str, passing: bool| {
+            let message = container.message.as_ref().map(|message| format!(": {message}")).unwrap_or_default();
+            Some(Progress::Hopeless { reason: format!("pod {name}: {what}{message}"), hint, passing })
+        };
+        let ContainerState { name, image, restarts, .. } = container;
+        match container.reason.as_deref()? {
+            reason @ ("ImagePullBackOff" | "ErrImageNeverPull" | "InvalidImageName") => {
+                told(format!("{reason} of {image}"), "check the image's name, and that the nodes can reach its registry", false)
+            }
+            "CrashLoopBackOff" if *restarts >= CRASHES => {
+                told(format!("container {name} crashes, {restarts} restarts"), "`kubectl logs --previous` shows its last words", false)
+            }
+            reason @ ("CreateContainerConfigError" | "CreateContainerError" | "RunContainerError") => {
+                told(format!("container {name}: {reason}"), "`kubectl describe pod` shows the events", true)
+            }
+            _ => None,
+        }
+    })
+}
+
+/// A controller that is not allowed to make pods says so in a condition (apps/v1: ReplicaFailure).
+fn refused(object: &DynamicObject) -> Option<Progress> {
+    let conditions = object.data.pointer("/status/conditions")?.as_array()?;
+    let is = |condition: &&Value, kind: &str, status: &str| condition["type"] == kind && condition["status"] == status;
+    let message = |condition: &Value| condition["message"].as_str().unwrap_or_default().to_owned();
+    if let Some(condition) = conditions.iter().find(|condition| is(condition, "ReplicaFailure", "True")) {
+        let hint = "quota, a webhook or a policy refuses the pods; `nsmctl troubleshoot` says which";
+        return Some(Progress::Hopeless { reason: format!("no pod may be made: {}", message(condition)), hint, passing: true });
+    }
+    let late = conditions.iter().find(|condition| is(condition, "Progressing", "False"))?;
+    Some(Progress::Hopeless { reason: message(late), hint: "`nsmctl troubleshoot` names the cause", passing: false })
+}
+
+/// Whether the controller has seen the newest version and all its pods are of it and ready.
+fn rolled_out(kind: WorkloadKind, object: &DynamicObject) -> bool {
+    let number = |pointer: &str| object.data.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
+    let seen = number("/status/observedGeneration") >= object.metadata.generation.unwrap_or(0);
+    let wanted = object.data.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1);
+    seen && match kind {
+        WorkloadKind::DaemonSet => {
+            let desired = number("/status/desiredNumberScheduled");
+            number("/status/updatedNumberScheduled") >= desired && number("/status/numberReady") >= desired
+        }
+        WorkloadKind::StatefulSet => {
+            let revision = |pointer: &str| object.data.pointer(pointer).and_then(Value::as_str);
+            let same = revision("/status/currentRevision") == revision("/status/updateRevision");
+            number("/status/readyReplicas") >= wanted && (same || number("/status/updatedReplicas") >= wanted)
+        }
+        WorkloadKind::Deployment | WorkloadKind::Pod => {
+            let updated = number("/status/updatedReplicas");
+            updated >= wanted && number("/status/replicas") <= updated && number("/status/readyReplicas") >= wanted
+        }
+    }
+}
+
+/// What a pod that is not ready waits for.
+fn waits_for(pod: &PodState) -> String {
+    if pod.node.is_none() {
+        return "is being scheduled".to_owned();
+    }
+    let busy = pod.init_containers.iter().find(|container| !container.ready && container.running);
+    match busy {
+        Some(container) if container.name.starts_with("cmd-nsc-init") => format!("{}, {} asks for the connection", pod.status(), container.name),
+        Some(container) => format!("{}, {} runs", pod.status(), container.name),
+        None => pod.status(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::manifest::{Customisation, embedded, plan, read};
+
+    fn workload(kind: WorkloadKind) -> Workload {
+        let documents = read(&embedded()).unwrap();
+        let workloads = plan(&documents, &Customisation::default(), "default").unwrap().expectations.workloads;
+        workloads.into_iter().find(|workload| workload.kind == kind).unwrap()
+    }
+
+    fn pod(workload: &Workload) -> PodState {
+        let container = |name: &str| ContainerState {
+            name: name.to_owned(),
+            image: "alpine:3.15.0".to_owned(),
+            ready: true,
+            running: true,
+            restarts: 0,
+            reason: None,
+            message: None,
+        };
+        PodState {
+            id: workload.id.clone(),
+            labels: workload.pod_labels.clone(),
+            annotation: None,
+            node: Some("node1".to_owned()),
+            phase: "Running".to_owned(),
+            ready: true,
+            deleting: false,
+            unschedulable: None,
+            init_containers: Vec::new(),
+            containers: vec![container("alpine")],
+        }
+    }
+
+    fn deployment(status: &Value) -> DynamicObject {
+        serde_json::from_value(json!({"metadata": {"name": "x", "generation": 2}, "spec": {}, "status": status})).unwrap()
+    }
+
+    #[test]
+    fn a_pod_is_ready_when_it_says_so_and_is_there_to_stay() {
+        let alpine = workload(WorkloadKind::Pod);
+        assert_eq!(progress(&alpine, None, &[pod(&alpine)]), Progress::Ready);
+        assert_eq!(progress(&alpine, None, &[PodState { deleting: true, ..pod(&alpine) }]).text(), "it does not exist yet");
+        assert_eq!(progress(&alpine, None, &[PodState { ready: false, ..pod(&alpine) }]).text(), "pod alpine: Running");
+    }
+
+    #[test]
+    fn a_deployment_is_ready_when_all_its_pods_are_of_the_newest_make() {
+        let nse = workload(WorkloadKind::Deployment);
+        let done = json!({"observedGeneration": 2, "updatedReplicas": 1, "replicas": 1, "readyReplicas": 1});
+        assert_eq!(progress(&nse, Some(&deployment(&done)), &[pod(&nse)]), Progress::Ready);
+        for (field, value) in [("observedGeneration", 1), ("updatedReplicas", 0), ("replicas", 2), ("readyReplicas", 0)] {
+            let mut status = done.clone();
+            status[field] = json!(value);
+            assert!(matches!(progress(&nse, Some(&deployment(&status)), &[pod(&nse)]), Progress::Waiting(_)), "{field}");
+        }
+        assert!(matches!(progress(&nse, None, &[]), Progress::Waiting(_)));
+    }
+
+    #[test]
+    fn what_cannot_end_well_is_told_with_its_reason() {
+        let alpine = workload(WorkloadKind::Pod);
+        let with = |reason: &str, restarts: u32| {
+            let mut pod = PodState { ready: false, ..pod(&alpine) };
+            pod.containers[0] =
+                ContainerState { reason: Some(reason.to_owned()), restarts, message: Some("words".to_owned()), ..pod.containers[0].clone() };
+            progress(&alpine, None, &[pod])
+        };
+        let Progress::Hopeless { reason, passing: false, .. } = with("ImagePullBackOff", 0) else { panic!("no end") };
+        assert_eq!(reason, "pod alpine: ImagePullBackOff of alpine:3.15.0: words");
+        assert!(matches!(with("CrashLoopBackOff", CRASHES), Progress::Hopeless { passing: false, .. }));
+        assert!(matches!(with("CrashLoopBackOff", 1), Progress::Waiting(_)));
+        assert!(matches!(with("ContainerCreating", 0), Progress::Waiting(_)));
+
+        let unschedulable = PodState { ready: false, unschedulable: Some("0/2 nodes".to_owned()), ..pod(&alpine) };
+        let Progress::Hopeless { reason, passing: true, .. } = progress(&alpine, None, &[unschedulable]) else { panic!("no end") };
+        assert_eq!(reason, "pod alpine is unschedulable: 0/2 nodes");
+    }
+
+    #[test]
+    fn a_controller_that_may_make_no_pods_is_told() {
+        let nse = workload(WorkloadKind::Deployment);
+        let status = json!({"conditions": [{"type": "ReplicaFailure", "status": "True", "message": "failed calling webhook"}]});
+        let Progress::Hopeless { reason, .. } = progress(&nse, Some(&deployment(&status)), &[]) else { panic!("no end") };
+        assert_eq!(reason, "no pod may be made: failed calling webhook");
+    }
+}

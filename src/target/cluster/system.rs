@@ -1,0 +1,191 @@
+use std::collections::BTreeSet;
+
+use futures::{
+    StreamExt,
+    future::{join_all, try_join_all},
+    stream,
+};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Event, ObjectReference, Pod};
+use kube::{
+    Api, ResourceExt,
+    api::{DynamicObject, ListParams, LogParams},
+};
+use serde_json::Value;
+
+use super::{Cluster, NSM_NAMESPACE, SPIRE_NAMESPACE, error, resource};
+use crate::{
+    model::{ComponentState, EventRecord, Expectations, LogTail, Namespaced, ObjectRef, PodState, Result, System, Unavailable},
+    target::Ctx,
+};
+
+/// How much of a log is read: NSM's programs log a few lines a request, each wrapped five deep, and retry every few seconds.
+const TAIL_LINES: i64 = 200;
+/// A bound on what one log may bring, in bytes: a line of a TRACE log can be many kilobytes long.
+const TAIL_BYTES: i64 = 512 * 1024;
+/// How many logs are read at once.
+const AT_ONCE: usize = 16;
+
+/// A part of NSM or SPIRE that is a workload: its role, the kinds that it is shipped as, its namespace (`None`: any), and
+/// how its name begins.
+struct Part {
+    role: &'static str,
+    kinds: &'static [(&'static str, &'static str)],
+    namespace: Option<&'static str>,
+    name: &'static str,
+}
+
+const DEPLOYMENT: (&str, &str) = ("Deployment", "deployments");
+const DAEMON_SET: (&str, &str) = ("DaemonSet", "daemonsets");
+const STATEFUL_SET: (&str, &str) = ("StatefulSet", "statefulsets");
+
+/// As upstream's manifests name them (deployments-k8s, apps/).
+const PARTS: [Part; 6] = [
+    Part { role: "nsmgr", kinds: &[DAEMON_SET], namespace: Some(NSM_NAMESPACE), name: "nsmgr" },
+    Part { role: "forwarder", kinds: &[DAEMON_SET], namespace: Some(NSM_NAMESPACE), name: "forwarder" },
+    Part { role: "registry", kinds: &[DEPLOYMENT], namespace: Some(NSM_NAMESPACE), name: "registry" },
+    Part { role: "webhook", kinds: &[DEPLOYMENT], namespace: Some(NSM_NAMESPACE), name: "admission-webhook" },
+    Part { role: "spire-agent", kinds: &[DAEMON_SET], namespace: None, name: "spire-agent" },
+    Part { role: "spire-server", kinds: &[STATEFUL_SET, DEPLOYMENT], namespace: None, name: "spire-server" },
+];
+
+/// The definitions without which NSM is not installed.
+const DEFINITIONS: [&str; 2] = ["networkservices.networkservicemesh.io", "networkserviceendpoints.networkservicemesh.io"];
+
+impl Cluster {
+    /// NSM and SPIRE, the events of the namespaces concerned, and the ends of the logs on the way of the connections. What
+    /// cannot be seen is in the answer.
+    ///
+    /// # Errors
+    /// The command was stopped.
+    pub async fn system(&self, ctx: &Ctx, expectations: &Expectations) -> Result<System> {
+        let namespaces: BTreeSet<String> = expectations.workloads.iter().map(|workload| workload.id.namespace.clone()).collect();
+        let look = async {
+            let events = try_join_all(namespaces.iter().map(|namespace| self.events(namespace)));
+            let (components, events, logs) = futures::join!(self.components(), events, self.logs(expectations, &namespaces));
+            Ok(System { components, events: events.map(|events| events.concat()), logs })
+        };
+        ctx.run("looking at Network Service Mesh", look).await
+    }
+
+    async fn components(&self) -> Vec<ComponentState> {
+        let definitions = join_all(DEFINITIONS.iter().map(|name| self.definition(name)));
+        let parts = join_all(PARTS.iter().map(|part| self.part(part)));
+        let (mut components, parts, webhook) = futures::join!(definitions, parts, self.webhook_configuration());
+        components.extend(parts.into_iter().flatten());
+        components.push(webhook);
+        components
+    }
+
+    async fn definition(&self, name: &str) -> ComponentState {
+        let resource = resource("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions");
+        let found = self.api(&resource, None).get_opt(name).await;
+        let established = |object: &DynamicObject| {
+            let conditions = object.data.pointer("/status/conditions").and_then(Value::as_array);
+            conditions.into_iter().flatten().any(|condition| condition["type"] == "Established" && condition["status"] == "True")
+        };
+        let ready = found.as_ref().map(|object| (1, u32::from(object.as_ref().is_some_and(established)))).map_err(error::unavailable);
+        let object = Some(ObjectRef::cluster("CustomResourceDefinition", name)).filter(|_| matches!(found, Ok(Some(_))));
+        ComponentState { role: "crd".to_owned(), object, ready }
+    }
+
+    async fn webhook_configuration(&self) -> ComponentState {
+        let resource = resource("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", "mutatingwebhookconfigurations");
+        let listed = self.api(&resource, None).list(&ListParams::default()).await;
+        let found = listed.as_ref().ok().and_then(|list| list.items.iter().find(|object| object.name_any().contains("nsm")));
+        let object = found.map(|object| ObjectRef::cluster("MutatingWebhookConfiguration", object.name_any()));
+        let ready = listed.as_ref().map(|_| (1, u32::from(object.is_some()))).map_err(error::unavailable);
+        ComponentState { role: "webhook-configuration".to_owned(), object, ready }
+    }
+
+    /// The workloads that are the part; one that is not there is told as not ready.
+    async fn part(&self, part: &Part) -> Vec<ComponentState> {
+        let state = |object: Option<ObjectRef>, ready| ComponentState { role: part.role.to_owned(), object, ready };
+        let lists = part.kinds.iter().map(async |(kind, plural)| {
+            let resource = resource("apps/v1", kind, plural);
+            let params = match part.namespace {
+                Some(_) => ListParams::default(),
+                // Everywhere, so by its whole name.
+                None => ListParams::default().fields(&format!("metadata.name={}", part.name)),
+            };
+            let listed = match self.api(&resource, part.namespace).list(&params).await {
+                // Who may not look everywhere may perhaps look where upstream has it.
+                Err(error) if part.namespace.is_none() && error::code(&error) == Some(403) => {
+                    self.api(&resource, Some(SPIRE_NAMESPACE)).list(&params).await
+                }
+                listed => listed,
+            };
+            listed.map(|list| (resource, list.items))
+        });
+        let lists = match join_all(lists).await.into_iter().collect::<kube::Result<Vec<_>>>() {
+            Ok(lists) => lists,
+            Err(error) => return vec![state(None, Err(error::unavailable(&error)))],
+        };
+        let objects = lists.iter().flat_map(|(resource, objects)| objects.iter().map(move |object| (resource, object)));
+        let own = objects.filter(|(_, object)| object.name_any().starts_with(part.name));
+        let states: Vec<_> = own.map(|(resource, object)| state(Some(super::reference(resource, object)), Ok(counts(object)))).collect();
+        if states.is_empty() { vec![state(None, Ok((1, 0)))] } else { states }
+    }
+
+    async fn events(&self, namespace: &str) -> Result<Vec<EventRecord>, Unavailable> {
+        let api: Api<Event> = Api::namespaced(self.client.clone(), namespace);
+        let mut events = api.list(&ListParams::default()).await.map_err(|error| error::unavailable(&error))?.items;
+        events.sort_by_key(last_seen);
+        Ok(events.iter().map(record).collect())
+    }
+
+    /// The logs on the way: the client's injected containers, the endpoint's own, and those of NSM on their nodes.
+    async fn logs(&self, expectations: &Expectations, namespaces: &BTreeSet<String>) -> Vec<LogTail> {
+        let nsm = BTreeSet::from([NSM_NAMESPACE.to_owned()]);
+        let (pods, nsm) = futures::join!(self.visible_pods(namespaces), self.visible_pods(&nsm));
+        let mut asked: Vec<(&PodState, String)> = Vec::new();
+        let mut nodes = BTreeSet::new();
+        for pod in &pods {
+            let Some(workload) = expectations.workloads.iter().find(|workload| workload.owns(pod)) else { continue };
+            nodes.extend(pod.node.as_deref());
+            let concerned = |name: &str| name.starts_with("cmd-nsc") || (workload.endpoint.is_some() && name == workload.container);
+            let containers = pod.init_containers.iter().chain(&pod.containers).filter(|container| concerned(&container.name));
+            asked.extend(containers.map(|container| (pod, container.name.clone())));
+        }
+        let on_the_way = |pod: &&PodState| {
+            let node = pod.node.as_deref().is_some_and(|node| nodes.contains(node));
+            node && (pod.id.name.starts_with("nsmgr") || pod.id.name.starts_with("forwarder"))
+        };
+        let parts = nsm.iter().filter(on_the_way).filter_map(|pod| Some((pod, pod.containers.first()?.name.clone())));
+        asked.extend(parts);
+        stream::iter(asked).map(|(pod, container)| self.log(&pod.id, container)).buffered(AT_ONCE).collect().await
+    }
+
+    async fn log(&self, pod: &Namespaced, container: String) -> LogTail {
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), &pod.namespace);
+        let params =
+            LogParams { container: Some(container.clone()), tail_lines: Some(TAIL_LINES), limit_bytes: Some(TAIL_BYTES), ..LogParams::default() };
+        let text = api.logs(&pod.name, &params).await.map_err(|error| error::unavailable(&error));
+        LogTail { pod: pod.clone(), container, lines: text.map(|text| text.lines().map(str::to_owned).collect()) }
+    }
+}
+
+/// How many there should be, and how many are ready.
+fn counts(object: &DynamicObject) -> (u32, u32) {
+    let number = |pointer: &str| object.data.pointer(pointer).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
+    let wanted = number("/status/desiredNumberScheduled").or_else(|| number("/spec/replicas")).unwrap_or(1);
+    (wanted, number("/status/numberReady").or_else(|| number("/status/readyReplicas")).unwrap_or(0))
+}
+
+fn last_seen(event: &Event) -> Option<Timestamp> {
+    let series = event.series.as_ref().and_then(|series| series.last_observed_time.as_ref()).map(|time| time.0);
+    let last = event.last_timestamp.as_ref().map(|time| time.0);
+    series.or(last).or(event.event_time.as_ref().map(|time| time.0)).or(event.metadata.creation_timestamp.as_ref().map(|time| time.0))
+}
+
+fn record(event: &Event) -> EventRecord {
+    let ObjectReference { kind, namespace, name, .. } = event.involved_object.clone();
+    let counted = event.series.as_ref().and_then(|series| series.count).or(event.count);
+    EventRecord {
+        object: ObjectRef { kind: kind.unwrap_or_default(), namespace, name: name.unwrap_or_default() },
+        kind: event.type_.clone().unwrap_or_else(|| "Normal".to_owned()),
+        reason: event.reason.clone().unwrap_or_default(),
+        message: event.message.clone().unwrap_or_default(),
+        count: counted.and_then(|count| u32::try_from(count).ok()).unwrap_or(1),
+    }
+}

@@ -1,0 +1,183 @@
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
+
+use futures::{
+    StreamExt,
+    stream::{BoxStream, select_all},
+};
+use k8s_openapi::api::core::v1::Pod;
+use kube::{
+    Api, ResourceExt,
+    api::DynamicObject,
+    runtime::{
+        WatchStreamExt,
+        watcher::{Config, Error, Event, watcher},
+    },
+};
+
+use super::{
+    Cluster, error,
+    pod::pod_state,
+    progress::{Progress, progress},
+    resource_named,
+};
+use crate::{
+    model::{Failure, Namespaced, ObjectRef, ObjectState, Plan, PodState, Result, Workload, WorkloadKind},
+    target::Ctx,
+};
+
+/// How long a reason that is often passing may last. A client is unschedulable until its endpoint has a node, which takes
+/// a second or two; a controller that was refused tries again within ten seconds.
+const GRACE: Duration = Duration::from_secs(15);
+
+/// One thing that a watch has seen.
+enum Seen {
+    Pods(String, Event<Pod>),
+    Workload(usize, Event<DynamicObject>),
+    Broken(Error),
+}
+
+/// What the watches have seen so far.
+#[derive(Default)]
+struct Picture {
+    pods: BTreeMap<Namespaced, PodState>,
+    /// The pods that a watch that has begun anew has not named again yet.
+    stale: BTreeSet<Namespaced>,
+    objects: BTreeMap<usize, DynamicObject>,
+}
+
+impl Cluster {
+    /// Waits until every workload of the plan is ready, by watch; tells what each waits for as that changes.
+    ///
+    /// # Errors
+    /// A workload cannot become ready, with the reason; the server refuses the watch; or the time is up. A watch that
+    /// breaks off is no error: it is begun again.
+    pub async fn wait(&self, ctx: &Ctx, plan: &Plan) -> Result<()> {
+        let workloads: Vec<&Workload> = plan.expectations.workloads.iter().filter(|workload| workload.replicas != Some(0)).collect();
+        let mut seen = self.watches(&workloads);
+        let mut picture = Picture::default();
+        let mut told: Vec<Option<Progress>> = vec![None; workloads.len()];
+        let mut hopeless_since: Vec<Option<Instant>> = vec![None; workloads.len()];
+        loop {
+            let states: Vec<Progress> = {
+                let pods: Vec<PodState> = picture.pods.values().cloned().collect();
+                workloads.iter().enumerate().map(|(index, workload)| progress(workload, picture.objects.get(&index), &pods)).collect()
+            };
+            tell(ctx, &workloads, &states, &mut told);
+            if states.iter().all(|state| *state == Progress::Ready) {
+                return Ok(());
+            }
+            let mut wake = None;
+            for (index, state) in states.iter().enumerate() {
+                let Progress::Hopeless { reason, hint, passing } = state else {
+                    hopeless_since[index] = None;
+                    continue;
+                };
+                let end = *hopeless_since[index].get_or_insert_with(Instant::now) + if *passing { GRACE } else { Duration::ZERO };
+                if end <= Instant::now() {
+                    return Err(Failure::failed(format!("{} cannot become ready: {reason}", workloads[index])).hint(hint));
+                }
+                wake = Some(wake.map_or(end, |earlier: Instant| earlier.min(end)));
+            }
+            let grace = async {
+                match wake {
+                    Some(end) => tokio::time::sleep_until(end.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                reason = ctx.cancel.cancelled() => return Err(Failure::msg(reason, format!("stopped while waiting for {}", pending(&workloads, &states)))),
+                () = tokio::time::sleep_until(ctx.deadline.into()) => return Err(ctx.timed_out(&format!("waiting for {}", pending(&workloads, &states)))),
+                next = seen.next() => match next {
+                    Some(Seen::Broken(error)) => refusal(&error)?,
+                    Some(event) => picture.take(event),
+                    None => return Err(Failure::cannot_tell("the watch on the cluster ended")),
+                },
+                () = grace => {}
+            }
+        }
+    }
+
+    fn watches(&self, workloads: &[&Workload]) -> impl futures::Stream<Item = Seen> + use<> {
+        let namespaces: BTreeSet<&str> = workloads.iter().map(|workload| workload.id.namespace.as_str()).collect();
+        let pods = namespaces.into_iter().map(|namespace| {
+            let api: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
+            let namespace = namespace.to_owned();
+            let seen = move |event| match event {
+                Ok(event) => Seen::Pods(namespace.clone(), event),
+                Err(error) => Seen::Broken(error),
+            };
+            watcher(api, Config::default()).default_backoff().map(seen).boxed()
+        });
+        let objects = workloads.iter().enumerate().filter(|(_, workload)| workload.kind != WorkloadKind::Pod).filter_map(|(index, workload)| {
+            let api = self.api(&resource_named(&workload.kind.to_string())?, Some(&workload.id.namespace));
+            let config = Config::default().fields(&format!("metadata.name={}", workload.id.name));
+            let seen = move |event| match event {
+                Ok(event) => Seen::Workload(index, event),
+                Err(error) => Seen::Broken(error),
+            };
+            Some(watcher(api, config).default_backoff().map(seen).boxed())
+        });
+        let all: Vec<BoxStream<'static, Seen>> = pods.chain(objects).collect();
+        select_all(all)
+    }
+}
+
+impl Picture {
+    fn take(&mut self, seen: Seen) {
+        match seen {
+            Seen::Pods(_, Event::Apply(pod) | Event::InitApply(pod)) => {
+                let state = pod_state(&pod);
+                self.stale.remove(&state.id);
+                self.pods.insert(state.id.clone(), state);
+            }
+            Seen::Pods(namespace, Event::Delete(pod)) => {
+                self.pods.remove(&Namespaced::new(namespace, pod.name_any()));
+            }
+            Seen::Pods(namespace, Event::Init) => self.stale.extend(self.pods.keys().filter(|id| id.namespace == namespace).cloned()),
+            Seen::Pods(namespace, Event::InitDone) => {
+                let gone: Vec<Namespaced> = self.stale.iter().filter(|id| id.namespace == namespace).cloned().collect();
+                for id in gone {
+                    self.stale.remove(&id);
+                    self.pods.remove(&id);
+                }
+            }
+            Seen::Workload(index, Event::Apply(object) | Event::InitApply(object)) => {
+                self.objects.insert(index, object);
+            }
+            Seen::Workload(index, Event::Delete(_)) => {
+                self.objects.remove(&index);
+            }
+            Seen::Workload(_, Event::Init | Event::InitDone) | Seen::Broken(_) => {}
+        }
+    }
+}
+
+/// A watch that may not be is an end; any other trouble passes, or the time is up.
+fn refusal(error: &Error) -> Result<()> {
+    let (Error::InitialListFailed(cause) | Error::WatchStartFailed(cause) | Error::WatchFailed(cause)) = error else { return Ok(()) };
+    match error::code(cause) {
+        Some(401 | 403) => Err(error::failure(cause, "watch the pods")),
+        _ => Ok(()),
+    }
+}
+
+fn tell(ctx: &Ctx, workloads: &[&Workload], states: &[Progress], told: &mut [Option<Progress>]) {
+    for ((workload, state), told) in workloads.iter().zip(states).zip(told) {
+        if told.as_ref() == Some(state) {
+            continue;
+        }
+        let object = ObjectRef::namespaced(workload.kind.to_string(), &workload.id.namespace, &workload.id.name);
+        ctx.events.object(&object, if *state == Progress::Ready { ObjectState::Ready } else { ObjectState::Waiting(state.text().to_owned()) });
+        *told = Some(state.clone());
+    }
+}
+
+/// What is still waited for, in a line.
+fn pending(workloads: &[&Workload], states: &[Progress]) -> String {
+    let waiting = workloads.iter().zip(states).filter(|(_, state)| **state != Progress::Ready);
+    waiting.map(|(workload, state)| format!("{workload} ({})", state.text())).collect::<Vec<_>>().join(" and ")
+}
