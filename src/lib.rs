@@ -1,11 +1,161 @@
 //! Deploys, verifies, troubleshoots and cleans up Network Service Mesh connections, on a cluster or on this machine.
+//!
+//! ```text
+//!   cli ─► settings ─► commands ─┬─► manifest    YAML → Plan with its Expectations
+//!                                ├─► target      cluster (kube-rs) or local (engine ─► net)
+//!                                ├─► check       Expectations × Observation → Findings
+//!                                ├─► diagnose    Expectations × Snapshot → path and causes
+//!                                └─► report      Findings → table, JSON
+//!                    all of them ───► model      pure
+//! ```
 
 pub mod cancel;
 pub mod check;
+pub mod cli;
+pub mod commands;
+pub mod diagnose;
 #[cfg(target_os = "linux")]
 pub mod engine;
+pub mod file_lock;
 pub mod manifest;
 pub mod model;
 #[cfg(target_os = "linux")]
 pub mod net;
+pub mod report;
+pub mod runtime_dir;
+pub mod settings;
 pub mod target;
+
+use std::{ffi::OsString, io, panic::catch_unwind, process::ExitCode};
+
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+
+use self::{
+    cancel::Cancel,
+    cli::{Cli, Command, EngineCommand},
+    model::{IntoFailure, Outcome, Result, Sink},
+    report::{Progress, Report, complain, write_out},
+    settings::Settings,
+    target::Ctx,
+};
+
+/// Runs nsmctl. The only place where what happened becomes an exit code.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let outcome = catch_unwind(|| dispatch(arguments)).unwrap_or_else(|_| {
+        complain("error: this is a defect of nsmctl; please report it with the lines above");
+        Outcome::Defect
+    });
+    outcome.code().into()
+}
+
+fn dispatch(arguments: Vec<OsString>) -> Outcome {
+    let Cli { command, global } = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    if let Command::Engine(arguments) = &command {
+        // Before anything has made a second thread: Linux moves no such process into a user namespace.
+        return engine(&arguments.command);
+    }
+    match Settings::new(global, &command) {
+        Ok(settings) => execute(&command, &settings),
+        Err(failure) => {
+            Progress::new().error(&failure);
+            failure.outcome
+        }
+    }
+}
+
+/// What clap has to say: help and version are results, the rest are complaints.
+fn usage(error: &clap::Error) -> Outcome {
+    let text = error.render().ansi().to_string();
+    if error.use_stderr() {
+        complain(text.trim_end());
+        return Outcome::Usage;
+    }
+    write_out(&text).map_or(Outcome::Failed, |()| Outcome::Passed)
+}
+
+#[cfg(target_os = "linux")]
+fn engine(command: &EngineCommand) -> Outcome {
+    let EngineCommand::Run { dir } = command;
+    match engine::run(dir) {
+        Ok(()) => Outcome::Passed,
+        Err(failure) => {
+            complain(&format!("error: {}", failure.message()));
+            failure.outcome
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn engine(_: &EngineCommand) -> Outcome {
+    complain("error: the engine takes Linux's network namespaces");
+    Outcome::CannotTell
+}
+
+fn execute(command: &Command, settings: &Settings) -> Outcome {
+    let progress = Progress::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = match runtime.or_fail(Outcome::Defect, "cannot start a runtime") {
+        Ok(runtime) => runtime,
+        Err(failure) => {
+            progress.error(&failure);
+            return failure.outcome;
+        }
+    };
+    let mut report = Report::new(command.name());
+    let finished = runtime.block_on(async {
+        let ctx = Ctx::new(Cancel::default(), settings.timeout, progress.sink());
+        tokio::select! {
+            biased;
+            left = signals(&ctx.cancel, &ctx.events) => Err(left),
+            result = commands::run(command, settings, &ctx, &mut report) => Ok(result),
+        }
+    });
+    // What still waits for standard input must not keep the process.
+    runtime.shutdown_background();
+    match finished {
+        // Left at the second signal: there is no time for a report.
+        Err(Ok(outcome)) => {
+            progress.finish();
+            return outcome;
+        }
+        Err(Err(failure)) => report.failure = Some(failure),
+        Ok(result) => report.failure = result.err(),
+    }
+    progress.finish();
+    let written = if report.is_printed(settings.format) { report::print(&report, settings.format) } else { Ok(()) };
+    if let Some(failure) = &report.failure {
+        progress.error(failure);
+    }
+    report.outcome().and(unwritten(&written))
+}
+
+/// A report that nobody can read has failed its purpose.
+fn unwritten(written: &io::Result<()>) -> Outcome {
+    match written {
+        Ok(()) => Outcome::Passed,
+        Err(error) => {
+            complain(&format!("error: cannot write the report to standard output: {error}"));
+            Outcome::Failed
+        }
+    }
+}
+
+/// Asks everything to stop at the first signal; comes back at the second.
+async fn signals(cancel: &Cancel, events: &Sink) -> Result<Outcome> {
+    let handle = |kind| signal(kind).or_fail(Outcome::Defect, "cannot handle signals");
+    let (mut interrupt, mut terminate) = (handle(SignalKind::interrupt())?, handle(SignalKind::terminate())?);
+    let mut next = async || {
+        tokio::select! {
+            _ = interrupt.recv() => Outcome::Interrupted,
+            _ = terminate.recv() => Outcome::Terminated,
+        }
+    };
+    cancel.cancel(next().await);
+    events.info("stopping; once more to leave at once");
+    Ok(next().await)
+}

@@ -1,19 +1,13 @@
 //! The engine as a process: its directory, its lock, its right to make namespaces, its start and its end.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
+    fs::{self, OpenOptions, Permissions},
     io::{self, Write},
-    os::{
-        linux::fs::MetadataExt,
-        unix::{
-            fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
-            net::UnixListener,
-        },
-    },
+    os::unix::{fs::PermissionsExt, net::UnixListener},
     path::{Path, PathBuf},
 };
 
-use nix::unistd::{dup2_stdout, geteuid, setsid};
+use nix::unistd::{dup2_stdout, setsid};
 use tokio::{
     runtime,
     signal::unix::{SignalKind, signal},
@@ -24,15 +18,16 @@ use super::{
     server::serve,
 };
 use crate::{
+    file_lock::FileLock,
     model::{Failure, IntoFailure, Outcome, Result},
-    net,
+    net, runtime_dir,
 };
 
 /// The longest path of a unix socket, in bytes: `sun_path` of unix(7) less the closing zero.
 const MAX_SOCKET_PATH: usize = 107;
 
-/// What an engine has in its directory, in the order in which it is removed: the lock guards the others.
-const FILES: [&str; 3] = [SOCKET, LOG, LOCK];
+/// What an engine has in its directory beside its lock, which guards them.
+const FILES: [&str; 2] = [SOCKET, LOG];
 
 /// Runs the engine in this process until nothing is deployed any more or a signal ends it. Tells by one line on its
 /// standard output whether it has started ([`Started`]), and closes that.
@@ -78,8 +73,8 @@ async fn live(listener: UnixListener) -> Result<()> {
 #[derive(Debug)]
 struct Held {
     dir: PathBuf,
-    /// Open as long as the lock is held.
-    _lock: File,
+    /// Dropped after the files, and with it removed.
+    _lock: FileLock,
 }
 
 impl Drop for Held {
@@ -92,7 +87,7 @@ impl Drop for Held {
 }
 
 fn begin(dir: &Path) -> Result<Option<(Held, UnixListener)>> {
-    prepare_dir(dir)?;
+    runtime_dir::prepare(dir)?;
     let path = socket_path(dir)?;
     // A session of its own, so that the terminal's signals do not reach it; one that leads a group already has one.
     let _ = setsid();
@@ -123,52 +118,11 @@ pub fn socket_path(dir: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Makes the directory, or sees that it is ours alone: whoever may write in it could stand between engine and client.
-///
-/// # Errors
-/// It cannot be made, or others have a right in it.
-pub fn prepare_dir(dir: &Path) -> Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| failed("make the directory", dir, &error))?;
-    check_dir(dir)
-}
-
-/// Sees that the directory is ours alone.
-///
-/// # Errors
-/// It does not exist, or others have a right in it.
-pub fn check_dir(dir: &Path) -> Result<()> {
-    let metadata = fs::symlink_metadata(dir).map_err(|error| failed("read", dir, &error))?;
-    let refuse = |what: &str, hint: String| Failure::failed(format!("the engine's directory {} {what}", dir.display())).hint(hint);
-    if !metadata.is_dir() {
-        return Err(refuse("is not a directory", "choose another".to_owned()));
-    }
-    if metadata.st_uid() != geteuid().as_raw() {
-        return Err(refuse(&format!("belongs to the user {}", metadata.st_uid()), "choose another, or become that user".to_owned()));
-    }
-    if metadata.st_mode() & 0o077 != 0 {
-        let hint = format!("close it with `chmod 700 {}`, or choose another", dir.display());
-        return Err(refuse(&format!("is open to others (mode {:o})", metadata.st_mode() & 0o777), hint));
-    }
-    Ok(())
-}
-
 /// Takes the directory; `None` where another engine has it.
 fn lock(dir: &Path) -> Result<Option<Held>> {
     let path = dir.join(LOCK);
-    loop {
-        let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
-        let file = options.map_err(|error| failed("open", &path, &error))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(error)) => return Err(failed("lock", &path, &error)),
-        }
-        // An engine that ends removes the file while it holds the lock; what we have locked may be that one.
-        let locked = file.metadata().map_err(|error| failed("read", &path, &error))?;
-        if fs::metadata(&path).is_ok_and(|current| current.st_ino() == locked.st_ino() && current.st_dev() == locked.st_dev()) {
-            return Ok(Some(Held { dir: dir.to_owned(), _lock: file }));
-        }
-    }
+    let taken = FileLock::take(&path).map_err(|error| failed("lock", &path, &error))?;
+    Ok(taken.map(|lock| Held { dir: dir.to_owned(), _lock: lock }))
 }
 
 /// Removes what an engine that was killed has left in the directory; where one is alive, nothing.
@@ -176,8 +130,8 @@ fn lock(dir: &Path) -> Result<Option<Held>> {
 /// # Errors
 /// There is something to remove, and others have a right in the directory.
 pub fn clear(dir: &Path) -> Result<()> {
-    if FILES.iter().any(|name| dir.join(name).exists()) {
-        check_dir(dir)?;
+    if FILES.iter().chain([&LOCK]).any(|name| dir.join(name).exists()) {
+        runtime_dir::check(dir)?;
         drop(lock(dir)?);
     }
     // Where something else is in it, it stays.
@@ -204,17 +158,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_that_others_can_use_is_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
-        let failure = prepare_dir(dir.path()).unwrap_err();
-        assert!(failure.message().ends_with("is open to others (mode 755)"), "{}", failure.message());
-        fs::set_permissions(dir.path(), Permissions::from_mode(0o700)).unwrap();
-        prepare_dir(dir.path()).unwrap();
-        prepare_dir(&dir.path().join("deeper/still")).unwrap();
-    }
-
-    #[test]
     fn a_path_too_long_for_a_socket_is_refused() {
         assert!(socket_path(Path::new("/tmp/x")).is_ok());
         let failure = socket_path(Path::new(&format!("/tmp/{}", "x".repeat(100)))).unwrap_err();
@@ -225,7 +168,7 @@ mod tests {
     fn a_directory_is_held_by_one_and_left_empty() {
         let parent = tempfile::tempdir().unwrap();
         let dir = parent.path().join("engine");
-        prepare_dir(&dir).unwrap();
+        runtime_dir::prepare(&dir).unwrap();
         let held = lock(&dir).unwrap().unwrap();
         assert!(lock(&dir).unwrap().is_none());
         fs::write(dir.join(LOG), "x").unwrap();

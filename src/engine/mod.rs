@@ -26,4 +26,4 @@ mod sandbox;
 mod server;
 mod validate;
 
-pub use daemon::{check_dir, clear, prepare_dir, run, socket_path};
+pub use daemon::{clear, run, socket_path};

@@ -10,11 +10,11 @@ use tokio::{
 
 use crate::{
     engine::{
-        check_dir,
         protocol::{Hello, Reply, Request, VERSION, to_line},
         socket_path,
     },
     model::{Failure, IntoFailure, Outcome, Result, Sink},
+    runtime_dir,
 };
 
 /// A conversation with the engine.
@@ -32,7 +32,7 @@ impl Connection {
         if !path.exists() {
             return Ok(None);
         }
-        check_dir(dir)?;
+        runtime_dir::check(dir)?;
         let stream = match UnixStream::connect(&path).await {
             Ok(stream) => stream,
             // The socket of an engine that was killed, or one that goes just now.

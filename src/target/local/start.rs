@@ -12,18 +12,16 @@ use tokio::{
 };
 
 use crate::{
-    engine::{
-        prepare_dir,
-        protocol::{LOG, Started},
-    },
+    engine::protocol::{LOG, Started},
     model::{Failure, IntoFailure, Outcome, Result},
+    runtime_dir,
 };
 
 /// Starts an engine and waits until it says that it has started; `false` where another holds the directory.
 ///
 /// An engine that is started and then forgotten ends itself.
 pub(super) async fn start(program: &Path, dir: &Path) -> Result<bool> {
-    prepare_dir(dir)?;
+    runtime_dir::prepare(dir)?;
     let log = dir.join(LOG);
     let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(&log);
     let opened = opened.or_fail(Outcome::Failed, format!("cannot open {}", log.display()))?;

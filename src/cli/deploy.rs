@@ -1,0 +1,13 @@
+use clap::Args;
+
+/// The arguments of `deploy`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nsmctl deploy
+  nsmctl deploy --target local
+  nsmctl deploy --context staging --namespace demo --timeout 5m
+  nsmctl deploy -f my-service/ -o json
+
+Applying again on top is a no-op that succeeds. The time budget is 3 minutes unless --timeout says otherwise.")]
+pub struct DeployArgs {}

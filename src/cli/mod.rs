@@ -1,0 +1,156 @@
+//! The command line: what may be typed. Types only; what it means is decided in [`settings`](crate::settings).
+
+mod cleanup;
+mod deploy;
+mod engine;
+mod troubleshoot;
+mod verify;
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use cleanup::CleanupArgs;
+pub use deploy::DeployArgs;
+pub use engine::{EngineArgs, EngineCommand};
+pub use troubleshoot::TroubleshootArgs;
+pub use verify::VerifyArgs;
+
+/// Deploys a network service of Network Service Mesh, proves that it works, says what is wrong when it does not, and
+/// removes every trace: on a Kubernetes cluster, or on this machine where there is none.
+#[derive(Debug, Parser)]
+#[command(name = "nsmctl", version, max_term_width = 100, after_help = AFTER, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+}
+
+const AFTER: &str = "\
+Examples:
+  nsmctl deploy                       the kernel2kernel example, on the cluster or on this machine
+  nsmctl verify -o json | jq .        in a pipeline; the exit code says whether all is well
+  nsmctl troubleshoot                 the first broken link, its cause and the fix
+  nsmctl cleanup                      nothing is left
+
+Exit codes:
+  0 all passed · 1 something failed · 2 usage · 3 cannot tell (unreachable, forbidden, nothing found)
+  4 out of time · 70 a defect of nsmctl · 130 interrupted · 143 terminated";
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Apply the manifests, wait until everything is ready, verify, and print the table.
+    Deploy(DeployArgs),
+    /// Check every connection against what its manifests promise.
+    Verify(VerifyArgs),
+    /// Walk the path of a connection, name the first broken link, its cause and the fix.
+    Troubleshoot(TroubleshootArgs),
+    /// Remove everything that deploy made, wait until it is gone, and prove it.
+    Cleanup(CleanupArgs),
+    /// The engine of this machine; deploy starts it.
+    #[command(hide = true)]
+    Engine(EngineArgs),
+}
+
+impl Command {
+    /// The command's name, as it is typed.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Deploy(_) => "deploy",
+            Self::Verify(_) => "verify",
+            Self::Troubleshoot(_) => "troubleshoot",
+            Self::Cleanup(_) => "cleanup",
+            Self::Engine(_) => "engine",
+        }
+    }
+}
+
+/// What holds for every command.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct GlobalArgs {
+    /// Where to work; auto takes the cluster where a kubeconfig resolves, else this machine.
+    #[arg(long, global = true, value_enum, default_value_t = TargetArg::Auto, env = "NSMCTL_TARGET", hide_env = true, hide_possible_values = true, value_name = "auto|cluster|local")]
+    pub target: TargetArg,
+    /// The kubeconfig's context.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub context: Option<String>,
+    /// The kubeconfig, instead of $KUBECONFIG and ~/.kube/config.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// The namespace of the deployment, instead of the one in the manifests.
+    #[arg(long, short, global = true, value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// The manifests, instead of the example's: a file, a directory, or - for standard input.
+    #[arg(long, short = 'f', global = true, value_name = "FILE|DIR|-")]
+    pub manifests: Option<PathBuf>,
+    /// The time budget of the whole command, as in 90s or 2m.
+    #[arg(long, global = true, value_parser = parse_duration, env = "NSMCTL_TIMEOUT", hide_env = true, value_name = "DURATION")]
+    pub timeout: Option<Duration>,
+    /// The form of the report on standard output.
+    #[arg(long, short, global = true, value_enum, default_value_t = OutputArg::Table, env = "NSMCTL_OUTPUT", hide_env = true, hide_possible_values = true, value_name = "table|json")]
+    pub output: OutputArg,
+}
+
+/// Where to work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TargetArg {
+    /// The cluster where a kubeconfig resolves, else this machine.
+    Auto,
+    /// A Kubernetes cluster.
+    Cluster,
+    /// This machine.
+    Local,
+}
+
+/// The form of the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OutputArg {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// A duration above zero, in jiff's friendly format, which kubectl's is a part of.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = |why: &str| format!("{why}; say it as in 90s, 2m or 1m30s");
+    let parsed: jiff::SignedDuration = text.parse().map_err(|_| wrong("this is no duration"))?;
+    let duration = Duration::try_from(parsed).map_err(|_| wrong("a time budget cannot be negative"))?;
+    if duration.is_zero() { Err(wrong("a time budget of zero leaves no time for anything")) } else { Ok(duration) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_an_example() {
+        for command in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains(&format!("nsmctl {}", command.get_name())), "{}", command.get_name());
+        }
+    }
+
+    #[test]
+    fn durations_have_units() {
+        assert_eq!(parse_duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_duration("1m30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_duration("500ms"), Ok(Duration::from_millis(500)));
+        for wrong in ["30", "", "soon", "-5s", "0s"] {
+            assert!(parse_duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

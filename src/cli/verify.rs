@@ -1,0 +1,12 @@
+use clap::Args;
+
+/// The arguments of `verify`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nsmctl verify
+  nsmctl verify -o json | jq -r '.findings[] | select(.verdict == \"fail\") | .title'
+  nsmctl verify -f my-service/ --timeout 10s
+
+The time budget is 30 seconds unless --timeout says otherwise.")]
+pub struct VerifyArgs {}

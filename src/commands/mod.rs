@@ -1,0 +1,44 @@
+//! What each subcommand does: orchestration only.
+//!
+//! ```text
+//!   Settings ─► session: manifests ─► Plan, target ─┬─► deploy        lock, apply, wait, observe, check
+//!                                                   ├─► verify        observe, check
+//!                                                   ├─► troubleshoot  observe, system, diagnose
+//!                                                   └─► cleanup       lock, delete
+//! ```
+
+mod cleanup;
+mod deploy;
+mod lock;
+mod observe;
+mod session;
+mod troubleshoot;
+mod verify;
+
+use crate::{
+    cli::Command,
+    model::{Failure, Result},
+    report::Report,
+    settings::Settings,
+    target::Ctx,
+};
+
+/// Runs a command; what it finds out is in the report, also where it ends early.
+///
+/// # Errors
+/// What ended it early.
+pub async fn run(command: &Command, settings: &Settings, ctx: &Ctx, report: &mut Report) -> Result<()> {
+    match command {
+        Command::Deploy(_) => deploy::run(settings, ctx, report).await,
+        Command::Verify(_) => verify::run(settings, ctx, report).await,
+        Command::Troubleshoot(_) => troubleshoot::run(settings, ctx, report).await,
+        Command::Cleanup(_) => cleanup::run(settings, ctx, report).await,
+        Command::Engine(_) => Err(Failure::usage("the engine runs in a process of its own")),
+    }
+}
+
+/// This machine, by its runtime directory.
+#[cfg(target_os = "linux")]
+fn local_target() -> crate::target::local::Local {
+    crate::target::local::Local::new(crate::runtime_dir::locate().join("engine"))
+}

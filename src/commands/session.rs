@@ -1,0 +1,85 @@
+use crate::{
+    manifest::Document,
+    model::{Failure, IntoFailure, Outcome, Plan, Result},
+    report::{Report, TargetInfo},
+    settings::{Choice, Settings},
+    target::{
+        Ctx, Target,
+        cluster::{Cluster, Lookup, lookup},
+    },
+};
+
+/// What every command begins with: the target, and what is or should be deployed on it.
+pub(super) struct Session {
+    pub(super) target: Target,
+    pub(super) plan: Plan,
+}
+
+/// The namespace of a plan that names none, where there is no context to name one.
+const DEFAULT_NAMESPACE: &str = "default";
+
+impl Session {
+    /// Reads the manifests, chooses the target and says which and why, then connects.
+    pub(super) async fn open(settings: &Settings, ctx: &Ctx, report: &mut Report) -> Result<Self> {
+        let documents = {
+            let settings = settings.clone();
+            // Standard input may take its time, and a signal must get through meanwhile.
+            let read =
+                async { tokio::task::spawn_blocking(move || settings.documents()).await.or_fail(Outcome::Defect, "cannot read the manifests")? };
+            ctx.run("reading the manifests", read).await?
+        };
+        report.namespace = settings.known_namespace(&documents).map(str::to_owned);
+        let why = match settings.target {
+            Choice::Local => "--target local",
+            Choice::Cluster(flag) => flag,
+            Choice::Auto => "a kubeconfig was found",
+        };
+        if settings.target == Choice::Local {
+            return Self::local(settings, &documents, ctx, report, why);
+        }
+        match lookup(&settings.access).await? {
+            Lookup::Found(found) => {
+                let context = found.context().map(|context| format!(", context {context}")).unwrap_or_default();
+                let (server, origin) = (found.server(), found.origin.clone());
+                let namespace = report.namespace.as_ref().map(|namespace| format!(", namespace {namespace}")).unwrap_or_default();
+                ctx.events.info(format!("target: cluster {server}{context}{namespace} ({why}: {origin})"));
+                let context = found.context().map(str::to_owned);
+                report.target = Some(TargetInfo::Cluster { server: server.clone(), context: context.clone(), version: None });
+                let cluster = Cluster::connect(ctx, *found).await?;
+                report.target = Some(TargetInfo::Cluster { server, context, version: Some(cluster.version().to_owned()) });
+                let plan = settings.plan(&documents, cluster.namespace())?;
+                report.namespace = Some(plan.namespace.clone());
+                Ok(Self { target: Target::Cluster(Box::new(cluster)), plan })
+            }
+            Lookup::Absent(reason) if settings.target == Choice::Auto => Self::local(settings, &documents, ctx, report, &reason),
+            Lookup::Absent(reason) => Err(Failure::cannot_tell(format!("{why} asks for a cluster, and {reason}"))
+                .hint("name a kubeconfig with --kubeconfig or KUBECONFIG, or use this machine with --target local")),
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn local(settings: &Settings, documents: &[Document], ctx: &Ctx, report: &mut Report, why: &str) -> Result<Self> {
+        let plan = settings.plan(documents, DEFAULT_NAMESPACE)?;
+        let local = super::local_target();
+        ctx.events.info(format!("target: this machine, namespace {} ({why})", plan.namespace));
+        report.target = Some(TargetInfo::Local { directory: local.dir().display().to_string() });
+        report.namespace = Some(plan.namespace.clone());
+        Ok(Self { target: Target::Local(local), plan })
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn local(_: &Settings, _: &[Document], _: &Ctx, _: &mut Report, why: &str) -> Result<Self> {
+        let message = format!("this machine cannot be the target ({why}): it takes Linux's network namespaces");
+        Err(Failure::cannot_tell(message).hint("name a cluster with --kubeconfig or --context"))
+    }
+
+    /// What a lock on the deployment is called: two that differ in it do not disturb each other.
+    pub(super) fn key(&self) -> String {
+        match &self.target {
+            Target::Cluster(cluster) => format!("{} {}", cluster.server(), self.plan.instance),
+            // One engine holds all deployments of this machine, and begins and ends with them.
+            #[cfg(target_os = "linux")]
+            Target::Local(_) => "this machine".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::Format;
+
+use crate::model::{Applied, Failure, Finding, ObjectRef, Outcome, Removed};
+
+/// The target, as reports name it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum TargetInfo {
+    /// A Kubernetes cluster.
+    Cluster {
+        /// The API server's URL.
+        server: String,
+        /// The kubeconfig's context.
+        context: Option<String>,
+        /// The server's version; `None` where it has not answered.
+        version: Option<String>,
+    },
+    /// This machine.
+    Local {
+        /// Where the engine's socket is.
+        directory: String,
+    },
+}
+
+/// Everything that a command has found out, whether it came to its end or not.
+#[derive(Debug)]
+pub struct Report {
+    /// The command.
+    pub command: &'static str,
+    /// Where it was done, once that was decided.
+    pub target: Option<TargetInfo>,
+    /// The deployment's namespace.
+    pub namespace: Option<String>,
+    /// What was applied.
+    pub applied: Option<Vec<(ObjectRef, Applied)>>,
+    /// What was judged.
+    pub findings: Option<Vec<Finding>>,
+    /// The steps of the way that a connection takes.
+    pub path: Option<Vec<Finding>>,
+    /// Why it is broken, likeliest first.
+    pub causes: Vec<Finding>,
+    /// What was removed.
+    pub removed: Option<Removed>,
+    /// What ended the command early.
+    pub failure: Option<Failure>,
+    started: Instant,
+}
+
+impl Report {
+    /// A report of a command that begins now.
+    #[must_use]
+    pub fn new(command: &'static str) -> Self {
+        Self {
+            command,
+            target: None,
+            namespace: None,
+            applied: None,
+            findings: None,
+            path: None,
+            causes: Vec::new(),
+            removed: None,
+            failure: None,
+            started: Instant::now(),
+        }
+    }
+
+    /// How long the command has taken.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// What it all amounts to: the gravest of what was found and of what ended it early.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        let failure = self.failure.as_ref().map(|failure| failure.outcome);
+        let findings = self.findings.as_deref().map(Finding::outcome);
+        let path = self.path.as_deref().map(Finding::outcome);
+        let removed = self.removed.as_ref().map(Removed::outcome);
+        [failure, findings, path, removed].into_iter().flatten().max().unwrap_or(Outcome::Passed)
+    }
+
+    /// Whether there is anything for standard output: a program always gets its one document, a person only what was found.
+    #[must_use]
+    pub fn is_printed(&self, format: Format) -> bool {
+        format == Format::Json || self.findings.is_some() || self.path.is_some() || self.removed.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gravest_counts() {
+        let mut report = Report::new("verify");
+        assert_eq!(report.outcome(), Outcome::Passed);
+        report.findings = Some(Vec::new());
+        assert_eq!(report.outcome(), Outcome::CannotTell, "nothing found is not a pass");
+        report.removed = Some(Removed { left: vec![(ObjectRef::cluster("Namespace", "a"), "b".to_owned())], ..Removed::default() });
+        assert_eq!(report.outcome(), Outcome::Failed);
+        report.failure = Some(Failure::msg(Outcome::Interrupted, "stopped"));
+        assert_eq!(report.outcome(), Outcome::Interrupted);
+    }
+}

@@ -1,0 +1,150 @@
+use std::{
+    collections::HashMap,
+    io,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::{
+    complain, is_lively,
+    text::{BOLD, DIM, GREEN, RED, YELLOW, is_utf8, seconds},
+};
+use crate::model::{Event, Failure, Notice, ObjectRef, ObjectState, Sink};
+
+/// How often a spinner turns: often enough to look alive, seldom enough for a slow line.
+const TICK: Duration = Duration::from_millis(120);
+
+/// Shows on standard error what a command does: on a terminal a line an object that is drawn over, else a line a change.
+#[derive(Clone)]
+pub struct Progress(Arc<Mutex<State>>);
+
+struct State {
+    bars: Option<MultiProgress>,
+    lines: HashMap<ObjectRef, ProgressBar>,
+    doing: Option<ProgressBar>,
+    unicode: bool,
+    started: Instant,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Progress {
+    /// What standard error can show.
+    #[must_use]
+    pub fn new() -> Self {
+        let bars = is_lively(&io::stderr()).then(MultiProgress::new);
+        Self(Arc::new(Mutex::new(State { bars, lines: HashMap::new(), doing: None, unicode: is_utf8(), started: Instant::now() })))
+    }
+
+    /// Where events go to be shown.
+    #[must_use]
+    pub fn sink(&self) -> Sink {
+        let shared = self.clone();
+        Sink::new(move |event| shared.with(|state| state.show(event)))
+    }
+
+    /// Leaves the lines as they are, so that other text can follow.
+    pub fn finish(&self) {
+        self.with(|state| {
+            state.stop_doing();
+            for (_, line) in state.lines.drain() {
+                line.abandon();
+            }
+        });
+    }
+
+    /// Says what ended the command, and the next step.
+    pub fn error(&self, failure: &Failure) {
+        self.finish();
+        complain(&format!("{RED}error:{RED:#} {}", failure.message()));
+        if let Some(hint) = &failure.hint {
+            complain(&format!("{BOLD}next:{BOLD:#} {hint}"));
+        }
+    }
+
+    fn with(&self, change: impl FnOnce(&mut State)) {
+        // A panic elsewhere is no reason to stop telling.
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl State {
+    fn show(&mut self, event: Event) {
+        match event {
+            Event::Notice(Notice::Info(text)) => self.say(&text),
+            Event::Notice(Notice::Warning(text)) => self.say(&format!("{YELLOW}warning:{YELLOW:#} {text}")),
+            Event::Doing(text) => self.doing(text),
+            Event::Object(object, state) => self.object(object, &state),
+        }
+    }
+
+    fn say(&self, text: &str) {
+        match &self.bars {
+            // The bars are moved out of the way.
+            Some(bars) => bars.suspend(|| complain(text)),
+            None => complain(text),
+        }
+    }
+
+    fn stop_doing(&mut self) {
+        if let Some(line) = self.doing.take() {
+            line.finish_and_clear();
+        }
+    }
+
+    fn doing(&mut self, text: String) {
+        self.stop_doing();
+        if let Some(bars) = self.bars.as_ref().filter(|_| !text.is_empty()) {
+            let line = bars.add(spinner(self.unicode));
+            line.set_message(text);
+            self.doing = Some(line);
+        }
+    }
+
+    fn object(&mut self, object: ObjectRef, state: &ObjectState) {
+        let text = match state {
+            ObjectState::Applied(applied) => applied.to_string(),
+            ObjectState::Waiting(what) => format!("waiting: {what}"),
+            ObjectState::Ready => format!("ready after {}", seconds(self.started.elapsed())),
+            ObjectState::Deleting(why) if why.is_empty() => "being deleted".to_owned(),
+            ObjectState::Deleting(why) => format!("being deleted: {why}"),
+            ObjectState::Gone => format!("gone after {}", seconds(self.started.elapsed())),
+        };
+        let Some(bars) = &self.bars else {
+            complain(&format!("{object}: {text}"));
+            return;
+        };
+        let line = self.lines.entry(object.clone()).or_insert_with(|| bars.add(spinner(self.unicode)));
+        let done = match state {
+            ObjectState::Ready | ObjectState::Gone => true,
+            ObjectState::Applied(_) => !matches!(object.kind.as_str(), "Pod" | "Deployment" | "StatefulSet" | "DaemonSet"),
+            ObjectState::Waiting(_) | ObjectState::Deleting(_) => false,
+        };
+        if done {
+            let mark = if self.unicode { "✓" } else { "+" };
+            line.set_style(style(&format!("{GREEN}{mark}{GREEN:#} {{wide_msg}}")));
+            line.finish_with_message(format!("{object} {DIM}{text}{DIM:#}"));
+        } else {
+            line.set_message(format!("{object} {DIM}{text}{DIM:#}"));
+        }
+    }
+}
+
+fn spinner(unicode: bool) -> ProgressBar {
+    let line = ProgressBar::new_spinner();
+    let ticks = if unicode { "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏" } else { "|/-\\" };
+    line.set_style(style("{spinner} {wide_msg}").tick_chars(ticks));
+    line.enable_steady_tick(TICK);
+    line
+}
+
+/// A template that does not parse would be a slip of ours; the line is then shown without it.
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
+}

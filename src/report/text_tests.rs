@@ -1,0 +1,98 @@
+use std::borrow::Cow;
+
+use super::*;
+use crate::model::{Failure, ObjectRef};
+
+const PLAIN: Look = Look { width: Some(80), colour: false, unicode: true };
+
+fn finding(verdict: Verdict, title: &'static str, observed: &str) -> Finding {
+    Finding {
+        check: Cow::Borrowed("id"),
+        title: Cow::Borrowed(title),
+        subject: "alpine nsm-1".to_owned(),
+        verdict,
+        expected: "nsm-1 UP, LOWER_UP".to_owned(),
+        observed: observed.to_owned(),
+        documented: None,
+        evidence: Vec::new(),
+        hint: None,
+    }
+}
+
+fn verified() -> Vec<Finding> {
+    let interface = Finding {
+        documented: Some("<POINTOPOINT,MULTICAST,NOARP,UP,LOWER_UP> mtu 1500 qdisc noqueue state UNKNOWN".to_owned()),
+        ..finding(Verdict::Pass, "interface up", "<BROADCAST,LOWER_UP,MULTICAST,M-DOWN,UP> mtu 16000 qdisc noqueue state UNKNOWN")
+    };
+    let ping = Finding {
+        evidence: vec!["$ ping -c 4 172.16.1.100\n4 packets transmitted, 0 packets received".to_owned()],
+        hint: Some("nsmctl troubleshoot follows the path from the client to the endpoint".to_owned()),
+        ..finding(Verdict::Fail, "ping client → endpoint", "0/4 received, 100 % loss")
+    };
+    vec![interface, ping, finding(Verdict::Skip, "address", "not checked: there is no interface")]
+}
+
+/// The text without what depends on the clock.
+fn rendered(findings: &[Finding], look: Look) -> String {
+    findings_text(findings, Duration::from_millis(1234), look)
+}
+
+#[test]
+fn a_table_fits_eighty_columns() {
+    insta::assert_snapshot!(rendered(&verified(), PLAIN));
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal() {
+    for width in [60, 80, 100] {
+        let text = rendered(&verified(), Look { width: Some(width), ..PLAIN });
+        let table: Vec<&str> = text.split("\n\n").next().unwrap().lines().collect();
+        for line in table {
+            assert!(line.chars().count() <= width, "{width}: {line:?}");
+        }
+    }
+}
+
+#[test]
+fn without_unicode_everything_is_ascii() {
+    let mut report = Report::new("verify");
+    report.findings = Some(verified());
+    let text = render(&report, Look { unicode: false, ..PLAIN });
+    assert!(text.is_ascii(), "{text}");
+}
+
+#[test]
+fn colours_are_for_terminals() {
+    assert!(!rendered(&verified(), PLAIN).contains('\u{1b}'));
+    let text = rendered(&verified(), Look { colour: true, ..PLAIN });
+    assert!(text.contains("\u{1b}[31m") || text.contains("\u{1b}[1m\u{1b}[31m"), "{text:?}");
+}
+
+#[test]
+fn what_is_left_is_named_with_its_reason() {
+    let mut report = Report::new("cleanup");
+    report.removed = Some(Removed {
+        gone: vec![ObjectRef::namespaced("Pod", "ns", "alpine")],
+        left: vec![(ObjectRef::cluster("Namespace", "ns"), "it holds what others made: ConfigMap mine".to_owned())],
+        unseen: vec!["roles: forbidden".to_owned()],
+        proof: vec!["1 object is left".to_owned()],
+    });
+    report.failure = Some(Failure::failed("x"));
+    let text = render(&report, PLAIN);
+    for words in ["Pod ns/alpine", "gone", "Namespace ns", "ConfigMap mine", "could not be looked at: roles: forbidden", "1 removed, 1 left"] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+}
+
+#[test]
+fn the_first_broken_link_stands_above_its_causes() {
+    let path = [finding(Verdict::Pass, "target reachable", "this machine"), finding(Verdict::Fail, "request served", "Init:0/1")];
+    let cause = Finding { hint: Some("kubectl apply".to_owned()), ..finding(Verdict::Fail, "no endpoint", "nobody offers it") };
+    insta::assert_snapshot!(path_text(&path, &[cause], PLAIN));
+}
+
+#[test]
+fn durations_are_as_people_read_them() {
+    let texts = [7, 1234, 59_999, 61_000].map(|ms| seconds(Duration::from_millis(ms)));
+    assert_eq!(texts, ["7 ms", "1.2 s", "60.0 s", "1 min 1 s"]);
+}
