@@ -42,8 +42,8 @@ impl Mesh {
         for object in &removed.gone {
             emit(Event::Object(object.clone(), ObjectState::Gone));
         }
-        removed.proof.push(format!("{closed} connections closed, both interfaces of each removed"));
-        removed.proof.push(format!("{} network namespaces let go, looked for in every process that can be seen", inodes.len()));
+        removed.proof.push(format!("connections closed, with both their interfaces: {closed}"));
+        removed.proof.push(format!("network namespaces let go, and held by no process that can be seen: {}", inodes.len()));
         self.serve_requests().await;
         removed
     }

@@ -11,6 +11,7 @@ mod json;
 mod progress;
 mod table;
 mod text;
+mod wrap;
 
 use std::io::{self, IsTerminal, Write};
 

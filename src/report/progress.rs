@@ -10,6 +10,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::{
     complain, is_lively,
     text::{BOLD, DIM, GREEN, RED, YELLOW, is_utf8, seconds},
+    wrap::paragraph,
 };
 use crate::model::{Event, Failure, Notice, ObjectRef, ObjectState, Sink};
 
@@ -53,8 +54,12 @@ impl Progress {
     pub fn finish(&self) {
         self.with(|state| {
             state.stop_doing();
+            let drawn = !state.lines.is_empty();
             for (_, line) in state.lines.drain() {
                 line.abandon();
+            }
+            if drawn && state.bars.is_some() {
+                complain("");
             }
         });
     }
@@ -62,9 +67,9 @@ impl Progress {
     /// Says what ended the command, and the next step.
     pub fn error(&self, failure: &Failure) {
         self.finish();
-        complain(&format!("{RED}error:{RED:#} {}", failure.message()));
+        complain(paragraph(&format!("{RED}error:{RED:#} {}", failure.message()), 0, width()).trim_end());
         if let Some(hint) = &failure.hint {
-            complain(&format!("{BOLD}next:{BOLD:#} {hint}"));
+            complain(paragraph(&format!("{BOLD}next:{BOLD:#} {hint}"), 0, width()).trim_end());
         }
     }
 
@@ -85,10 +90,11 @@ impl State {
     }
 
     fn say(&self, text: &str) {
+        let text = paragraph(text, 0, width());
         match &self.bars {
             // The bars are moved out of the way.
-            Some(bars) => bars.suspend(|| complain(text)),
-            None => complain(text),
+            Some(bars) => bars.suspend(|| complain(text.trim_end())),
+            None => complain(text.trim_end()),
         }
     }
 
@@ -134,6 +140,11 @@ impl State {
             line.set_message(format!("{object} {DIM}{text}{DIM:#}"));
         }
     }
+}
+
+/// The width of standard error's terminal.
+fn width() -> Option<usize> {
+    terminal_size::terminal_size_of(io::stderr()).map(|(terminal_size::Width(width), _)| usize::from(width))
 }
 
 fn spinner(unicode: bool) -> ProgressBar {

@@ -2,7 +2,7 @@ use std::{fmt::Write, io, time::Duration};
 
 use anstyle::{AnsiColor, Style};
 
-use super::{Report, is_lively, table::table};
+use super::{Report, is_lively, table::table, wrap::paragraph};
 use crate::model::{Finding, Removed, Verdict};
 
 /// How a text may look.
@@ -27,8 +27,8 @@ impl Look {
         Self { width, colour: is_lively(&io::stdout()), unicode: is_utf8() }
     }
 
-    fn paint(self, text: &str, style: Style) -> String {
-        if self.colour { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    pub(super) fn paint(self, text: &str, style: Style) -> String {
+        if self.colour && style != Style::new() { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
 }
 
@@ -92,18 +92,19 @@ fn ascii(text: &str) -> String {
 
 fn findings_text(findings: &[Finding], elapsed: Duration, look: Look) -> String {
     let row = |finding: &Finding| {
-        let verdict = look.paint(&finding.verdict.to_string(), style_of(finding.verdict));
-        vec![finding.title.to_string(), finding.subject.clone(), finding.expected.clone(), finding.observed.clone(), verdict]
+        let title = finding.title.to_string();
+        vec![title, finding.subject.clone(), finding.expected.clone(), finding.observed.clone(), finding.verdict.to_string()]
     };
-    let mut text = table(&["CHECK", "SUBJECT", "EXPECTED", "SEEN", "RESULT"], findings.iter().map(row), look);
+    let paint = |row: usize, column: usize| if column == 4 { style_of(findings[row].verdict) } else { Style::new() };
+    let mut text = table(&["CHECK", "SUBJECT", "EXPECTED", "SEEN", "RESULT"], findings.iter().map(row).collect(), paint, look);
     text.push_str("\n\n");
     let documented: Vec<_> = findings.iter().filter_map(|finding| Some((finding, finding.documented.as_ref()?))).collect();
     if !documented.is_empty() {
-        text.push_str(&look.paint("The example's document prints other values, which depend on the forwarder and are not judged:", DIM));
-        text.push('\n');
+        let note = "The example's document prints other values, which depend on the forwarder and are not judged:";
+        text.push_str(&look.paint(&paragraph(note, 0, look.width), DIM));
         for (finding, value) in documented {
             let line = format!("{} of {}: {value}", finding.title, finding.subject);
-            text.push_str(&look.paint(&indent(&line, 2, look), DIM));
+            text.push_str(&look.paint(&paragraph(&line, 2, look.width), DIM));
         }
         text.push('\n');
     }
@@ -121,7 +122,7 @@ fn detail(finding: &Finding, look: Look) -> String {
     let _ = writeln!(text, " ({}): {}", finding.subject, finding.observed);
     text.push_str(&evidence(&finding.evidence, look));
     if let Some(hint) = &finding.hint {
-        text.push_str(&indent(&format!("next: {hint}"), 2, look));
+        text.push_str(&paragraph(&format!("next: {hint}"), 2, look.width));
     }
     text.push('\n');
     text
@@ -163,10 +164,11 @@ pub(super) fn seconds(duration: Duration) -> String {
 
 fn path_text(path: &[Finding], causes: &[Finding], look: Look) -> String {
     let row = |finding: &Finding| {
-        let verdict = look.paint(&format!("{} {}", mark(finding.verdict, look), finding.verdict), style_of(finding.verdict));
+        let verdict = format!("{} {}", mark(finding.verdict, look), finding.verdict);
         vec![verdict, finding.title.to_string(), finding.subject.clone(), finding.observed.clone()]
     };
-    let mut text = table(&["RESULT", "STEP", "SUBJECT", "SEEN"], path.iter().map(row), look);
+    let paint = |row: usize, column: usize| if column == 0 { style_of(path[row].verdict) } else { Style::new() };
+    let mut text = table(&["RESULT", "STEP", "SUBJECT", "SEEN"], path.iter().map(row).collect(), paint, look);
     text.push_str("\n\n");
     let broken = path.iter().find(|finding| finding.verdict == Verdict::Fail);
     let broken = broken.or_else(|| path.iter().find(|finding| finding.verdict == Verdict::Unknown));
@@ -180,11 +182,11 @@ fn path_text(path: &[Finding], causes: &[Finding], look: Look) -> String {
         let word = if index == 0 { "cause" } else { "also" };
         let _ = writeln!(text, "{}: {} {}", look.paint(word, BOLD), cause.title, look.paint(&format!("[{}]", cause.check), DIM));
         if !cause.observed.is_empty() {
-            text.push_str(&indent(&format!("{}: {}", cause.subject, cause.observed), 2, look));
+            text.push_str(&paragraph(&format!("{}: {}", cause.subject, cause.observed), 2, look.width));
         }
         text.push_str(&evidence(&cause.evidence, look));
         if let Some(fix) = &cause.hint {
-            text.push_str(&indent(&format!("fix: {fix}"), 2, look));
+            text.push_str(&paragraph(&format!("fix: {fix}"), 2, look.width));
         }
         text.push('\n');
     }
@@ -192,58 +194,27 @@ fn path_text(path: &[Finding], causes: &[Finding], look: Look) -> String {
 }
 
 fn removed_text(removed: &Removed, elapsed: Duration, look: Look) -> String {
-    let mut rows: Vec<Vec<String>> = Vec::new();
-    for object in &removed.gone {
-        rows.push(vec![object.to_string(), look.paint("gone", GREEN), String::new()]);
-    }
-    for (object, reason) in &removed.left {
-        rows.push(vec![object.to_string(), look.paint("left", RED), reason.clone()]);
-    }
-    let mut text = String::new();
-    if rows.is_empty() {
-        text.push_str("there was nothing to remove\n");
-    } else if removed.left.is_empty() {
-        text.push_str(&table(&["OBJECT", "RESULT"], rows.into_iter().map(|mut row| row.drain(..2).collect()), look));
-        text.push('\n');
-    } else {
-        text.push_str(&table(&["OBJECT", "RESULT", "REASON"], rows, look));
-        text.push('\n');
-    }
+    let mut rows: Vec<Vec<String>> = removed.gone.iter().map(|object| vec![object.to_string(), "gone".to_owned()]).collect();
+    rows.extend(removed.left.iter().map(|(object, reason)| vec![object.to_string(), "left".to_owned(), reason.clone()]));
+    let paint = |row: usize, column: usize| match column {
+        1 if row < removed.gone.len() => GREEN,
+        1 => RED,
+        _ => Style::new(),
+    };
+    let header: &[&str] = if removed.left.is_empty() { &["OBJECT", "RESULT"] } else { &["OBJECT", "RESULT", "REASON"] };
+    let mut text = if rows.is_empty() { "there was nothing to remove".to_owned() } else { table(header, rows, paint, look) };
+    text.push('\n');
     text.push('\n');
     for line in &removed.proof {
-        text.push_str(&indent(&format!("{} {line}", mark(Verdict::Pass, look)), 0, look));
+        text.push_str(&paragraph(&format!("{} {line}", mark(Verdict::Pass, look)), 0, look.width));
     }
     for line in &removed.unseen {
         let line = format!("{} could not be looked at: {line}", mark(Verdict::Unknown, look));
-        text.push_str(&look.paint(&indent(&line, 0, look), YELLOW));
+        text.push_str(&look.paint(&paragraph(&line, 0, look.width), YELLOW));
     }
     let (gone, left) = (removed.gone.len(), removed.left.len());
     let _ = writeln!(text, "{gone} removed, {left} left in {}", seconds(elapsed));
     text
-}
-
-/// A paragraph, wrapped between words at the width.
-fn indent(text: &str, by: usize, look: Look) -> String {
-    let space = " ".repeat(by);
-    let Some(width) = look.width else { return format!("{space}{text}\n") };
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let start = lines.len() > 1;
-        let Some(line) = lines.last_mut() else { break };
-        let prefix = if start { by + 2 } else { by };
-        if !line.is_empty() && prefix + line.chars().count() + 1 + word.chars().count() > width {
-            lines.push(word.to_owned());
-        } else {
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-    }
-    let mut lines = lines.into_iter();
-    let first = lines.next().unwrap_or_default();
-    let rest: String = lines.map(|line| format!("{space}  {line}\n")).collect();
-    format!("{space}{first}\n{rest}")
 }
 
 #[cfg(test)]

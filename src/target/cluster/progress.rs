@@ -10,6 +10,8 @@ use crate::model::{ContainerState, PodState, Workload, WorkloadKind};
 pub(super) enum Progress {
     /// As many pods are ready as there should be, all of the newest make.
     Ready,
+    /// It was not seen yet: the watch has just begun, or it is being made.
+    Unseen,
     /// It waits for this.
     Waiting(String),
     /// It will not become ready by itself; where it may be passing, it counts only after a while.
@@ -28,6 +30,7 @@ impl Progress {
     pub(super) fn text(&self) -> &str {
         match self {
             Self::Ready => "ready",
+            Self::Unseen => "it does not exist yet",
             Self::Waiting(text) | Self::Hopeless { reason: text, .. } => text,
         }
     }
@@ -46,18 +49,19 @@ pub(super) fn progress(workload: &Workload, object: Option<&DynamicObject>, pods
     if let Some(hopeless) = object.and_then(refused) {
         return hopeless;
     }
-    let waiting = own.iter().find(|pod| !pod.ready).map(|pod| format!("pod {}: {}", pod.id.name, waits_for(pod)));
+    let unready = own.iter().find(|pod| !pod.ready);
     if workload.kind == WorkloadKind::Pod {
-        return match (own.first(), waiting) {
+        return match (own.first(), unready) {
             (Some(_), None) => Progress::Ready,
-            (_, Some(text)) => Progress::Waiting(text),
-            (None, None) => Progress::Waiting("it does not exist yet".to_owned()),
+            (_, Some(pod)) => Progress::Waiting(waits_for(pod)),
+            (None, None) => Progress::Unseen,
         };
     }
+    let waiting = unready.map(|pod| format!("pod {}: {}", pod.id.name, waits_for(pod)));
     match object.map(|object| rolled_out(workload.kind, object)) {
         Some(true) if waiting.is_none() => Progress::Ready,
         Some(_) => Progress::Waiting(waiting.unwrap_or_else(|| "its pods are being made".to_owned())),
-        None => Progress::Waiting("it does not exist yet".to_owned()),
+        None => Progress::Unseen,
     }
 }
 
@@ -183,7 +187,7 @@ mod tests {
         let alpine = workload(WorkloadKind::Pod);
         assert_eq!(progress(&alpine, None, &[pod(&alpine)]), Progress::Ready);
         assert_eq!(progress(&alpine, None, &[PodState { deleting: true, ..pod(&alpine) }]).text(), "it does not exist yet");
-        assert_eq!(progress(&alpine, None, &[PodState { ready: false, ..pod(&alpine) }]).text(), "pod alpine: Running");
+        assert_eq!(progress(&alpine, None, &[PodState { ready: false, ..pod(&alpine) }]).text(), "Running");
     }
 
     #[test]
@@ -196,7 +200,7 @@ mod tests {
             status[field] = json!(value);
             assert!(matches!(progress(&nse, Some(&deployment(&status)), &[pod(&nse)]), Progress::Waiting(_)), "{field}");
         }
-        assert!(matches!(progress(&nse, None, &[]), Progress::Waiting(_)));
+        assert_eq!(progress(&nse, None, &[]), Progress::Unseen);
     }
 
     #[test]

@@ -167,7 +167,7 @@ fn refusal(error: &Error) -> Result<()> {
 
 fn tell(ctx: &Ctx, workloads: &[&Workload], states: &[Progress], told: &mut [Option<Progress>]) {
     for ((workload, state), told) in workloads.iter().zip(states).zip(told) {
-        if told.as_ref() == Some(state) {
+        if told.as_ref() == Some(state) || (told.is_none() && *state == Progress::Unseen) {
             continue;
         }
         let object = ObjectRef::namespaced(workload.kind.to_string(), &workload.id.namespace, &workload.id.name);
