@@ -1,0 +1,232 @@
+//! The main job on this machine, as a newcomer does it: no kubeconfig, nothing set up.
+
+use std::{collections::BTreeSet, fs, process::Command};
+
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+
+use crate::program::{Place, Ran, eventually};
+
+/// The verdicts of a report, by check.
+fn verdicts(ran: &Ran) -> Vec<(String, String)> {
+    let document = ran.json();
+    let findings = document["findings"].as_array().unwrap_or_else(|| panic!("{document}"));
+    findings.iter().map(|finding| (finding["check"].as_str().unwrap().to_owned(), finding["verdict"].as_str().unwrap().to_owned())).collect()
+}
+
+/// The links and named namespaces of this machine, by the programs that people look with.
+fn machine() -> BTreeSet<String> {
+    let lines = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).output().unwrap_or_else(|error| panic!("{program}, this test's oracle: {error}"));
+        String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect::<BTreeSet<_>>()
+    };
+    lines("ip", &["-o", "link"]).union(&lines("ip", &["netns"])).cloned().collect()
+}
+
+#[test]
+fn deploy_verify_troubleshoot_cleanup() {
+    let before = machine();
+    let place = Place::new();
+    let ran = place.run(&["deploy"]);
+    ran.exits(0).says(&["target: this machine, namespace ns-kernel2kernel (there is no kubeconfig)", "Pod ns-kernel2kernel/alpine: created"]);
+    for words in ["CHECK", "RESULT", "172.16.1.101/32", "172.16.1.100 dev nsm-1", "4/4 received, 0 % loss", "9 passed, 0 failed"] {
+        assert!(ran.stdout.contains(words), "{words}: {ran:?}");
+    }
+    assert!(!ran.stdout.contains("fail ") && !ran.stdout.contains('\u{1b}'), "{ran:?}");
+
+    let ran = place.run(&["verify", "-o", "json"]);
+    ran.exits(0);
+    let expected = ["pods-ready", "pods-ready", "sidecar-injected", "interface", "address", "address", "peer-route", "ping-endpoint", "ping-client"];
+    assert_eq!(verdicts(&ran), expected.map(|check| (check.to_owned(), "pass".to_owned())));
+    let document = ran.json();
+    assert_eq!((&document["schema_version"], &document["command"], &document["target"]["kind"]), (&json!(1), &json!("verify"), &json!("local")));
+
+    place.run(&["troubleshoot"]).exits(0);
+
+    let ran = place.run(&["cleanup"]);
+    ran.exits(0);
+    for words in ["Pod ns-kernel2kernel/alpine", "NetworkService ns-kernel2kernel/kernel2kernel", "Namespace ns-kernel2kernel", "0 left"] {
+        assert!(ran.stdout.contains(words), "{words}: {ran:?}");
+    }
+    place.is_clean();
+    assert_eq!(machine(), before);
+}
+
+#[test]
+fn deploying_again_changes_nothing() {
+    let place = Place::new();
+    place.run(&["deploy"]).exits(0);
+    let engine = place.engine().expect("an engine");
+    let ran = place.run(&["deploy", "-o", "json"]);
+    ran.exits(0);
+    for object in ran.json()["applied"].as_array().unwrap() {
+        assert_eq!(object["result"], "unchanged", "{object}");
+    }
+    assert_eq!(place.engine(), Some(engine));
+    place.run(&["cleanup"]).exits(0);
+    place.run(&["cleanup"]).exits(0);
+    place.is_clean();
+}
+
+#[test]
+fn an_interface_that_is_down_is_found_and_its_cause_named() {
+    let place = Place::new();
+    place.run(&["deploy"]).exits(0);
+    let engine = place.engine().expect("an engine");
+    let down = format!("for n in /proc/{engine}/fd/*; do nsenter --net=$n ip link set nsm-1 down 2>/dev/null; done; true");
+    assert!(Command::new("sh").args(["-c", &down]).status().expect("nsenter, this test's means").success());
+
+    let ran = place.run(&["verify", "-o", "json"]);
+    ran.exits(1);
+    let failed: Vec<String> = verdicts(&ran).into_iter().filter(|(_, verdict)| verdict == "fail").map(|(check, _)| check).collect();
+    assert!(failed.contains(&"interface".to_owned()) && failed.contains(&"ping-endpoint".to_owned()), "{failed:?}");
+
+    let ran = place.run(&["troubleshoot"]);
+    ran.exits(1);
+    assert!(ran.stdout.contains("first broken link: interface"), "{ran:?}");
+    assert!(ran.stdout.contains("cause: ") && ran.stdout.contains("fix: "), "{ran:?}");
+
+    place.run(&["deploy"]).exits(0);
+    place.run(&["verify"]).exits(0);
+}
+
+#[test]
+fn a_daemon_that_is_killed_leaves_nothing_that_the_next_deploy_trips_over() {
+    let before = machine();
+    let place = Place::new();
+    place.run(&["deploy"]).exits(0);
+    let engine = place.engine().expect("an engine");
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(i32::try_from(engine).unwrap()), Signal::SIGKILL).unwrap();
+    eventually("the engine's end", || place.engine().is_none() && !fs::exists(format!("/proc/{engine}/ns/net")).unwrap_or(true));
+    assert_eq!(machine(), before);
+
+    place.run(&["verify"]).exits(3).prints_nothing().says(&["nothing of the deployment ns-kernel2kernel is there", "nsmctl deploy"]);
+    place.run(&["troubleshoot"]).exits(1);
+    place.run(&["deploy"]).exits(0);
+    place.run(&["cleanup"]).exits(0);
+    place.is_clean();
+
+    // And once more, with cleanup first.
+    place.run(&["deploy"]).exits(0);
+    let engine = place.engine().expect("an engine");
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(i32::try_from(engine).unwrap()), Signal::SIGKILL).unwrap();
+    eventually("the engine's end", || place.engine().is_none());
+    place.run(&["cleanup"]).exits(0);
+    place.is_clean();
+}
+
+#[test]
+fn another_namespace_holds_another_deployment() {
+    let place = Place::new();
+    place.run(&["deploy"]).exits(0);
+    let ran = place.run(&["deploy", "--namespace", "second", "-o", "json"]);
+    // The service's name is taken in NSM's own sense: names are looked up in all namespaces.
+    assert!(ran.code == Some(0) || ran.stderr.contains("kernel2kernel"), "{ran:?}");
+    place.run(&["cleanup", "--namespace", "second"]).exits(0);
+    place.run(&["verify"]).exits(0);
+}
+
+#[test]
+fn a_service_of_ones_own_is_deployed_from_a_file_and_from_standard_input() {
+    let place = Place::new();
+    let manifests = format!(
+        "{}\n---\n{}\n---\n{}\n",
+        include_str!("../manifests/netsvc.yaml"),
+        include_str!("../manifests/nse-base.yaml").replace("172.16.1.100/31", "fd00:5::/127"),
+        include_str!("../manifests/client.yaml").replace("nsm-1", "mine")
+    );
+    let file = place.write("mine.yaml", &manifests);
+    let ran = place.run(&["deploy", "-f", file.to_str().unwrap(), "-n", "mine", "-o", "json"]);
+    ran.exits(0);
+    let addresses: Vec<Value> =
+        ran.json()["findings"].as_array().unwrap().iter().filter(|f| f["check"] == "address").map(|f| f["observed"].clone()).collect();
+    assert!(addresses[0].as_str().unwrap().starts_with("fd00:5::1/128"), "{addresses:?}");
+
+    let stdin = fs::File::open(&file).unwrap();
+    let output = place.command(&["verify", "-f", "-", "-n", "mine"]).stdin(stdin).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+#[test]
+fn standard_output_that_is_closed_early_loses_nothing() {
+    let place = Place::new();
+    place.run(&["deploy"]).exits(0);
+    for command in [&["verify"][..], &["verify", "-o", "json"], &["troubleshoot"], &["--help"], &["cleanup"]] {
+        let mut running = place.start(command);
+        running.close_stdout();
+        let ran = running.end();
+        ran.exits(0);
+        assert!(!ran.stderr.contains("panicked") && !ran.stderr.contains("error"), "{command:?}: {ran:?}");
+    }
+    place.is_clean();
+}
+
+#[test]
+fn an_interrupted_verify_says_so_and_disturbs_nothing() {
+    let place = Place::new();
+    place.run(&["deploy"]).exits(0);
+    // Four pings take 300 ms; the signal comes while they are sent.
+    let running = place.start(&["verify", "-o", "json"]);
+    std::thread::sleep(std::time::Duration::from_millis(150));
+    running.signal(Signal::SIGINT);
+    let ran = running.end();
+    ran.exits(130).says(&["stopping; once more to leave at once", "error: stopped while looking into the pods"]);
+    assert_eq!(ran.json()["outcome"], "interrupted");
+    place.run(&["verify"]).exits(0);
+}
+
+#[test]
+fn terminated_is_told_apart_from_interrupted() {
+    let place = Place::new();
+    place.run(&["deploy"]).exits(0);
+    let running = place.start(&["verify"]);
+    std::thread::sleep(std::time::Duration::from_millis(150));
+    running.signal(Signal::SIGTERM);
+    running.end().exits(143).prints_nothing();
+}
+
+#[test]
+fn time_that_runs_out_is_told() {
+    let place = Place::new();
+    place.run(&["deploy"]).exits(0);
+    let ran = place.run(&["verify", "--timeout", "50ms", "-o", "json"]);
+    ran.exits(4).says(&["error: the time is up after 50ms, while looking into the pods", "--timeout"]);
+    assert_eq!(ran.json()["outcome"], "timed-out");
+}
+
+#[test]
+fn a_user_who_may_make_no_namespaces_is_told_what_is_missing() {
+    let place = Place::new();
+    // Neither root's rights nor a user namespace: what AppArmor, seccomp or a sysctl do to a user elsewhere.
+    let program = env!("CARGO_BIN_EXE_nsmctl");
+    let script = "echo 0 > /proc/sys/user/max_net_namespaces; exec \"$0\" deploy";
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "sh", "-c", script, program]);
+    command.env_clear().env("HOME", place.path("")).env("NSMCTL_RUNTIME_DIR", place.runtime()).env("PATH", std::env::var_os("PATH").unwrap());
+    let output = command.output().expect("unshare of util-linux, this test's means");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), output.stdout.is_empty()), (Some(3), true), "{stderr}");
+    for words in ["does not let this process make network namespaces", "/proc/sys/user/max_net_namespaces is 0", "next: "] {
+        assert!(stderr.contains(words), "{words}: {stderr}");
+    }
+}
+
+#[test]
+fn an_ordinary_user_can_do_it_all() {
+    if !nix::unistd::geteuid().is_root() {
+        // Then every other test here has shown it already.
+        return;
+    }
+    let place = Place::new();
+    let nobody = 65534;
+    std::os::unix::fs::chown(place.path(""), Some(nobody), Some(nobody)).unwrap();
+    let run = |command: &str| {
+        use std::os::unix::process::CommandExt;
+        place.command(&[command]).uid(nobody).gid(nobody).output().unwrap()
+    };
+    for command in ["deploy", "verify", "cleanup"] {
+        let output = run(command);
+        assert_eq!(output.status.code(), Some(0), "{command}: {output:?}");
+    }
+    place.is_clean();
+}
