@@ -2,6 +2,7 @@
 
 pub mod cancel;
 pub mod check;
+pub mod diagnose;
 #[cfg(target_os = "linux")]
 pub mod engine;
 pub mod manifest;
