@@ -240,7 +240,8 @@ pub(super) fn client_init(pod: &PodState) -> Option<&ContainerState> {
 /// Whether an event is about the workload or one of its pods.
 pub(super) fn is_about(event: &EventRecord, workload: &Workload) -> bool {
     let rest = event.object.name.strip_prefix(&workload.id.name);
-    event.object.namespace.as_ref() == Some(&workload.id.namespace) && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    let is_its = |rest: &str| rest.is_empty() || (workload.kind != WorkloadKind::Pod && rest.starts_with('-'));
+    event.object.namespace.as_ref() == Some(&workload.id.namespace) && rest.is_some_and(is_its)
 }
 
 /// A component and its state in a few words.

@@ -17,14 +17,16 @@ pub const CAUSES: &[Cause] = &[
         document_row: None,
         find: system::engine_not_running,
         fix: "{deploy}   # starts the engine",
-        explain: "the engine holds every namespace and link of this machine's deployments; it starts with the first deploy, and when it ends or is killed nothing is left",
+        explain: "the engine holds every namespace and link of this machine's deployments; it starts with the first deploy, and when it \
+            ends or is killed nothing is left",
     },
     Cause {
         id: "nsm-not-installed",
         title: "Network Service Mesh is not installed",
         document_row: NO_INTERFACE,
         find: system::nsm_not_installed,
-        fix: "kubectl create namespace nsm-system; kubectl apply -k 'https://github.com/networkservicemesh/deployments-k8s/examples/basic?ref=main'   # needs SPIRE before it",
+        fix: "kubectl create namespace nsm-system; kubectl apply -k \
+            'https://github.com/networkservicemesh/deployments-k8s/examples/basic?ref=main'   # needs SPIRE before it",
         explain: "without its resource definitions, managers and webhook an annotation is a word that nobody reads",
     },
     Cause {
@@ -33,7 +35,8 @@ pub const CAUSES: &[Cause] = &[
         document_row: CONNECTION_REFUSED,
         find: system::spire_not_ready,
         fix: "kubectl -n {namespace} rollout restart {object} && kubectl -n {namespace} rollout status {object}",
-        explain: "every part of NSM proves itself by an identity (SVID) that SPIRE's agent on its node hands out; without one it neither starts nor is answered",
+        explain: "every part of NSM proves itself by an identity (SVID) that SPIRE's agent on its node hands out; without one it neither \
+            starts nor is answered",
     },
     Cause {
         id: "manager-not-ready",
@@ -41,7 +44,8 @@ pub const CAUSES: &[Cause] = &[
         document_row: CONNECTION_REFUSED,
         find: system::manager_not_ready,
         fix: "kubectl -n {namespace} rollout restart {object} && kubectl -n {namespace} rollout status {object}",
-        explain: "clients and endpoints reach the manager of their node by a socket in /var/lib/networkservicemesh; while it is away, that socket refuses every connection",
+        explain: "clients and endpoints reach the manager of their node by a socket in /var/lib/networkservicemesh; while it is away, that \
+            socket refuses every connection",
     },
     Cause {
         id: "webhook-down",
@@ -65,7 +69,8 @@ pub const CAUSES: &[Cause] = &[
         document_row: NO_INTERFACE,
         find: system::component_not_ready,
         fix: "kubectl -n {namespace} rollout restart {object} && kubectl -n {namespace} rollout status {object}",
-        explain: "the forwarder makes the links, the registry knows who offers what, and the webhook's configuration has pods injected: each is needed",
+        explain: "the forwarder makes the links, the registry knows who offers what, and the webhook's configuration has pods injected: \
+            each is needed",
     },
     Cause {
         id: "svid-missing",
@@ -97,7 +102,8 @@ pub const CAUSES: &[Cause] = &[
         document_row: POD_PENDING,
         find: pods::affinity,
         fix: "{deploy}   # {partner} must run first",
-        explain: "the manifest has podAffinity, not node affinity: the client goes where a pod of the endpoint is, and nowhere else; labels of nodes do not matter",
+        explain: "the manifest has podAffinity, not node affinity: the client goes where a pod of the endpoint is, and nowhere else; labels \
+            of nodes do not matter",
     },
     Cause {
         id: "unschedulable",
@@ -106,6 +112,14 @@ pub const CAUSES: &[Cause] = &[
         find: pods::unschedulable,
         fix: "kubectl -n {namespace} describe pod {pod}   # each node with its reason",
         explain: "the scheduler has found for every node a reason against it",
+    },
+    Cause {
+        id: "annotation-malformed",
+        title: "the pod's annotation cannot be read",
+        document_row: NO_INTERFACE,
+        find: request::annotation_malformed,
+        fix: "{renew}   # after the annotation networkservicemesh.io is corrected: kernel://SERVICE/INTERFACE, no blank after a comma",
+        explain: "the webhook injects whatever the annotation says; only NSM's init container reads it",
     },
     Cause {
         id: "image-pull",
@@ -162,14 +176,6 @@ pub const CAUSES: &[Cause] = &[
         find: request::not_injected,
         fix: "{renew}   # the webhook injects only when a pod is created",
         explain: "a pod that was created before its annotation, or while the webhook was not there, stays as it is",
-    },
-    Cause {
-        id: "annotation-malformed",
-        title: "the pod's annotation cannot be read",
-        document_row: NO_INTERFACE,
-        find: request::annotation_malformed,
-        fix: "{renew}   # after the annotation networkservicemesh.io is corrected: kernel://SERVICE/INTERFACE, no blank after a comma",
-        explain: "the webhook injects whatever the annotation says; only NSM's init container reads it",
     },
     Cause {
         id: "annotation-differs",
@@ -273,7 +279,8 @@ pub const CAUSES: &[Cause] = &[
         document_row: CONNECTION_REFUSED,
         find: request::connection_refused,
         fix: "kubectl -n nsm-system rollout restart daemonset   # managers and forwarders make their sockets anew",
-        explain: "all report to be ready, and yet a socket has nobody behind it: one was restarted or hangs; a network policy would time out, not refuse",
+        explain: "all report to be ready, and yet a socket has nobody behind it: one was restarted or hangs; a network policy would time \
+            out, not refuse",
     },
     Cause {
         id: "request-failed",

@@ -72,10 +72,39 @@ pub fn diagnose(expectations: &Expectations, snapshot: &Snapshot) -> Diagnosis {
         for cause in CAUSES {
             let found = (cause.find)(&case);
             case.found.extend(found.iter().map(|found| (cause.id, found.subject.clone())));
-            causes.extend(found.into_iter().map(|found| cause.finding(&case, found)));
+            causes.extend(merge(found.into_iter().map(|found| cause.finding(&case, found))));
         }
     }
     Diagnosis { path: case.path, causes }
+}
+
+/// How many subjects of one cause are named.
+const NAMED: usize = 3;
+
+/// One finding for all that one fix mends: thirty clients without an address are one empty pool.
+fn merge(findings: impl Iterator<Item = Finding>) -> Vec<Finding> {
+    let mut merged: Vec<(usize, Finding)> = Vec::new();
+    for finding in findings {
+        match merged.iter_mut().find(|(_, known)| known.hint == finding.hint) {
+            Some((count, known)) => {
+                *count += 1;
+                if *count <= NAMED {
+                    known.subject = format!("{}, {}", known.subject, finding.subject);
+                    if known.observed != finding.observed {
+                        known.observed = format!("{}; {}", known.observed, finding.observed);
+                    }
+                    let evidence: Vec<String> = finding.evidence.into_iter().filter(|line| !known.evidence.contains(line)).collect();
+                    known.evidence.extend(evidence);
+                }
+            }
+            None => merged.push((1, finding)),
+        }
+    }
+    let told = |(count, finding): (usize, Finding)| match count.saturating_sub(NAMED) {
+        0 => finding,
+        more => Finding { subject: format!("{} and {more} more", finding.subject), ..finding },
+    };
+    merged.into_iter().map(told).collect()
 }
 
 /// The target itself could not be reached: the path ends at its first step, and nothing can be told about the others.

@@ -55,7 +55,8 @@ fn target(step: &Step, case: &Case<'_>) -> Vec<Finding> {
 fn system(step: &Step, case: &Case<'_>) -> Vec<Finding> {
     let subject = if case.is_local() { "the engine" } else { "Network Service Mesh" };
     let components = &case.snapshot.system.components;
-    let broken: Vec<String> = components.iter().filter(|c| c.ready.is_ok() && !c.is_ready()).map(describe).collect();
+    let mut broken: Vec<String> = components.iter().filter(|c| c.ready.is_ok() && !c.is_ready()).map(describe).collect();
+    broken.dedup();
     let hidden: Vec<String> = components.iter().filter(|c| c.ready.is_err()).map(describe).collect();
     let (verdict, observed) = match () {
         () if !broken.is_empty() => (Verdict::Fail, broken.into_iter().chain(hidden).collect::<Vec<_>>().join("; ")),

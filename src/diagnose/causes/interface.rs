@@ -8,6 +8,9 @@ use crate::{
 
 use super::request::about;
 
+/// How many events are quoted where nothing tells which of them counts.
+const LAST_WARNINGS: usize = 5;
+
 /// A cause for each connection that `judge` finds one for.
 fn connections(case: &Case<'_>, judge: impl Fn(&Connection<'_>, &Side<'_>) -> Option<Found>) -> Vec<Found> {
     let found = |connection: &Connection<'_>| {
@@ -91,7 +94,8 @@ pub(in crate::diagnose) fn route_missing(case: &Case<'_>) -> Vec<Found> {
 pub(in crate::diagnose) fn data_path(case: &Case<'_>) -> Vec<Found> {
     connections(case, |connection, side| {
         let lost: Vec<&Finding> = ["ping-endpoint", "ping-client"].into_iter().flat_map(|check| failed(case, connection, check)).collect();
-        let is_whole = case.verdict("interface", connection) != Some(Verdict::Fail) && !case.has_found(&["endpoint-gone"]);
+        let is_whole = case.verdict("interface", connection) != Some(Verdict::Fail)
+            && !case.endpoint_of(connection).is_some_and(|endpoint| case.is_explained(&endpoint.to_string()));
         if lost.is_empty() || !is_whole || !side.pod.ready {
             return None;
         }
@@ -105,6 +109,8 @@ pub(in crate::diagnose) fn unexplained(case: &Case<'_>) -> Vec<Found> {
     let Some(broken) = case.path.iter().find(|finding| finding.verdict == Verdict::Fail).filter(|_| case.found.is_empty()) else { return Vec::new() };
     let logs = case.snapshot.system.logs.iter().filter_map(|log| case.quote_errors(&log.pod, &log.container).pop());
     let found = Found::new(&broken.subject, format!("{}: {}", broken.title, broken.observed));
-    let found = found.because(broken.evidence.clone()).because(case.warnings(|_| true)).because(logs);
+    let mut warnings = case.warnings(|_| true);
+    let old = warnings.len().saturating_sub(LAST_WARNINGS);
+    let found = found.because(broken.evidence.clone()).because(warnings.split_off(old)).because(logs);
     vec![if case.is_local() { found.fixed_by("nsmctl cleanup --target local && {deploy}   # from the beginning") } else { found }]
 }

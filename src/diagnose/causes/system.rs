@@ -35,7 +35,8 @@ pub(in crate::diagnose) fn nsm_not_installed(case: &Case<'_>) -> Vec<Found> {
         return Vec::new();
     }
     let missing = of(&["crd", "nsmgr", "forwarder", "registry", "webhook", "webhook-configuration"]);
-    let missing: Vec<String> = missing.into_iter().filter(|component| is_absent(component)).map(describe).collect();
+    let mut missing: Vec<String> = missing.into_iter().filter(|component| is_absent(component)).map(describe).collect();
+    missing.dedup();
     vec![Found::new("Network Service Mesh", missing.join(", "))]
 }
 
@@ -142,7 +143,9 @@ fn refusals(case: &Case<'_>, alternatives: &[[&str; 2]]) -> Vec<String> {
         let pods = case.pods_of(workload).len();
         case.observation().inventory.pods.is_ok() && workload.replicas.map_or(pods == 0, |wanted| u32::try_from(pods).is_ok_and(|pods| pods < wanted))
     });
-    let refused = |event: &EventRecord| alternatives.iter().any(|parts| reads(&event.message, parts));
+    // Other products have webhooks too.
+    let is_ours = |message: &str| reads(message, &[NSM_NAMESPACE]) || reads(message, &["networkservicemesh"]);
+    let refused = |event: &EventRecord| is_ours(&event.message) && alternatives.iter().any(|parts| reads(&event.message, parts));
     short.flat_map(|workload| case.warnings(|event| is_about(event, workload) && refused(event))).collect()
 }
 
