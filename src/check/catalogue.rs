@@ -83,20 +83,29 @@ pub fn evaluate(expectations: &Expectations, observation: &Observation) -> Vec<F
         match check.subject {
             Subject::Deployment(judge) => findings.extend(judge(check, expectations, observation)),
             Subject::Connection(judge) => {
-                for connection in &connections {
-                    findings.extend(match unchecked(check, connection) {
-                        Some(finding) => vec![finding],
-                        None => judge(check, connection),
-                    });
-                }
+                let judge = |connection| unchecked(check, connection).map_or_else(|| judge(check, connection), |finding| vec![finding]);
+                findings.extend(connections.iter().flat_map(judge));
             }
         }
     }
     findings
 }
 
+/// Judges one connection by every check that looks at connections, in the order of the catalogue.
+#[must_use]
+pub fn evaluate_connection(connection: &Connection<'_>) -> Vec<Finding> {
+    let judge = |check: &Check| match check.subject {
+        Subject::Deployment(_) => Vec::new(),
+        Subject::Connection(judge) => unchecked(check, connection).map_or_else(|| judge(check, connection), |finding| vec![finding]),
+    };
+    CATALOGUE.iter().flat_map(judge).collect()
+}
+
 /// Why a check of a connection is passed over: no client to look into, or a mechanism that makes no kernel interface.
 fn unchecked(check: &Check, connection: &Connection<'_>) -> Option<Finding> {
+    if let Some(unavailable) = &connection.hidden {
+        return Some(check.unseen(&connection.subject, "", unavailable));
+    }
     if connection.client.is_none() {
         return Some(check.finding(&connection.subject, Verdict::Skip, "", "not checked: the client has no pod"));
     }

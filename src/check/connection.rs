@@ -16,8 +16,10 @@ pub struct Side<'a> {
     pub probes: Option<&'a PodProbes>,
     /// Its interfaces.
     pub links: Result<Vec<Link>, Unavailable>,
-    /// Its routes, of both families.
+    /// Its IPv4 routes.
     pub routes: Result<Vec<Route>, Unavailable>,
+    /// Its IPv6 routes; none where its kernel knows no IPv6.
+    pub routes_v6: Result<Vec<Route>, Unavailable>,
 }
 
 /// A connection that was promised, found again among the pods.
@@ -27,7 +29,9 @@ pub struct Connection<'a> {
     pub expectation: &'a Expectation,
     /// What findings call it: the client's pod and the interface.
     pub subject: String,
-    /// The client; `None` where no such pod exists.
+    /// Why the pods could not be seen, where they could not.
+    pub hidden: Option<Unavailable>,
+    /// The client; `None` where no such pod exists or the pods could not be seen.
     pub client: Option<Side<'a>>,
     /// The client's interface, where it was seen.
     pub link: Option<Link>,
@@ -41,16 +45,24 @@ impl<'a> Side<'a> {
     fn new(pod: &'a PodState, observation: &'a Observation) -> Self {
         let probes = observation.probes_of(&pod.id);
         let not_asked = || Unavailable { kind: UnavailableKind::NotAsked, reason: format!("pod {} was not asked: it is {}", pod.id, pod.status()) };
-        let (links, routes) = match probes {
-            None => (Err(not_asked()), Err(not_asked())),
-            Some(probes) => {
-                let four = parse::value(&probes.routes, true, parse::routes);
-                // A kernel without IPv6 has no IPv6 routes; what is asked of them is then missing, not unknown.
-                let six = parse::value(&probes.routes_v6, true, parse::routes).unwrap_or_default();
-                (parse::value(&probes.links, true, parse::links), four.map(|four| four.into_iter().chain(six).collect()))
-            }
+        let Some(probes) = probes else {
+            return Self { pod, probes, links: Err(not_asked()), routes: Err(not_asked()), routes_v6: Err(not_asked()) };
         };
-        Self { pod, probes, links, routes }
+        let routes_v6 = match parse::value(&probes.routes_v6, true, parse::routes) {
+            // A kernel without IPv6 has no IPv6 routes; what is asked of them is then missing, not unknown.
+            Err(_) if parse::is_refusal(&probes.routes_v6) => Ok(Vec::new()),
+            routes => routes,
+        };
+        let links = parse::value(&probes.links, true, parse::links);
+        Self { pod, probes: Some(probes), links, routes: parse::value(&probes.routes, true, parse::routes), routes_v6 }
+    }
+
+    /// Its routes of the address's family.
+    ///
+    /// # Errors
+    /// Why they could not be seen.
+    pub fn routes_to(&self, address: IpAddr) -> Result<&[Route], &Unavailable> {
+        if address.is_ipv4() { &self.routes } else { &self.routes_v6 }.as_deref()
     }
 
     /// The interface that has the address.
@@ -99,23 +111,28 @@ fn connect<'a>(expectations: &Expectations, observation: &'a Observation, expect
     let mut sides: Vec<Side<'a>> = workload.into_iter().flat_map(|w| pods_of(w, observation)).map(|pod| Side::new(pod, observation)).collect();
     let at = sides.iter().position(|side| pairs.iter().any(|pair| side.link_with(pair.endpoint).is_some())).unwrap_or(0);
     let endpoint = (at < sides.len()).then(|| sides.swap_remove(at));
-    Connection { expectation, subject, client, link, pairs, endpoint }
+    let hidden = observation.inventory.pods.as_ref().err().cloned();
+    Connection { hidden, expectation, subject, client, link, pairs, endpoint }
 }
 
-/// The interface by its promised name, else by an address out of the service's prefixes.
+/// The interface by its promised name, else by an address out of the service's prefixes; where those are not known, by the
+/// name that NSM makes up: ten characters of the service's name, a dash and four more.
 fn find_link<'a>(side: &'a Side<'_>, expectation: &Expectation) -> Option<&'a Link> {
     let links = side.links.as_ref().ok()?;
     match expectation.interface() {
         Some(name) => links.iter().find(|link| link.name == name.as_str()),
+        None if expectation.prefixes.groups().is_empty() => {
+            let service: String = expectation.url.service.chars().take(10).collect();
+            links.iter().find(|link| link.name.strip_prefix(&service).is_some_and(|rest| rest.starts_with('-')))
+        }
         None => links.iter().find(|link| link.addresses.iter().any(|a| expectation.prefixes.prefixes().any(|prefix| prefix.contains(a.address)))),
     }
 }
 
 /// The addresses as the client has them: its own on the interface, the peer's from the route to exactly one address.
 fn seen_pairs(side: &Side<'_>, link: &Link, expectation: &Expectation) -> Vec<AddressPair> {
-    let routes = side.routes.as_deref().unwrap_or_default();
+    let routes = side.routes.iter().chain(&side.routes_v6).flatten();
     let peers: Vec<IpAddr> = routes
-        .iter()
         .filter(|route| route.device.as_deref() == Some(&link.name))
         .filter_map(|route| host(&route.destination))
         .filter(|peer| !link.has(*peer))

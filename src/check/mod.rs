@@ -10,8 +10,12 @@ pub mod parse;
 
 mod catalogue;
 mod connection;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod network;
 mod pods;
+#[cfg(test)]
+mod tests;
 
-pub use catalogue::{CATALOGUE, Check, Subject, evaluate};
+pub use catalogue::{CATALOGUE, Check, Subject, evaluate, evaluate_connection};
 pub use connection::{Connection, Side, connections, follow_up_requests, probe_requests};

@@ -100,7 +100,7 @@ pub(super) fn peer_route(check: &Check, connection: &Connection<'_>) -> Vec<Find
         let device = connection.link.as_ref().map(|link| link.name.clone());
         let expected = format!("{peer} dev {}", device.clone().unwrap_or_else(|| "?".to_owned()));
         let finding = |verdict, observed: String| check.finding(&connection.subject, verdict, expected.clone(), observed);
-        let routes = match &client.routes {
+        let routes = match client.routes_to(peer) {
             Ok(routes) => routes,
             Err(unavailable) => return check.unseen(&connection.subject, expected, unavailable),
         };
@@ -111,8 +111,8 @@ pub(super) fn peer_route(check: &Check, connection: &Connection<'_>) -> Vec<Find
             Some(route) if route.device.as_deref() == Some(&device) => finding(Verdict::Pass, describe(route)),
             best => {
                 let observed = best.map_or_else(|| "no route".to_owned(), |route| format!("it goes {}", describe(route)));
-                let evidence = client.probes.map(|probes| parse::evidence(&probes.routes)).unwrap_or_default();
-                Finding { evidence, ..finding(Verdict::Fail, observed) }
+                let asked = client.probes.map(|probes| if peer.is_ipv4() { &probes.routes } else { &probes.routes_v6 });
+                Finding { evidence: asked.map(parse::evidence).unwrap_or_default(), ..finding(Verdict::Fail, observed) }
             }
         }
     };
@@ -161,7 +161,11 @@ fn ping(check: &Check, subject: &str, side: &Side<'_>, destination: IpAddr) -> F
     let expected = format!("{destination} 0 % loss");
     let pinged = side.probes.and_then(|probes: &PodProbes| probes.pings.iter().find(|ping| ping.destination == destination));
     let Some(pinged) = pinged else {
-        return check.finding(subject, Verdict::Skip, expected, format!("not checked: pod {} is {}", side.pod.id.name, side.pod.status()));
+        let reason = match side.probes {
+            Some(_) => format!("not checked: pod {} was not asked to ping it", side.pod.id.name),
+            None => format!("not checked: pod {} is {}", side.pod.id.name, side.pod.status()),
+        };
+        return check.finding(subject, Verdict::Skip, expected, reason);
     };
     match parse::value(&pinged.result, false, parse::ping) {
         Err(unavailable) if parse::is_unreachable(&pinged.result) => {

@@ -20,7 +20,7 @@ pub(super) fn ready(check: &Check, expectations: &Expectations, observation: &Ob
         } else if enough {
             format!("{ready} ready")
         } else {
-            format!("{ready} ready; {}", states.join(", "))
+            std::iter::once(format!("{ready} ready")).chain(states).collect::<Vec<_>>().join("; ")
         };
         check.finding(subject, if enough { Verdict::Pass } else { Verdict::Fail }, expected, observed)
     };

@@ -60,6 +60,11 @@ pub(crate) fn is_unreachable<T>(probe: &Probe<T>) -> bool {
     matches!(probe, Probe::Output(output) if output.stderr.to_ascii_lowercase().contains("unreachable"))
 }
 
+/// Whether the program ran to its end and refused: it is there, and what it was asked for is not.
+pub(crate) fn is_refusal<T>(probe: &Probe<T>) -> bool {
+    matches!(probe, Probe::Output(ExecOutput { end: ExecEnd::Exited(code), .. }) if !matches!(code, 0 | 126 | 127))
+}
+
 fn program(output: &ExecOutput) -> String {
     output.command.join(" ")
 }

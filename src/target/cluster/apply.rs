@@ -86,7 +86,7 @@ impl Cluster {
                 "Network Service Mesh is not installed on the cluster at {}: it does not serve {NSM_GROUP_VERSION}; nothing was changed",
                 self.server
             ))
-            .hint("install NSM (https://networkservicemesh.io/docs/setup/run), or use this machine with --target local")),
+            .hint("install NSM (github.com/networkservicemesh/deployments-k8s, examples/basic), or use this machine with --target local")),
             Err(error) => Err(error::failure(&error, "ask what the cluster serves")),
         }
     }

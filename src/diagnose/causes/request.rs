@@ -1,0 +1,257 @@
+//! Causes in the request: not made, made for what is not there, or refused.
+
+use crate::{
+    check::Connection,
+    diagnose::{Case, Found, case::client_init, log::reads},
+    model::{NsUrl, PodState, Prefix},
+};
+
+/// Where NSM's webhook leaves pods alone.
+const EXEMPT: [&str; 3] = ["kube-system", "spire", "nsm-system"];
+
+/// A cause for each client's pod that `judge` finds one for.
+fn clients(case: &Case<'_>, judge: impl Fn(&PodState) -> Option<Found>) -> Vec<Found> {
+    let mut all: Vec<Found> = Vec::new();
+    for side in case.connections.iter().filter_map(|connection| connection.client.as_ref()) {
+        let Some(workload) = case.workload_of(side.pod).filter(|_| all.iter().all(|found| found.subject != side.pod.id.name)) else { continue };
+        all.extend(judge(side.pod).map(|found| found.about(case, workload).with("pod", &side.pod.id.name)));
+    }
+    all
+}
+
+/// A cause for each connection that is not served and that `judge` finds one for.
+fn unserved(case: &Case<'_>, judge: impl Fn(&Connection<'_>) -> Option<Found>) -> Vec<Found> {
+    let found = |connection: &&Connection<'_>| judge(connection).map(|found| about(case, connection, found));
+    case.unserved().iter().filter_map(found).collect()
+}
+
+/// Knows the connection's client and endpoint by their words.
+pub(super) fn about(case: &Case<'_>, connection: &Connection<'_>, found: Found) -> Found {
+    let found = match case.expectations.workload(&connection.expectation.client) {
+        Some(workload) => found.about(case, workload),
+        None => found,
+    };
+    let pod = connection.client.as_ref().map(|side| side.pod);
+    let found = found.with("pod", pod.map_or_else(String::new, |pod| pod.id.name.clone()));
+    let found = found.with("node", pod.and_then(|pod| pod.node.clone()).unwrap_or_default());
+    let payload = connection.expectation.payload.map(|payload| payload.to_string()).unwrap_or_default();
+    let renew = case.endpoint_of(connection).map_or_else(|| case.deploy().to_owned(), |workload| case.renew(workload));
+    found.with("service", &connection.expectation.url.service).with("payload", payload).with("renew-endpoint", renew)
+}
+
+/// What the client complains about, as evidence.
+fn complaint(case: &Case<'_>, connection: &Connection<'_>) -> Option<String> {
+    case.complaint(connection.client.as_ref()?.pod)
+}
+
+pub(in crate::diagnose) fn not_injected(case: &Case<'_>) -> Vec<Found> {
+    clients(case, |pod| {
+        if pod.is_injected() {
+            return None;
+        }
+        let annotation = match &pod.annotation {
+            Some(annotation) => format!("the pod is annotated with {annotation}"),
+            None => "the pod has no annotation networkservicemesh.io".to_owned(),
+        };
+        let containers: Vec<&str> = pod.containers.iter().map(|container| container.name.as_str()).collect();
+        let found = Found::new(&pod.id.name, format!("{annotation}; its containers are {}", containers.join(", ")));
+        let fix = "nsmctl deploy --namespace nsm-clients   # or any other: NSM's webhook leaves kube-system, spire and nsm-system alone";
+        Some(if EXEMPT.contains(&pod.id.namespace.as_str()) { found.fixed_by(fix) } else { found })
+    })
+}
+
+pub(in crate::diagnose) fn annotation_malformed(case: &Case<'_>) -> Vec<Found> {
+    clients(case, |pod| {
+        let said = case.complaint(pod).filter(|text| reads(text, &["rootConf"]));
+        let fault = pod.annotation.as_deref().and_then(|annotation| NsUrl::parse_list(annotation).err()).map(|error| error.to_string());
+        if !pod.is_injected() || (said.is_none() && fault.is_none()) {
+            return None;
+        }
+        let observed = fault.unwrap_or_else(|| "NSM's init container cannot read it".to_owned());
+        let annotation = pod.annotation.iter().map(|annotation| format!("networkservicemesh.io: {annotation}"));
+        Some(Found::new(&pod.id.name, observed).because(said.into_iter().chain(annotation)))
+    })
+}
+
+pub(in crate::diagnose) fn annotation_differs(case: &Case<'_>) -> Vec<Found> {
+    clients(case, |pod| {
+        let seen = NsUrl::parse_list(pod.annotation.as_deref()?).ok()?;
+        let promised = &case.workload_of(pod)?.requests;
+        if !pod.is_injected() || seen == *promised {
+            return None;
+        }
+        let promised: Vec<String> = promised.iter().map(ToString::to_string).collect();
+        let annotation = format!("networkservicemesh.io: {}", pod.annotation.as_deref()?);
+        Some(Found::new(&pod.id.name, format!("it was created without {}", promised.join(","))).because([annotation]))
+    })
+}
+
+pub(in crate::diagnose) fn network_service_missing(case: &Case<'_>) -> Vec<Found> {
+    unserved(case, |connection| {
+        let url = &connection.expectation.url;
+        // Where the NetworkServices may not be seen, the client's words have to do. An endpoint is not found in other words.
+        let said = case.says(connection, &[&["network service ", &url.service, " is not found"]]);
+        let is_missing = match case.services_of(connection) {
+            Some(services) => services.is_empty() && url.domain.is_none(),
+            None => !said.is_empty(),
+        };
+        is_missing.then(|| {
+            Found::new(&connection.subject, format!("there is no NetworkService {}", url.service)).because(said).because(complaint(case, connection))
+        })
+    })
+}
+
+pub(in crate::diagnose) fn payload_unknown(case: &Case<'_>) -> Vec<Found> {
+    unserved(case, |connection| {
+        let services = case.services_of(connection)?;
+        let service = services.iter().find(|service| service.payload.is_none())?;
+        let observed = format!("NetworkService {} has a payload that is neither ETHERNET nor IP", service.id);
+        Some(Found::new(&connection.subject, observed).because(complaint(case, connection)))
+    })
+}
+
+pub(in crate::diagnose) fn payload_differs(case: &Case<'_>) -> Vec<Found> {
+    unserved(case, |connection| {
+        let promised = connection.expectation.payload?;
+        let [service] = case.services_of(connection)?[..] else { return None };
+        let seen = service.payload.filter(|seen| *seen != promised)?;
+        let observed = format!("NetworkService {} has payload {seen} instead of {promised}", service.id);
+        Some(Found::new(&connection.subject, observed).because(complaint(case, connection)))
+    })
+}
+
+/// Whether the endpoint runs, as far as it is known: where it does not, that it is not registered only follows.
+fn may_run(case: &Case<'_>, connection: &Connection<'_>) -> bool {
+    case.endpoint_of(connection).is_none_or(|workload| case.pods_of(workload).iter().any(|pod| pod.ready))
+}
+
+pub(in crate::diagnose) fn endpoint_expired(case: &Case<'_>) -> Vec<Found> {
+    unserved(case, |connection| {
+        let registrations = case.registrations_of(connection)?;
+        let seconds = registrations.iter().map(|endpoint| case.expired_for(endpoint)).collect::<Option<Vec<_>>>()?.into_iter().min()?;
+        let observed = format!("the registration of {} ran out {seconds} s ago", registrations[0].id.name);
+        may_run(case, connection).then(|| Found::new(&connection.subject, observed).because(endpoint_says(case, connection)))
+    })
+}
+
+fn endpoint_says(case: &Case<'_>, connection: &Connection<'_>) -> Vec<String> {
+    let endpoint = connection.endpoint.as_ref().map(|side| &side.pod.id).zip(case.endpoint_of(connection));
+    let said = endpoint.map(|(pod, workload)| case.quote_errors(pod, &workload.container)).unwrap_or_default();
+    complaint(case, connection).into_iter().chain(said).collect()
+}
+
+pub(in crate::diagnose) fn endpoint_not_registered(case: &Case<'_>) -> Vec<Found> {
+    unserved(case, |connection| {
+        let url = &connection.expectation.url;
+        let registrations = case.registrations_of(connection)?;
+        if !registrations.is_empty() || url.domain.is_some() || !may_run(case, connection) {
+            return None;
+        }
+        let pod = connection.endpoint.as_ref().map(|side| &side.pod.id.name);
+        let all = case.observation().inventory.endpoints.as_deref().unwrap_or_default();
+        let others = all
+            .iter()
+            .find(|endpoint| pod.is_some_and(|pod| endpoint.id.name.starts_with(pod.as_str())))
+            .map(|endpoint| endpoint.services.join(", "));
+        let observed = match others {
+            Some(services) => format!("{} is registered for {services} and not for {}", pod.map_or("it", String::as_str), url.service),
+            None => format!("nobody is registered for {}", url.service),
+        };
+        Some(Found::new(&connection.subject, observed).because(endpoint_says(case, connection)))
+    })
+}
+
+pub(in crate::diagnose) fn address_pool_empty(case: &Case<'_>) -> Vec<Found> {
+    unserved(case, |connection| {
+        let said = case.says(connection, &[&["IPPool is empty"]]);
+        if said.is_empty() {
+            return None;
+        }
+        let prefixes = &connection.expectation.prefixes;
+        let prefix = prefixes.prefixes().next();
+        let serves = prefix.map(|prefix| format!("; {prefix} serves {}", prefix.capacity())).unwrap_or_default();
+        let found = Found::new(&connection.subject, format!("every address is taken{serves}")).because(said);
+        let found = match case.endpoint_of(connection) {
+            Some(workload) => found.about(case, workload),
+            None => found,
+        };
+        let by_manifest = "{deploy}   # after NSM_CIDR_PREFIX in the endpoint's manifest is widened, as to {wider}";
+        let found = if case.is_local() || case.endpoint_of(connection).is_none() { found.fixed_by(by_manifest) } else { found };
+        Some(found.with("wider", prefix.and_then(wider).unwrap_or_else(|| "172.16.0.0/16".to_owned())))
+    })
+}
+
+/// A prefix around this one for a good many clients more.
+fn wider(prefix: Prefix) -> Option<String> {
+    let first = prefix.address(0)?;
+    let usual = if first.is_ipv4() { 24 } else { 112 };
+    let length = if prefix.length() > usual { usual } else { prefix.length().saturating_sub(4) };
+    format!("{first}/{length}").parse::<Prefix>().ok().map(|prefix| prefix.to_string())
+}
+
+/// A cause that is told by words alone.
+fn told(case: &Case<'_>, alternatives: &[&[&str]], observed: &str) -> Vec<Found> {
+    unserved(case, |connection| {
+        let said = case.says(connection, alternatives);
+        (!said.is_empty()).then(|| Found::new(&connection.subject, observed).because(said))
+    })
+}
+
+pub(in crate::diagnose) fn address_excluded(case: &Case<'_>) -> Vec<Found> {
+    let found = told(case, &[&["is excluded, but it was found"]], "the client has these addresses already");
+    let endpoint = |found: Found| {
+        let connection = case.connections.iter().find(|connection| connection.subject == found.subject)?;
+        // The words of the endpoint stand before those of the client, so that the fix is the endpoint's.
+        let about = Found { values: Vec::new(), ..found.clone() }.about(case, case.endpoint_of(connection)?);
+        Some(Found { values: about.values.into_iter().chain(found.values).collect(), ..found })
+    };
+    found
+        .into_iter()
+        .map(|found| endpoint(found.clone()).unwrap_or(Found { fix: Some("{deploy}   # after the endpoint's prefix is changed"), ..found }))
+        .collect()
+}
+
+pub(in crate::diagnose) fn not_authorized(case: &Case<'_>) -> Vec<Found> {
+    told(case, &[&["no sufficient privileges"], &["policy failed", ".rego"]], "a hop refuses the token of the one before it")
+}
+
+pub(in crate::diagnose) fn no_forwarder(case: &Case<'_>) -> Vec<Found> {
+    told(case, &[&["no candidates found"], &["forwarder", "is not available"]], "the manager of the client's node has no forwarder")
+}
+
+pub(in crate::diagnose) fn endpoint_stale(case: &Case<'_>) -> Vec<Found> {
+    told(case, &[&["network service endpoint ", "not found"]], "the endpoint that it asks for by name is not registered any more")
+}
+
+pub(in crate::diagnose) fn no_matching_endpoint(case: &Case<'_>) -> Vec<Found> {
+    let is_registered = |connection: &Connection<'_>| {
+        case.registrations_of(connection).is_none_or(|all| all.iter().any(|endpoint| case.expired_for(endpoint).is_none()))
+    };
+    unserved(case, |connection| {
+        let said = case.says(connection, &[&["endpoint candidates not found"]]);
+        let found = || Found::new(&connection.subject, format!("no registered endpoint of {} is a candidate", connection.expectation.url.service));
+        (!said.is_empty() && is_registered(connection) && may_run(case, connection)).then(|| found().because(said))
+    })
+}
+
+pub(in crate::diagnose) fn connection_refused(case: &Case<'_>) -> Vec<Found> {
+    if case.has_found(&["manager-not-ready", "nsm-not-installed"]) {
+        return Vec::new();
+    }
+    told(case, &[&["connection refused"]], "nobody listens at the socket or port")
+}
+
+pub(in crate::diagnose) fn request_failed(case: &Case<'_>) -> Vec<Found> {
+    unserved(case, |connection| {
+        let pod = connection.client.as_ref()?.pod;
+        let init = client_init(pod).filter(|init| !init.ready)?;
+        if case.is_explained(&connection.subject) || case.is_explained(&pod.id.name) {
+            return None;
+        }
+        let errors = case.quote_errors(&pod.id, &init.name);
+        let said = if errors.is_empty() { complaint(case, connection).into_iter().collect() } else { errors };
+        let observed =
+            if said.is_empty() { format!("{} is still at it, and logs no error", init.name) } else { "the last error says why".to_owned() };
+        Some(Found::new(&connection.subject, observed).because(said))
+    })
+}

@@ -1,0 +1,254 @@
+//! The example, broken in every way that the catalogue of causes knows.
+
+use crate::{
+    check::fixture::{CLIENT, ENDPOINT, NOW, link, links, ping, pod_mut, printed, probes_mut, remove_pod},
+    model::{ComponentState, EventRecord, ObjectRef, Payload, Snapshot},
+};
+
+pub(super) const UNAFFINE: &str = "0/2 nodes are available: 1 node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }, 1 node(s) didn't match pod affinity rules. preemption: 0/2 nodes are available.";
+pub(super) const REFUSED: &str = "Internal error occurred: failed calling webhook \"nsm-mutating-webhook.nsm-system.svc\": failed to call webhook: Post \"https://nsm-mutating-webhook.nsm-system.svc:443/mutate?timeout=10s\": dial tcp 10.96.7.7:443: connect: connection refused";
+
+/// A healthy snapshot that is broken in one way, and what is then told.
+pub(super) struct Broken {
+    pub(super) what: &'static str,
+    pub(super) change: fn(&mut Snapshot),
+    /// The cause that comes first.
+    pub(super) cause: &'static str,
+    /// The first step that fails.
+    pub(super) step: &'static str,
+    /// A part of the evidence, or of what was seen where there is none.
+    pub(super) says: &'static str,
+    /// A part of the fix.
+    pub(super) fix: &'static str,
+}
+
+pub(super) fn component<'a>(snapshot: &'a mut Snapshot, role: &str) -> &'a mut ComponentState {
+    snapshot.system.components.iter_mut().find(|component| component.role == role).unwrap()
+}
+
+pub(super) fn unready(snapshot: &mut Snapshot, role: &str) {
+    component(snapshot, role).ready = Ok((1, 0));
+}
+
+pub(super) fn absent(snapshot: &mut Snapshot, roles: &[&str]) {
+    for component in snapshot.system.components.iter_mut().filter(|component| roles.contains(&component.role.as_str())) {
+        (component.object, component.ready) = (None, Ok((1, 0)));
+    }
+}
+
+pub(super) fn event(snapshot: &mut Snapshot, kind: &str, name: &str, reason: &str, message: &str) {
+    let object = ObjectRef::namespaced(kind, "ns-kernel2kernel", name);
+    let event = EventRecord { object, kind: "Warning".into(), reason: reason.into(), message: message.into(), count: 3 };
+    snapshot.system.events.as_mut().unwrap().push(event);
+}
+
+pub(super) fn log(snapshot: &mut Snapshot, pod: &str, container: &str, text: &str) {
+    let tail = snapshot.system.logs.iter_mut().find(|log| log.pod.name == pod && log.container == container).unwrap();
+    for second in 0..3 {
+        let line = format!("Nov 23 12:01:0{second}.123 [ERRO] [id:{pod}-0] [type:networkService] {text}");
+        tail.lines.as_mut().unwrap().push(line);
+    }
+}
+
+/// The client waits in its init container.
+pub(super) fn waiting(snapshot: &mut Snapshot) {
+    let pod = pod_mut(&mut snapshot.observation, CLIENT);
+    (pod.ready, pod.phase) = (false, "Pending".into());
+    let init = &mut pod.init_containers[0];
+    (init.ready, init.running) = (false, true);
+    for container in &mut pod.containers {
+        (container.ready, container.running, container.reason) = (false, false, Some("PodInitializing".into()));
+    }
+    snapshot.observation.probes.retain(|probes| probes.pod.name != CLIENT);
+    probes_mut(&mut snapshot.observation, ENDPOINT).links = printed("ip addr", &links(""));
+    probes_mut(&mut snapshot.observation, ENDPOINT).pings = vec![ping("172.16.1.101", 0)];
+}
+
+/// The client waits, and this is what its init container logs.
+pub(super) fn failing(snapshot: &mut Snapshot, text: &str) {
+    waiting(snapshot);
+    log(
+        snapshot,
+        CLIENT,
+        "cmd-nsc-init",
+        &format!("try attempt has failed: rpc error: code = Unknown desc = {text}; cannot support any of the requested mechanism"),
+    );
+}
+
+/// A container of a pod does not run, for a reason.
+pub(super) fn stuck(snapshot: &mut Snapshot, pod: &str, reason: &str, message: &str, restarts: u32) {
+    let pod = pod_mut(&mut snapshot.observation, pod);
+    pod.ready = false;
+    let container = &mut pod.containers[0];
+    (container.ready, container.running, container.restarts) = (false, false, restarts);
+    (container.reason, container.message) = (Some(reason.into()), Some(message.into()));
+    let name = pod.id.name.clone();
+    snapshot.observation.probes.retain(|probes| probes.pod.name != name);
+}
+
+pub(super) fn pending(snapshot: &mut Snapshot, why: &str) {
+    waiting(snapshot);
+    let pod = pod_mut(&mut snapshot.observation, CLIENT);
+    (pod.node, pod.unschedulable) = (None, Some(why.into()));
+    pod.init_containers[0].running = false;
+    event(snapshot, "Pod", CLIENT, "FailedScheduling", why);
+}
+
+/// Nobody answers, and everything else stays.
+pub(super) fn silent(snapshot: &mut Snapshot) {
+    probes_mut(&mut snapshot.observation, CLIENT).pings = vec![ping("172.16.1.100", 0)];
+    probes_mut(&mut snapshot.observation, ENDPOINT).pings = vec![ping("172.16.1.101", 0)];
+}
+
+pub(super) fn endpoint_removed(snapshot: &mut Snapshot) {
+    silent(snapshot);
+    remove_pod(&mut snapshot.observation, ENDPOINT);
+}
+
+/// This machine with nothing on it.
+pub(super) fn no_engine(snapshot: &mut Snapshot) {
+    snapshot.observation.inventory.pods = Ok(Vec::new());
+    snapshot.observation.inventory.services = Ok(Vec::new());
+    snapshot.observation.inventory.endpoints = Ok(Vec::new());
+    snapshot.observation.probes.clear();
+    snapshot.system.components = vec![ComponentState { role: "engine".into(), object: None, ready: Ok((1, 0)) }];
+    snapshot.system.logs.clear();
+    snapshot.system.events = Ok(Vec::new());
+}
+
+/// The same snapshot as if taken of this machine.
+pub(super) fn local(snapshot: &mut Snapshot) {
+    let component = |role: &str| ComponentState { role: role.into(), object: None, ready: Ok((1, 1)) };
+    snapshot.system.components = ["engine", "registry", "manager", "forwarder"].map(component).into();
+    snapshot.system.logs.retain(|log| log.pod.namespace != "nsm-system");
+}
+
+pub(super) fn client_links(snapshot: &mut Snapshot, nsm: &str) {
+    probes_mut(&mut snapshot.observation, CLIENT).links = printed("ip addr", &links(nsm));
+}
+
+pub(super) fn undeployed(snapshot: &mut Snapshot) {
+    snapshot.observation.inventory.pods = Ok(Vec::new());
+    snapshot.observation.inventory.services = Ok(Vec::new());
+    snapshot.observation.inventory.endpoints = Ok(Vec::new());
+    snapshot.observation.probes.clear();
+}
+
+pub(super) fn uninjected(snapshot: &mut Snapshot) {
+    let pod = pod_mut(&mut snapshot.observation, CLIENT);
+    pod.init_containers.clear();
+    pod.containers.truncate(1);
+    client_links(snapshot, "");
+    probes_mut(&mut snapshot.observation, CLIENT).routes = printed("ip route", "default via 10.244.1.1 dev eth0 \n");
+    probes_mut(&mut snapshot.observation, ENDPOINT).links = printed("ip addr", &links(""));
+    silent(snapshot);
+}
+
+#[rustfmt::skip]
+pub(super) const BROKEN: &[Broken] = &[
+    Broken { what: "no engine", cause: "engine-not-running", step: "nsm", says: "the engine is not running", fix: "nsmctl deploy --target local",
+        change: no_engine },
+    Broken { what: "a bare cluster", cause: "nsm-not-installed", step: "nsm", says: "crd is missing", fix: "examples/basic",
+        change: |s| { undeployed(s); absent(s, &["crd", "nsmgr", "forwarder", "registry", "webhook", "webhook-configuration", "spire-agent", "spire-server"]); } },
+    Broken { what: "no resource definitions", cause: "nsm-not-installed", step: "nsm", says: "crd is missing", fix: "kubectl apply -k",
+        change: |s| absent(s, &["crd"]) },
+    Broken { what: "SPIRE's agent is not ready", cause: "spire-not-ready", step: "nsm", says: "error getting x509 source", fix: "kubectl -n spire rollout restart daemonset/spire-agent",
+        change: |s| { unready(s, "spire-agent"); log(s, "nsmgr-8w5kq", "nsmgr", "error getting x509 source: retrieving svid"); } },
+    Broken { what: "SPIRE's agent is missing", cause: "spire-not-ready", step: "nsm", says: "spire-agent is missing", fix: "examples/spire/single_cluster",
+        change: |s| absent(s, &["spire-agent"]) },
+    Broken { what: "the manager is not ready", cause: "manager-not-ready", step: "nsm", says: "nsm.io.sock: connect: connection refused", fix: "kubectl -n nsm-system rollout restart daemonset/nsmgr",
+        change: |s| { unready(s, "nsmgr"); failing(s, "failed to dial unix:///var/lib/networkservicemesh/nsm.io.sock: connect: connection refused"); } },
+    Broken { what: "the webhook does not run and a pod is refused", cause: "webhook-down", step: "nsm", says: "connect: connection refused", fix: "rollout restart deployment/admission-webhook-k8s",
+        change: |s| { endpoint_removed(s); unready(s, "webhook"); event(s, "ReplicaSet", "nse-kernel-7d8b9c5f6", "FailedCreate", REFUSED); } },
+    Broken { what: "the webhook seems ready and does not answer", cause: "webhook-down", step: "pods", says: "failed calling webhook", fix: "rollout restart deployment/admission-webhook-k8s",
+        change: |s| { endpoint_removed(s); event(s, "ReplicaSet", "nse-kernel-7d8b9c5f6", "FailedCreate", REFUSED); } },
+    Broken { what: "the webhook's certificate is not trusted", cause: "webhook-untrusted", step: "pods", says: "certificate signed by unknown authority", fix: "rollout restart deployment/admission-webhook-k8s",
+        change: |s| { endpoint_removed(s); event(s, "ReplicaSet", "nse-kernel-7d8b9c5f6", "FailedCreate", "failed calling webhook \"admission-webhook-svc.networkservicemesh.io\": tls: x509: certificate signed by unknown authority"); } },
+    Broken { what: "a forwarder is not ready", cause: "component-not-ready", step: "nsm", says: "DaemonSet nsm-system/forwarder-ovs: 0 of 1 ready", fix: "rollout restart daemonset/forwarder-ovs",
+        change: |s| unready(s, "forwarder") },
+    Broken { what: "the webhook's configuration is missing", cause: "component-not-ready", step: "nsm", says: "webhook-configuration is missing", fix: "kubectl apply -k",
+        change: |s| { absent(s, &["webhook-configuration"]); uninjected(s); } },
+    Broken { what: "SPIRE does not know the endpoint", cause: "svid-missing", step: "pods", says: "no identity issued (3 times)", fix: "kubectl get clusterspiffeid",
+        change: |s| { stuck(s, ENDPOINT, "CrashLoopBackOff", "back-off 40s", 4); log(s, ENDPOINT, "nse", "error getting x509 source: rpc error: code = PermissionDenied desc = no identity issued"); } },
+    Broken { what: "nothing is deployed", cause: "not-deployed", step: "pods", says: "no pod of Deployment ns-kernel2kernel/nse-kernel, Pod ns-kernel2kernel/alpine", fix: "nsmctl deploy",
+        change: undeployed },
+    Broken { what: "a quota refuses the endpoint", cause: "pod-refused", step: "pods", says: "exceeded quota", fix: "kubectl -n ns-kernel2kernel describe deployment/nse-kernel",
+        change: |s| { endpoint_removed(s); event(s, "ReplicaSet", "nse-kernel-7d8b9c5f6", "FailedCreate", "pods \"nse-kernel-x\" is forbidden: exceeded quota: small"); } },
+    Broken { what: "the endpoint is not there to run beside", cause: "unschedulable-affinity", step: "pods", says: "didn't match pod affinity rules", fix: "nsmctl deploy   # Deployment ns-kernel2kernel/nse-kernel must run first",
+        change: |s| { pending(s, UNAFFINE); remove_pod(&mut s.observation, ENDPOINT); } },
+    Broken { what: "no node has the labels", cause: "unschedulable", step: "pods", says: "didn't match Pod's node affinity/selector", fix: "kubectl get nodes --show-labels",
+        change: |s| pending(s, "0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector.") },
+    Broken { what: "no node has the memory", cause: "unschedulable", step: "pods", says: "Insufficient memory", fix: "kubectl describe nodes",
+        change: |s| pending(s, "0/2 nodes are available: 2 Insufficient memory.") },
+    Broken { what: "the endpoint's image cannot be pulled", cause: "image-pull", step: "pods", says: "manifest unknown", fix: "ghcr.io/networkservicemesh/ci/nse:a00fa0f",
+        change: |s| { stuck(s, ENDPOINT, "ImagePullBackOff", "Back-off pulling image: manifest unknown", 0); silent_client(s); } },
+    Broken { what: "the endpoint runs out of memory", cause: "out-of-memory", step: "pods", says: "OOMKilled", fix: "kubectl -n ns-kernel2kernel set resources deployment/nse-kernel -c nse --limits=memory=256Mi",
+        change: |s| stuck(s, ENDPOINT, "CrashLoopBackOff", "back-off 40s restarting failed container; last: OOMKilled", 5) },
+    Broken { what: "the endpoint crashes", cause: "crash-loop", step: "pods", says: "NSM_CIDR_PREFIX: invalid CIDR address", fix: "kubectl -n ns-kernel2kernel logs nse-kernel-7d8b9c5f6-x2k4p -c nse --previous",
+        change: |s| { stuck(s, ENDPOINT, "CrashLoopBackOff", "back-off 40s", 4); log(s, ENDPOINT, "nse", "NSM_CIDR_PREFIX: invalid CIDR address"); } },
+    Broken { what: "the endpoint's socket cannot be mounted", cause: "container-not-started", step: "pods", says: "/run/spire/sockets is not a directory", fix: "kubectl -n ns-kernel2kernel describe pod nse-kernel-7d8b9c5f6-x2k4p",
+        change: |s| { stuck(s, ENDPOINT, "ContainerCreating", "", 0); event(s, "Pod", ENDPOINT, "FailedMount", "hostPath type check failed: /run/spire/sockets is not a directory"); } },
+    Broken { what: "the endpoint's pod is gone and the interface stays", cause: "endpoint-gone", step: "pods", says: "4 packets transmitted, 0 packets received", fix: "nsmctl deploy   # brings deployment/nse-kernel back",
+        change: endpoint_removed },
+    Broken { what: "the client is gone", cause: "workload-missing", step: "pods", says: "0 of 1 pods", fix: "nsmctl deploy",
+        change: |s| remove_pod(&mut s.observation, CLIENT) },
+    Broken { what: "the client is older than its annotation", cause: "not-injected", step: "injection", says: "its containers are alpine", fix: "kubectl -n ns-kernel2kernel delete pod alpine && nsmctl deploy",
+        change: |s| { uninjected(s); pod_mut(&mut s.observation, CLIENT).annotation = None; } },
+    Broken { what: "a blank behind a comma", cause: "annotation-malformed", step: "request", says: "error processing rootConf from env", fix: "kubectl -n ns-kernel2kernel delete pod alpine",
+        change: |s| { failing(s, "error processing rootConf from env"); pod_mut(&mut s.observation, CLIENT).annotation = Some("kernel://a/nsm-1, kernel://b/nsm-2".into()); } },
+    Broken { what: "a blank behind a comma, and the init container gives up", cause: "annotation-malformed", step: "pods", says: "error processing rootConf from env", fix: "kubectl -n ns-kernel2kernel delete pod alpine",
+        change: |s| { failing(s, "error processing rootConf from env"); let init = &mut pod_mut(&mut s.observation, CLIENT).init_containers[0]; (init.running, init.restarts, init.reason) = (false, 4, Some("CrashLoopBackOff".into())); } },
+    Broken { what: "the client asks for another service", cause: "annotation-differs", step: "request", says: "kernel://other/nsm-9", fix: "kubectl -n ns-kernel2kernel delete pod alpine",
+        change: |s| { failing(s, "network service other is not found"); pod_mut(&mut s.observation, CLIENT).annotation = Some("kernel://other/nsm-9".into()); } },
+    Broken { what: "no NetworkService", cause: "network-service-missing", step: "request", says: "network service kernel2kernel is not found", fix: "nsmctl deploy   # creates NetworkService kernel2kernel",
+        change: |s| { failing(s, "network service kernel2kernel is not found"); s.observation.inventory.services = Ok(Vec::new()); } },
+    Broken { what: "payload MPLS", cause: "payload-unknown", step: "request", says: "cannot support any of the requested mechanism", fix: "to ETHERNET",
+        change: |s| { failing(s, "no match"); s.observation.inventory.services.as_mut().unwrap()[0].payload = None; } },
+    Broken { what: "payload IP", cause: "payload-differs", step: "request", says: "network service kernel2kernel is not found", fix: "nsmctl deploy",
+        change: |s| { failing(s, "network service kernel2kernel is not found"); s.observation.inventory.services.as_mut().unwrap()[0].payload = Some(Payload::Ip); } },
+    Broken { what: "the registration ran out", cause: "endpoint-expired", step: "request", says: "the registration of nse-kernel-7d8b9c5f6-x2k4p ran out 90 s ago", fix: "kubectl -n ns-kernel2kernel rollout restart deployment/nse-kernel",
+        change: |s| { silent(s); s.observation.inventory.endpoints.as_mut().unwrap()[0].expires_at = Some(NOW - 90); } },
+    Broken { what: "nobody is registered", cause: "endpoint-not-registered", step: "request", says: "endpoint candidates not found", fix: "kubectl -n ns-kernel2kernel rollout restart deployment/nse-kernel",
+        change: |s| { failing(s, "endpoint candidates not found"); s.observation.inventory.endpoints = Ok(Vec::new()); } },
+    Broken { what: "registered for another service", cause: "endpoint-not-registered", step: "request", says: "is registered for other and not for kernel2kernel", fix: "rollout restart",
+        change: |s| { waiting(s); s.observation.inventory.endpoints.as_mut().unwrap()[0].services = vec!["other".into()]; } },
+    Broken { what: "a second client of a /31", cause: "address-pool-empty", step: "request", says: "IPPool is empty", fix: "kubectl -n ns-kernel2kernel set env deployment/nse-kernel NSM_CIDR_PREFIX=172.16.1.0/24",
+        change: |s| failing(s, "IPPool is empty") },
+    Broken { what: "only the endpoint knows that its pool is empty", cause: "address-pool-empty", step: "request", says: "nse: IPPool is empty", fix: "set env deployment/nse-kernel",
+        change: |s| { failing(s, "context deadline exceeded"); log(s, ENDPOINT, "nse", "IPPool is empty"); } },
+    Broken { what: "addresses overlap", cause: "address-excluded", step: "request", says: "is excluded", fix: "kubectl -n ns-kernel2kernel set env deployment/nse-kernel",
+        change: |s| failing(s, "IP 172.16.1.100 is excluded, but it was found in response IPs") },
+    Broken { what: "a token is refused", cause: "not-authorized", step: "request", says: "no sufficient privileges", fix: "clocks",
+        change: |s| failing(s, "no sufficient privileges") },
+    Broken { what: "no forwarder on the node", cause: "no-forwarder", step: "request", says: "no candidates found", fix: "on node worker",
+        change: |s| failing(s, "no candidates found") },
+    Broken { what: "an endpoint of before", cause: "endpoint-stale", step: "request", says: "network service endpoint nse-old is not found", fix: "delete pod alpine",
+        change: |s| failing(s, "network service endpoint nse-old is not found") },
+    Broken { what: "selectors pass the endpoint over", cause: "no-matching-endpoint", step: "request", says: "endpoint candidates not found", fix: "kubectl get netsvc kernel2kernel",
+        change: |s| failing(s, "endpoint candidates not found") },
+    Broken { what: "a socket with nobody behind it", cause: "connection-refused", step: "request", says: "nsm.io.sock: connect: connection refused", fix: "kubectl -n nsm-system rollout restart daemonset",
+        change: |s| failing(s, "dial unix /var/lib/networkservicemesh/nsm.io.sock: connect: connection refused") },
+    Broken { what: "an error of its own", cause: "request-failed", step: "request", says: "exec: no command; cannot support any of the requested mechanism (3 times)", fix: "kubectl -n ns-kernel2kernel logs alpine -c cmd-nsc-init",
+        change: |s| failing(s, "exec: no command") },
+    Broken { what: "the interface is switched off", cause: "interface-down", step: "interface", says: "nsm-1@if9: <BROADCAST,MULTICAST,M-DOWN>", fix: "delete pod alpine",
+        change: |s| { silent(s); client_links(s, &link("nsm-1", &["172.16.1.101/32"]).replace("UP,LOWER_UP,", "")); } },
+    Broken { what: "nobody at the other end", cause: "peer-end-missing", step: "interface", says: "NO-CARRIER", fix: "delete pod alpine",
+        change: |s| { silent(s); client_links(s, &link("nsm-1", &["172.16.1.101/32"]).replace("UP,LOWER_UP", "NO-CARRIER,UP")); } },
+    Broken { what: "the endpoint has lost its end", cause: "peer-end-missing", step: "interface", says: "$ ip addr", fix: "delete pod alpine",
+        change: |s| { silent(s); probes_mut(&mut s.observation, ENDPOINT).links = printed("ip addr", &links("")); } },
+    Broken { what: "the interface was deleted", cause: "interface-missing", step: "interface", says: "Data plane is down", fix: "delete pod alpine",
+        change: |s| { silent(s); client_links(s, ""); log(s, CLIENT, "cmd-nsc", "Data plane is down"); } },
+    Broken { what: "another address", cause: "address-wrong", step: "interface", says: "172.16.1.103/32", fix: "delete pod alpine",
+        change: |s| { silent(s); client_links(s, &link("nsm-1", &["172.16.1.103/32"])); } },
+    Broken { what: "no route to the peer", cause: "route-missing", step: "interface", says: "default via 10.244.1.1 dev eth0", fix: "delete pod alpine",
+        change: |s| { silent(s); probes_mut(&mut s.observation, CLIENT).routes = printed("ip route", "default via 10.244.1.1 dev eth0 \n"); } },
+    Broken { what: "packets are lost", cause: "data-path", step: "ping", says: "4 packets transmitted, 0 packets received", fix: "delete pod alpine",
+        change: silent },
+    Broken { what: "a pod is not ready and nobody says why", cause: "unexplained", step: "pods", says: "Readiness probe failed", fix: "kubectl get events",
+        change: |s| { let pod = pod_mut(&mut s.observation, CLIENT); pod.ready = false; pod.containers[0].ready = false; event(s, "Pod", CLIENT, "Unhealthy", "Readiness probe failed"); } },
+];
+
+/// The client's pings are lost; the endpoint was not asked.
+pub(super) fn silent_client(snapshot: &mut Snapshot) {
+    probes_mut(&mut snapshot.observation, CLIENT).pings = vec![ping("172.16.1.100", 0)];
+}

@@ -1,0 +1,355 @@
+mod broken;
+
+use std::collections::BTreeSet;
+
+use self::broken::{
+    BROKEN, Broken, REFUSED, UNAFFINE, absent, client_links, component, endpoint_removed, event, failing, local, log, pending, silent, stuck,
+    undeployed, uninjected, unready, waiting,
+};
+use super::{CAUSES, Diagnosis, STEPS, diagnose, unreachable};
+use crate::{
+    check::fixture::{CLIENT, ENDPOINT, NOW, client, ended, expectations, forbidden, healthy, id, link, ping, pod_mut, probes_mut, remove_pod},
+    model::{ExecEnd, Expectation, Outcome, Probe, Snapshot, Unavailable, UnavailableKind, Verdict, Workload},
+};
+
+fn after(change: impl FnOnce(&mut Snapshot)) -> Diagnosis {
+    let mut snapshot = healthy();
+    change(&mut snapshot);
+    diagnose(&expectations(), &snapshot)
+}
+
+fn ids(diagnosis: &Diagnosis) -> Vec<&str> {
+    diagnosis.causes.iter().map(|cause| &*cause.check).collect()
+}
+
+#[test]
+fn the_healthy_example_passes_every_step_and_has_no_causes() {
+    for change in [|_: &mut Snapshot| {}, local] {
+        let diagnosis = after(change);
+        let steps: Vec<(&str, Verdict)> = diagnosis.path.iter().map(|finding| (&*finding.check, finding.verdict)).collect();
+        let expected = ["target", "nsm", "pods", "pods", "injection", "request", "interface", "ping"].map(|step| (step, Verdict::Pass));
+        assert_eq!(steps, expected, "{:#?}", diagnosis.path);
+        assert_eq!((diagnosis.first_broken(), &diagnosis.causes, diagnosis.outcome()), (None, &Vec::new(), Outcome::Passed));
+    }
+}
+
+#[test]
+fn every_cause_is_told_apart_with_its_step_evidence_and_fix() {
+    let mut wrong = Vec::new();
+    for Broken { what, change, cause, step, says, fix } in BROKEN {
+        let diagnosis = after(change);
+        let broken = diagnosis.first_broken().map(|finding| finding.check.clone());
+        let first = diagnosis.causes.first();
+        let told = first.map(|first| format!("{}\n{}", first.observed, first.evidence.join("\n"))).unwrap_or_default();
+        let hint = first.and_then(|first| first.hint.clone()).unwrap_or_default();
+        let right = (first.map(|first| &*first.check), broken.as_deref()) == (Some(*cause), Some(*step)) && told.contains(says) && hint.contains(fix);
+        if !right {
+            wrong.push(format!(
+                "{what}: expected {cause} at {step} with {says:?} and {fix:?}\n  broken at {broken:?}, causes {:?}\n  {told}\n  {hint}",
+                ids(&diagnosis)
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn every_cause_of_the_catalogue_is_tried() {
+    let first: BTreeSet<&str> = BROKEN.iter().map(|broken| broken.cause).collect();
+    let catalogue: BTreeSet<&str> = CAUSES.iter().map(|cause| cause.id).collect();
+    assert_eq!(first, catalogue);
+    assert_eq!(catalogue.len(), CAUSES.len(), "ids are not used twice");
+}
+
+#[test]
+fn every_broken_case_fails_has_a_cause_and_whole_fixes() {
+    for Broken { what, change, .. } in BROKEN {
+        let diagnosis = after(change);
+        assert_eq!(diagnosis.outcome(), Outcome::Failed, "{what}");
+        assert!(!diagnosis.causes.is_empty(), "{what}");
+        let order: Vec<usize> = diagnosis.path.iter().map(|f| STEPS.iter().position(|step| step.id == f.check).unwrap()).collect();
+        assert!(order.is_sorted() && order.len() >= STEPS.len(), "{what}: {order:?}");
+        for cause in &diagnosis.causes {
+            let hint = cause.hint.as_deref().unwrap();
+            assert!(!hint.contains(['{', '}']) && !hint.contains("-n  ") && !hint.contains("pod  "), "{what}: {hint}");
+            assert!(cause.verdict == Verdict::Fail && !cause.observed.is_empty(), "{what}: {cause:?}");
+        }
+    }
+}
+
+#[test]
+fn on_this_machine_no_fix_needs_a_cluster() {
+    let changes: [fn(&mut Snapshot); 8] = [
+        |s| failing(s, "IPPool is empty"),
+        |s| failing(s, "endpoint candidates not found"),
+        |s| failing(s, "cannot make a link"),
+        |s| client_links(s, ""),
+        |s| client_links(s, &link("nsm-1", &["172.16.1.101/32"]).replace("UP,LOWER_UP,", "")),
+        |s| s.observation.inventory.endpoints = Ok(Vec::new()),
+        silent,
+        undeployed,
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        let diagnosis = after(|s| {
+            local(s);
+            change(s);
+        });
+        assert!(!diagnosis.causes.is_empty(), "{number}");
+        for cause in &diagnosis.causes {
+            let hint = cause.hint.as_deref().unwrap();
+            assert!(hint.contains("nsmctl") && hint.contains("--target local") && !hint.contains("kubectl"), "{number}: {} {hint}", cause.check);
+        }
+    }
+}
+
+#[test]
+fn the_engines_own_words_are_enough() {
+    let diagnosis = after(|s| {
+        local(s);
+        waiting(s);
+        let init = &mut pod_mut(&mut s.observation, CLIENT).init_containers[0];
+        (init.reason, init.message) = (Some("RequestFailed".into()), Some("IPPool is empty".into()));
+        s.system.logs.clear();
+    });
+    assert_eq!((ids(&diagnosis), diagnosis.first_broken().map(|f| &*f.check)), (vec!["address-pool-empty"], Some("request")));
+    assert_eq!(diagnosis.causes[0].evidence, ["alpine/cmd-nsc-init: IPPool is empty"]);
+}
+
+#[test]
+fn each_row_of_the_document_is_explained() {
+    let rows: BTreeSet<&str> = CAUSES.iter().filter_map(|cause| cause.document_row).collect();
+    assert_eq!(rows, ["Connection refused", "No nsm-1 interface", "Ping timeout", "Pod pending"].into());
+}
+
+#[test]
+fn no_interface_is_told_apart() {
+    let service = after(|s| failing(s, "network service endpoint kernel2kernel is not found"));
+    assert_eq!(ids(&service), ["endpoint-stale"], "an endpoint that is not found is no missing NetworkService");
+    let registered = after(|s| failing(s, "endpoint candidates not found"));
+    assert_eq!(ids(&registered), ["no-matching-endpoint"], "somebody is registered");
+    let overcome = after(|s| {
+        failing(s, "IPPool is empty");
+        log(s, CLIENT, "cmd-nsc-init", "endpoint candidates not found");
+        s.observation.inventory.endpoints = Ok(Vec::new());
+    });
+    assert_eq!(ids(&overcome), ["endpoint-not-registered"], "only the last error counts");
+    let other = after(|s| {
+        failing(s, "exec: no command");
+        log(s, "nsmgr-8w5kq", "nsmgr", "request of somebody-else failed: IPPool is empty");
+    });
+    assert_eq!(ids(&other), ["request-failed"], "what the manager says about others does not count");
+}
+
+#[test]
+fn ping_timeout_is_told_apart() {
+    let terminating = after(|s| {
+        silent(s);
+        pod_mut(&mut s.observation, ENDPOINT).deleting = true;
+    });
+    assert_eq!(ids(&terminating)[0], "endpoint-gone");
+    assert!(terminating.causes[0].observed.contains("is Terminating, while alpine keeps nsm-1"), "{}", terminating.causes[0].observed);
+    assert_eq!(ids(&after(silent)), ["data-path"], "both ends are as they should be");
+    let half = after(|s| probes_mut(&mut s.observation, ENDPOINT).pings = vec![ping("172.16.1.101", 2)]);
+    assert_eq!(ids(&half), ["data-path"]);
+    let clock = after(|s| s.observation.inventory.endpoints.as_mut().unwrap()[0].expires_at = Some(NOW - 90));
+    let request = clock.path.iter().find(|finding| finding.check == "request").unwrap();
+    assert_eq!((request.verdict, clock.outcome()), (Verdict::Warn, Outcome::Passed), "packets that flow weigh more than a clock");
+}
+
+#[test]
+fn pod_pending_is_told_apart() {
+    let present = after(|s| pending(s, UNAFFINE));
+    assert_eq!(ids(&present)[0], "unschedulable-affinity");
+    assert!(present.causes[0].hint.as_deref().unwrap().contains("kubectl -n ns-kernel2kernel get pods -o wide --show-labels"), "the endpoint runs");
+    assert_eq!(ids(&after(|s| pending(s, "0/2 nodes are available: 2 node(s) didn't match pod anti-affinity rules.")))[0], "unschedulable");
+    let overcome = after(|s| {
+        event(s, "Pod", CLIENT, "FailedScheduling", UNAFFINE);
+        silent(s);
+    });
+    assert_eq!(ids(&overcome), ["data-path"], "an event stays for an hour");
+    let broken = after(|s| {
+        pending(s, UNAFFINE);
+        stuck(s, ENDPOINT, "ImagePullBackOff", "manifest unknown", 0);
+    });
+    assert!(ids(&broken).contains(&"image-pull") && !ids(&broken).contains(&"request-failed"), "{:?}", ids(&broken));
+}
+
+#[test]
+fn connection_refused_is_told_apart() {
+    let overcome = after(|s| event(s, "ReplicaSet", "nse-kernel-7d8b9c5f6", "FailedCreate", REFUSED));
+    assert_eq!(overcome.causes, [], "the pods are there");
+    let forbidden = after(|s| {
+        endpoint_removed(s);
+        event(s, "ReplicaSet", "nse-kernel-7d8b9c5f6", "FailedCreate", "is forbidden: violates PodSecurity \"restricted\"");
+    });
+    assert_eq!(ids(&forbidden)[0], "pod-refused");
+    let other = after(|s| {
+        endpoint_removed(s);
+        event(s, "ReplicaSet", "nse-kernel-7d8b9c5f6", "FailedCreate", "failed calling webhook \"vault.example.com\": connect: connection refused");
+    });
+    assert_eq!(ids(&other)[0], "pod-refused", "another product's webhook");
+    let manager = after(|s| {
+        unready(s, "nsmgr");
+        failing(s, "connect: connection refused");
+    });
+    assert_eq!(ids(&manager)[0], "manager-not-ready");
+    assert!(!ids(&manager).contains(&"connection-refused"), "it only follows");
+}
+
+#[test]
+fn a_root_comes_before_what_follows() {
+    let diagnosis = after(|s| {
+        unready(s, "spire-agent");
+        unready(s, "nsmgr");
+        failing(s, "endpoint candidates not found");
+        stuck(s, ENDPOINT, "CrashLoopBackOff", "back-off", 4);
+        s.observation.inventory.endpoints = Ok(Vec::new());
+    });
+    assert_eq!(ids(&diagnosis)[..4], ["spire-not-ready", "manager-not-ready", "crash-loop", "endpoint-gone"]);
+    assert_eq!(diagnosis.first_broken().map(|finding| &*finding.check), Some("nsm"));
+}
+
+#[test]
+fn what_may_not_be_seen_is_unknown_and_no_cause() {
+    let diagnosis = after(|s| {
+        component(s, "spire-agent").ready = Err(forbidden("list daemonsets in spire"));
+        s.observation.inventory.endpoints = Err(forbidden("list networkserviceendpoints"));
+    });
+    assert_eq!((diagnosis.outcome(), &diagnosis.causes), (Outcome::CannotTell, &Vec::new()));
+    let unknown: Vec<(&str, &str)> =
+        diagnosis.path.iter().filter(|f| f.verdict == Verdict::Unknown).map(|f| (&*f.check, f.observed.as_str())).collect();
+    assert_eq!(unknown, [("nsm", "spire-agent: list daemonsets in spire is forbidden"), ("request", "list networkserviceendpoints is forbidden")]);
+    assert_eq!(diagnosis.first_broken().map(|finding| &*finding.check), Some("nsm"));
+
+    let blind = after(|s| s.observation.inventory.pods = Err(forbidden("list pods")));
+    let steps: Vec<Verdict> = blind.path.iter().map(|finding| finding.verdict).collect();
+    assert_eq!(steps[..2], [Verdict::Pass, Verdict::Pass]);
+    assert!(steps[2..].iter().all(|verdict| *verdict == Verdict::Unknown), "{steps:?}");
+
+    let no_exec = after(|s| {
+        for probes in &mut s.observation.probes {
+            probes.links = Probe::Unavailable(forbidden("create pods/exec"));
+            probes.routes = Probe::Unavailable(forbidden("create pods/exec"));
+            probes.pings.iter_mut().for_each(|ping| ping.result = Probe::Unavailable(forbidden("create pods/exec")));
+        }
+    });
+    assert_eq!(no_exec.first_broken().map(|f| (&*f.check, f.verdict)), Some(("interface", Verdict::Unknown)));
+    assert_eq!((no_exec.outcome(), no_exec.causes), (Outcome::CannotTell, Vec::new()));
+}
+
+#[test]
+fn what_could_not_be_fetched_does_not_hide_a_cause() {
+    let diagnosis = after(|s| {
+        s.system.events = Err(forbidden("list events"));
+        for log in &mut s.system.logs {
+            log.lines = Err(forbidden("get pods/log"));
+        }
+        waiting(s);
+    });
+    assert_eq!(ids(&diagnosis), ["request-failed"]);
+    assert_eq!(diagnosis.causes[0].observed, "cmd-nsc-init is still at it, and logs no error");
+}
+
+#[test]
+fn later_steps_are_judged_where_there_is_something_to_see() {
+    let diagnosis = after(|s| {
+        unready(s, "registry");
+        uninjected(s);
+    });
+    let steps: Vec<(&str, Verdict)> = diagnosis.path.iter().map(|finding| (&*finding.check, finding.verdict)).collect();
+    let (fail, pass, skip) = (Verdict::Fail, Verdict::Pass, Verdict::Skip);
+    let expected = [
+        ("target", pass),
+        ("nsm", fail),
+        ("pods", pass),
+        ("pods", pass),
+        ("injection", fail),
+        ("request", skip),
+        ("interface", fail),
+        ("ping", fail),
+    ];
+    assert_eq!(steps, expected);
+    let gone = after(|s| remove_pod(&mut s.observation, CLIENT));
+    assert!(gone.path[4..].iter().all(|f| f.verdict == Verdict::Skip && f.observed == "not checked: the client has no pod"), "{:#?}", gone.path);
+}
+
+#[test]
+fn a_pod_that_waits_for_its_request_is_not_where_it_is_broken() {
+    let diagnosis = after(|s| failing(s, "IPPool is empty"));
+    let pods = &diagnosis.path[3];
+    assert_eq!((&*pods.check, pods.verdict), ("pods", Verdict::Skip));
+    assert_eq!(pods.observed, "not checked: it waits for its request (0 ready; alpine Init:0/1)");
+    let interface = diagnosis.path.iter().find(|finding| finding.check == "interface").unwrap();
+    assert_eq!(interface.verdict, Verdict::Skip);
+}
+
+#[test]
+fn each_client_is_told_by_itself() {
+    let mut snapshot = healthy();
+    snapshot.observation.inventory.pods.as_mut().unwrap().push(client("second"));
+    let mut expectations = expectations();
+    let mut second = expectations.workloads[1].clone();
+    second.id = id("second");
+    expectations.workloads.push(second);
+    let mut connection = expectations.connections[0].clone();
+    (connection.client, connection.addresses) = (id("second"), None);
+    expectations.connections.push(connection);
+    let pod = pod_mut(&mut snapshot.observation, "second");
+    (pod.ready, pod.init_containers[0].ready, pod.init_containers[0].running) = (false, false, true);
+    pod.init_containers[0].message = Some("IPPool is empty".into());
+    let diagnosis = diagnose(&expectations, &snapshot);
+    let request: Vec<(&str, Verdict)> = diagnosis.path.iter().filter(|f| f.check == "request").map(|f| (f.subject.as_str(), f.verdict)).collect();
+    assert_eq!(request, [("alpine nsm-1", Verdict::Pass), ("second nsm-1", Verdict::Fail)]);
+    assert_eq!(ids(&diagnosis), ["address-pool-empty"]);
+    assert_eq!(diagnosis.causes[0].subject, "second nsm-1");
+}
+
+#[test]
+fn a_lost_look_is_not_a_lost_ping() {
+    let diagnosis = after(|s| {
+        let lost = ended("ping", ExecEnd::LostStatus, "", "");
+        probes_mut(&mut s.observation, CLIENT).pings[0].result = lost;
+        probes_mut(&mut s.observation, ENDPOINT).routes_v6 =
+            Probe::Unavailable(Unavailable { kind: UnavailableKind::Timeout, reason: String::new() });
+    });
+    assert_eq!((diagnosis.outcome(), diagnosis.causes.len()), (Outcome::CannotTell, 0));
+    assert_eq!(diagnosis.first_broken().map(|finding| &*finding.check), Some("ping"));
+}
+
+#[test]
+fn a_target_out_of_reach_ends_the_path() {
+    let diagnosis = unreachable("context kind-nsm", "connection refused", Some("start the cluster"));
+    assert_eq!(diagnosis.outcome(), Outcome::CannotTell);
+    let first = diagnosis.first_broken().unwrap();
+    assert_eq!((&*first.check, first.observed.as_str(), first.hint.as_deref()), ("target", "connection refused", Some("start the cluster")));
+    assert_eq!(diagnosis.path.len(), STEPS.len());
+    assert!(diagnosis.path[1..].iter().all(|finding| finding.verdict == Verdict::Skip));
+    assert_eq!(diagnosis.causes, []);
+}
+
+#[test]
+fn what_one_fix_mends_is_told_once() {
+    let mut snapshot = healthy();
+    let mut expectations = expectations();
+    for name in ["b", "c", "d", "e", "f"] {
+        let mut pod = client(name);
+        (pod.ready, pod.init_containers[0].ready, pod.init_containers[0].running) = (false, false, true);
+        pod.init_containers[0].message = Some("IPPool is empty".into());
+        snapshot.observation.inventory.pods.as_mut().unwrap().push(pod);
+        let workload = Workload { id: id(name), ..expectations.workloads[1].clone() };
+        let connection = Expectation { client: id(name), addresses: None, ..expectations.connections[0].clone() };
+        expectations.workloads.push(workload);
+        expectations.connections.push(connection);
+    }
+    let diagnosis = diagnose(&expectations, &snapshot);
+    assert_eq!(ids(&diagnosis), ["address-pool-empty"]);
+    assert_eq!(diagnosis.causes[0].subject, "b nsm-1, c nsm-1, d nsm-1 and 2 more");
+    assert_eq!(diagnosis.causes[0].observed, "every address is taken; 172.16.1.100/31 serves 1");
+
+    let bare = after(|s| {
+        undeployed(s);
+        absent(s, &["crd", "spire-agent", "spire-server"]);
+    });
+    assert_eq!(ids(&bare), ["nsm-not-installed", "spire-not-ready", "workload-missing"]);
+    assert_eq!(bare.causes[0].observed, "crd is missing");
+}
