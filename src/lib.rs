@@ -26,7 +26,12 @@ pub mod runtime_dir;
 pub mod settings;
 pub mod target;
 
-use std::{ffi::OsString, io, panic::catch_unwind, process::ExitCode};
+use std::{
+    ffi::OsString,
+    io,
+    panic::{UnwindSafe, catch_unwind},
+    process::ExitCode,
+};
 
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
@@ -43,11 +48,15 @@ use self::{
 /// Runs nsmctl. The only place where what happened becomes an exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let outcome = catch_unwind(|| dispatch(arguments)).unwrap_or_else(|_| {
+    guarded(|| dispatch(arguments)).code().into()
+}
+
+/// A panic is a defect of ours, and has an exit code of its own.
+fn guarded(work: impl FnOnce() -> Outcome + UnwindSafe) -> Outcome {
+    catch_unwind(work).unwrap_or_else(|_| {
         complain("error: this is a defect of nsmctl; please report it with the lines above");
         Outcome::Defect
-    });
-    outcome.code().into()
+    })
 }
 
 fn dispatch(arguments: Vec<OsString>) -> Outcome {
@@ -158,4 +167,15 @@ async fn signals(cancel: &Cancel, events: &Sink) -> Result<Outcome> {
     cancel.cancel(next().await);
     events.info("stopping; once more to leave at once");
     Ok(next().await)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_a_defect() {
+        assert_eq!(guarded(|| panic!("on purpose")), Outcome::Defect);
+        assert_eq!(guarded(|| Outcome::Failed), Outcome::Failed);
+    }
 }

@@ -1,6 +1,7 @@
 //! The integration tests, in one binary: the crate and its dependencies are linked once.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
+mod bad_input;
 #[cfg(target_os = "linux")]
 mod engine;
 #[cfg(target_os = "linux")]
@@ -8,3 +9,4 @@ mod local;
 #[cfg(target_os = "linux")]
 mod machine;
 mod program;
+mod scripted;

@@ -1,0 +1,376 @@
+//! What is refused, each with its exit code, its reason and the next step, and with standard output empty or whole.
+
+use std::{fs, io::Write, net::TcpListener, os::unix::fs::PermissionsExt, process::Stdio};
+
+use nix::sys::signal::Signal;
+use serde_json::json;
+
+use crate::{
+    program::{Place, eventually},
+    scripted::{Cluster, ok, silence, status},
+};
+
+const COMMANDS: [&str; 4] = ["deploy", "verify", "troubleshoot", "cleanup"];
+
+#[test]
+fn no_kubeconfig_with_target_cluster() {
+    let place = Place::new();
+    for command in COMMANDS {
+        let ran = place.run(&[command, "--target", "cluster"]);
+        ran.exits(3).prints_nothing().says(&["error: --target asks for a cluster, and there is no kubeconfig", "next: ", "--target local"]);
+        let ran = place.run(&[command, "--target", "cluster", "-o", "json"]);
+        assert_eq!(ran.exits(3).json()["error"]["message"], "--target asks for a cluster, and there is no kubeconfig");
+    }
+}
+
+#[test]
+fn a_kubeconfig_that_is_named_and_not_there() {
+    let place = Place::new();
+    place.run(&["verify", "--kubeconfig", "nowhere"]).exits(2).prints_nothing().says(&["--kubeconfig names nowhere, which does not exist"]);
+    let output = place.command(&["verify"]).env("KUBECONFIG", "/nowhere/config").output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "a name that leads nowhere is no reason to work somewhere else: {output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("KUBECONFIG names /nowhere/config"), "{output:?}");
+}
+
+#[test]
+fn a_kubeconfig_that_is_no_kubeconfig() {
+    let place = Place::new();
+    let path = place.write("config", "clusters: [");
+    let ran = place.run(&["verify", "--kubeconfig", path.to_str().unwrap()]);
+    ran.exits(3).prints_nothing().says(&["cannot read ", "config"]);
+}
+
+#[test]
+fn a_context_that_is_not_there() {
+    let place = Place::new();
+    place.kubeconfig("http://127.0.0.1:1");
+    place.run(&["verify", "--context", "other"]).exits(2).prints_nothing().says(&["has no context other", "it has here"]);
+}
+
+#[test]
+fn a_kubeconfig_without_a_context_is_no_cluster() {
+    let place = Place::new();
+    fs::create_dir(place.path(".kube")).unwrap();
+    place.write(".kube/config", "apiVersion: v1\nkind: Config\nclusters: []\ncontexts: []\ncurrent-context: \"\"\nusers: []\n");
+    place.run(&["verify"]).exits(3).says(&["target: this machine", "names no current context"]);
+    place.run(&["verify", "--target", "cluster"]).exits(3).prints_nothing().says(&["names no current context"]);
+}
+
+#[test]
+fn an_unreachable_server_is_an_error_and_never_a_reason_to_work_on_this_machine() {
+    let place = Place::new();
+    // Bound and closed: nobody listens there now.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    place.kubeconfig(&format!("https://127.0.0.1:{port}"));
+    for command in COMMANDS {
+        let ran = place.run(&[command]);
+        ran.exits(3).says(&[
+            &format!("target: cluster https://127.0.0.1:{port}, context here"),
+            "cannot reach the cluster",
+            "Connection refused",
+            "next: ",
+        ]);
+        // The path is whole, and unknown at its first step.
+        assert_eq!(ran.stdout.contains("target out of reach") && ran.stdout.contains("ping"), command == "troubleshoot", "{ran:?}");
+    }
+    assert!(place.engine().is_none());
+    place.is_clean();
+}
+
+#[test]
+fn a_server_that_accepts_and_says_nothing() {
+    let place = Place::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    place.kubeconfig(&format!("http://{}", listener.local_addr().unwrap()));
+    let ran = place.run(&["verify", "--timeout", "300ms"]);
+    ran.exits(4).prints_nothing().says(&["the time is up after 300ms, while connecting to the cluster", "--timeout"]);
+}
+
+#[test]
+fn credentials_that_the_server_does_not_know() {
+    let place = Place::new();
+    let cluster = Cluster::new(|_, _| Some(status(401, "Unauthorized", "Unauthorized")));
+    place.kubeconfig(&cluster.url());
+    place.run(&["deploy"]).exits(3).prints_nothing().says(&["cannot reach the cluster", "Unauthorized", "log in again"]);
+}
+
+#[test]
+fn a_cluster_without_nsm() {
+    let place = Place::new();
+    let cluster = Cluster::new(|_, path| path.contains("networkservicemesh.io").then(|| status(404, "NotFound", "404 page not found")));
+    place.kubeconfig(&cluster.url());
+    let ran = place.run(&["deploy"]);
+    ran.exits(1).prints_nothing().says(&["error: Network Service Mesh is not installed on the cluster", "nothing was changed", "next: install NSM"]);
+    cluster.is_untouched();
+    let ran = place.run(&["troubleshoot"]);
+    ran.exits(1);
+    assert!(ran.stdout.contains("first broken link: NSM installed"), "{ran:?}");
+    place.is_clean();
+}
+
+#[test]
+fn no_permission() {
+    let place = Place::new();
+    let message = "namespaces \"ns-kernel2kernel\" is forbidden: User \"jane\" cannot get resource \"namespaces\" in API group \"\"";
+    let cluster = Cluster::new(move |method, path| {
+        (method == "GET" && path != "/version" && path != "/apis/networkservicemesh.io/v1").then(|| status(403, "Forbidden", message))
+    });
+    place.kubeconfig(&cluster.url());
+    let ran = place.run(&["deploy"]);
+    ran.exits(3).prints_nothing().says(&[
+        "cannot look at Namespace ns-kernel2kernel",
+        "User \"jane\" cannot get resource",
+        "ask for this permission",
+    ]);
+    cluster.is_untouched();
+    // What cannot be seen is unknown, and not a pass.
+    let ran = place.run(&["verify", "-o", "json"]);
+    let document = ran.exits(3).json();
+    let findings = document["findings"].as_array().unwrap();
+    assert!(!findings.is_empty() && findings.iter().all(|finding| finding["verdict"] == "unknown"), "{document}");
+    let ran = place.run(&["cleanup"]);
+    ran.exits(3).prints_nothing().says(&["cannot list what is to be removed", "cannot get resource"]);
+    cluster.is_untouched();
+}
+
+#[test]
+fn an_object_of_somebody_else_under_the_same_name() {
+    let place = Place::new();
+    let theirs = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "alpine", "namespace": "ns-kernel2kernel", "uid": "1", "resourceVersion": "1"}});
+    let cluster = Cluster::new(move |_, path| path.ends_with("/pods/alpine").then(|| ok(theirs.clone())));
+    place.kubeconfig(&cluster.url());
+    let ran = place.run(&["deploy"]);
+    ran.exits(1).prints_nothing().says(&[
+        "Pod ns-kernel2kernel/alpine exists already and is not of this deployment",
+        "nothing was changed",
+        "--namespace",
+    ]);
+    cluster.is_untouched();
+}
+
+#[test]
+fn a_webhook_that_is_down() {
+    let place = Place::new();
+    let message = "Internal error occurred: failed calling webhook \"nsm.x\": Post \"https://a\": connect: connection refused";
+    let cluster =
+        Cluster::new(move |method, path| (method == "PATCH" && path.ends_with("/pods/alpine")).then(|| status(500, "InternalError", message)));
+    place.kubeconfig(&cluster.url());
+    let ran = place.run(&["deploy"]);
+    ran.exits(1).prints_nothing().says(&[
+        "cannot apply Pod ns-kernel2kernel/alpine (client.yaml:",
+        "failed calling webhook",
+        "a webhook refuses every pod",
+    ]);
+    place.is_clean();
+}
+
+#[test]
+fn an_interrupt_in_the_middle_of_each_command() {
+    // The step in whose middle the signal comes, and what is said about it.
+    let middles = [
+        ("deploy", "PATCH /api/v1/namespaces/ns-kernel2kernel", "stopped while applying to the cluster"),
+        ("verify", "GET /api/v1/namespaces/ns-kernel2kernel/pods", "stopped while looking at the cluster"),
+        ("troubleshoot", "GET /api/v1/namespaces/ns-kernel2kernel/pods", "stopped while looking"),
+        ("cleanup", "GET /api/v1/namespaces", "stopped while looking for what is to be removed"),
+    ];
+    for (command, middle, said) in middles {
+        let place = Place::new();
+        let cluster = Cluster::new(move |method, path| (format!("{method} {path}") == middle).then(silence));
+        place.kubeconfig(&cluster.url());
+        let running = place.start(&[command, "-o", "json"]);
+        eventually(middle, || cluster.seen().iter().any(|request| request == middle));
+        running.signal(Signal::SIGINT);
+        let ran = running.end();
+        ran.exits(130).says(&["stopping; once more to leave at once", said]);
+        assert_eq!(ran.json()["outcome"], "interrupted");
+        place.is_clean();
+    }
+}
+
+#[test]
+fn an_interrupt_while_standard_input_is_awaited() {
+    let place = Place::new();
+    let mut child = place.command(&["deploy", "-f", "-"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let stdin = child.stdin.take().unwrap();
+    eventually("the thread that reads", || has_threads(child.id(), 2));
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGINT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    drop(stdin);
+    place.is_clean();
+}
+
+#[test]
+fn the_second_interrupt_leaves_at_once() {
+    let place = Place::new();
+    let labels = json!({"app.kubernetes.io/managed-by": "nsmctl", "app.kubernetes.io/instance": "ns-kernel2kernel"});
+    let pod = json!({"metadata": {"name": "stuck", "namespace": "ns-kernel2kernel", "uid": "1", "resourceVersion": "1", "labels": labels}});
+    let pods = json!({"kind": "PodList", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": [pod]});
+    let watched = "/api/v1/namespaces/ns-kernel2kernel/pods";
+    let cluster = Cluster::new(move |method, path| match (method, path) {
+        ("GET", "/api/v1/pods") => Some(ok(pods.clone())),
+        ("GET", _) if path.starts_with(watched) => Some(silence()),
+        ("DELETE", _) => Some(ok(pod.clone())),
+        _ => None,
+    });
+    place.kubeconfig(&cluster.url());
+    let running = place.start(&["cleanup"]);
+    eventually("the wait", || cluster.seen().iter().any(|request| request == &format!("GET {watched}")));
+    running.signal(Signal::SIGINT);
+    // It asks once more why the pod is still there, and the server is silent.
+    eventually("the last question", || cluster.seen().iter().any(|request| request == &format!("GET {watched}/stuck")));
+    running.signal(Signal::SIGINT);
+    let ran = running.end();
+    ran.exits(130).prints_nothing();
+    assert!(!ran.stderr.contains("error:"), "{ran:?}");
+    place.is_clean();
+}
+
+fn has_threads(pid: u32, count: usize) -> bool {
+    fs::read_dir(format!("/proc/{pid}/task")).is_ok_and(|tasks| tasks.count() >= count)
+}
+
+#[test]
+fn a_timeout_in_the_middle_of_each_command() {
+    let middles = [
+        ("deploy", "PATCH /api/v1/namespaces/ns-kernel2kernel/pods/alpine"),
+        ("verify", "GET /api/v1/namespaces/ns-kernel2kernel/pods"),
+        ("troubleshoot", "GET /api/v1/namespaces/ns-kernel2kernel/pods"),
+        ("cleanup", "GET /api/v1/namespaces"),
+    ];
+    for (command, middle) in middles {
+        let place = Place::new();
+        let cluster = Cluster::new(move |method, path| (format!("{method} {path}") == middle).then(silence));
+        place.kubeconfig(&cluster.url());
+        let ran = place.run(&[command, "--timeout", "400ms", "-o", "json"]);
+        ran.exits(4).says(&["error: the time is up after 400ms, while ", "next: give it longer with --timeout"]);
+        assert_eq!(ran.json()["outcome"], "timed-out");
+        place.is_clean();
+    }
+}
+
+#[test]
+fn a_pod_that_never_becomes_ready_is_named_when_the_time_is_up() {
+    let place = Place::new();
+    let cluster = Cluster::new(|_, _| None);
+    place.kubeconfig(&cluster.url());
+    let ran = place.run(&["deploy", "--timeout", "1s", "-o", "json"]);
+    ran.exits(4).says(&["while waiting for Deployment ns-kernel2kernel/nse-kernel (it does not exist yet) and Pod ns-kernel2kernel/alpine"]);
+    // What was applied is in the document, so nothing is lost.
+    assert_eq!(ran.json()["applied"].as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn two_nsmctl_at_once() {
+    let place = Place::new();
+    let middle = "PATCH /api/v1/namespaces/ns-kernel2kernel";
+    let cluster = Cluster::new(move |method, path| (format!("{method} {path}") == middle).then(silence));
+    place.kubeconfig(&cluster.url());
+    let first = place.start(&["deploy"]);
+    eventually(middle, || cluster.seen().iter().any(|request| request == middle));
+    for command in ["deploy", "cleanup"] {
+        let ran = place.run(&[command]);
+        let holder = format!("nsmctl deploy (process {}, since ", first.pid());
+        ran.exits(1).prints_nothing().says(&[&holder, &format!("so this {command} does nothing"), &format!("`kill {}`", first.pid())]);
+    }
+    // Looking disturbs nobody, and another deployment is another matter.
+    place.run(&["verify"]).exits(3);
+    place.run(&["cleanup", "-n", "other"]).exits(0);
+    first.signal(Signal::SIGTERM);
+    first.end().exits(143).prints_nothing();
+    place.run(&["cleanup"]).exits(0);
+    place.is_clean();
+}
+
+#[test]
+fn a_lock_of_one_that_was_killed_holds_nobody_up() {
+    let place = Place::new();
+    let middle = "PATCH /api/v1/namespaces/ns-kernel2kernel";
+    let cluster = Cluster::new(move |method, path| (format!("{method} {path}") == middle).then(silence));
+    place.kubeconfig(&cluster.url());
+    let first = place.start(&["deploy"]);
+    eventually(middle, || cluster.seen().iter().any(|request| request == middle));
+    first.signal(Signal::SIGKILL);
+    assert_eq!(first.end().code, None);
+    place.run(&["cleanup"]).exits(0);
+    place.is_clean();
+}
+
+#[test]
+fn manifests_that_cannot_be_read() {
+    let place = Place::new();
+    let text = |name: &str, text: &str| place.write(name, text).display().to_string();
+    let empty = place.path("empty");
+    fs::create_dir(&empty).unwrap();
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a, annotations: {networkservicemesh.io: \"kernel://s/an-interface-too-long\"}}\nspec: {containers: [{name: c}]}\n";
+    let cases = [
+        ("nowhere.yaml".to_owned(), "cannot read nowhere.yaml: No such file"),
+        (empty.display().to_string(), "has no .yaml, .yml or .json file in it"),
+        (text("broken.yaml", "kind: [\n"), "broken.yaml:"),
+        (text("twice.yaml", "apiVersion: v1\nkind: Pod\nkind: Pod\n"), "twice.yaml:3: "),
+        (text("nothing.yaml", "# nothing\n"), "nothing.yaml holds no object"),
+        (text("other.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n"), "Secret (v1) is not a kind that nsmctl deploys"),
+        (text("list.yaml", "- 1\n"), "this is no Kubernetes object"),
+        (text("long.yaml", pod), "an-interface-too-long"),
+    ];
+    for (path, reason) in cases {
+        for command in COMMANDS {
+            place.run(&[command, "-f", &path]).exits(2).prints_nothing().says(&["error: ", reason, "next: "]);
+        }
+    }
+    place.is_clean();
+}
+
+#[test]
+fn manifests_that_may_not_be_read() {
+    let place = Place::new();
+    let path = place.write("secret.yaml", "a: b\n");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
+    let mut command = place.command(&["deploy", "-f", path.to_str().unwrap()]);
+    if nix::unistd::geteuid().is_root() {
+        use std::os::unix::process::CommandExt;
+        // Root may read everything.
+        std::os::unix::fs::chown(place.path(""), Some(65534), Some(65534)).unwrap();
+        command.uid(65534).gid(65534);
+    }
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{stderr}");
+    assert!(stderr.contains("cannot read ") && stderr.contains("Permission denied"), "{stderr}");
+}
+
+#[test]
+fn a_command_line_that_cannot_be() {
+    let place = Place::new();
+    let cases: [(&[&str], &str); 8] = [
+        (&["deplyo"], "deploy"),
+        (&["deploy", "--target", "moon"], "auto, cluster, local"),
+        (&["deploy", "--timeout", "soon"], "say it as in 90s, 2m or 1m30s"),
+        (&["deploy", "--timeout", "0s"], "leaves no time"),
+        (&["verify", "-o", "xml"], "table, json"),
+        (&["verify", "--nonsense"], "--nonsense"),
+        (&["verify", "-n", "Not_A_Name"], "--namespace Not_A_Name: it may have lower-case letters"),
+        (&["verify", "--target", "local", "--context", "a"], "--context names a cluster, and --target says local"),
+    ];
+    for (arguments, words) in cases {
+        place.run(arguments).exits(2).prints_nothing().says(&["error: ", words]);
+    }
+}
+
+#[test]
+fn a_directory_that_others_can_write_in() {
+    let place = Place::new();
+    fs::create_dir(place.runtime()).unwrap();
+    fs::set_permissions(place.runtime(), fs::Permissions::from_mode(0o777)).unwrap();
+    let ran = place.run(&["deploy"]);
+    ran.exits(1).prints_nothing().says(&["is open to others (mode 777)", "chmod 700", "NSMCTL_RUNTIME_DIR"]);
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_a_failure() {
+    let place = Place::new();
+    let mut full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    assert!(full.write_all(b"x").is_err());
+    let output = place.command(&["--help"]).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+}

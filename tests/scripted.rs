@@ -1,0 +1,97 @@
+//! A cluster that says what a test wants it to say: every way in which a real one can refuse.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::any};
+
+/// What a scripted server answers to method and path; `None` leaves it to the default.
+type Script = dyn Fn(&str, &str) -> Option<ResponseTemplate> + Send + Sync;
+
+struct Scripted(Box<Script>, Arc<Mutex<Vec<String>>>);
+
+impl Respond for Scripted {
+    fn respond(&self, request: &Request) -> ResponseTemplate {
+        let (method, path) = (request.method.as_str(), request.url.path());
+        self.1.lock().expect("a log").push(format!("{method} {path}"));
+        (self.0)(method, path).unwrap_or_else(|| match (method, path) {
+            ("GET", "/version") => ok(json!({
+                "major": "1", "minor": "34", "gitVersion": "v1.34.1", "gitCommit": "", "gitTreeState": "", "buildDate": "", "goVersion": "",
+                "compiler": "", "platform": ""
+            })),
+            ("GET", "/apis/networkservicemesh.io/v1") => {
+                ok(json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "networkservicemesh.io/v1", "resources": []}))
+            }
+            ("PATCH", _) => created(&serde_json::from_slice(&request.body).expect("a body")),
+            ("GET", _)
+                if path.split('/').next_back().is_some_and(|last| last.ends_with('s') && !path.contains("namespaces/ns-kernel2kernel/pods/")) =>
+            {
+                ok(json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": []}))
+            }
+            _ => status(404, "NotFound", "not found"),
+        })
+    }
+}
+
+fn created(body: &Value) -> ResponseTemplate {
+    let mut object = body.clone();
+    object["metadata"]["uid"] = json!("u-1");
+    object["metadata"]["resourceVersion"] = json!("2");
+    ok(object)
+}
+
+pub(crate) fn ok(value: Value) -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_json(value)
+}
+
+/// A refusal, as Kubernetes words it.
+pub(crate) fn status(code: u16, reason: &str, message: &str) -> ResponseTemplate {
+    let body = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message, "reason": reason, "code": code});
+    ResponseTemplate::new(code).set_body_json(body)
+}
+
+/// An answer that does not come while the test runs.
+pub(crate) fn silence() -> ResponseTemplate {
+    ResponseTemplate::new(200).set_delay(Duration::from_secs(600))
+}
+
+/// The server; it ends with the test.
+pub(crate) struct Cluster {
+    server: MockServer,
+    seen: Arc<Mutex<Vec<String>>>,
+    _runtime: Runtime,
+}
+
+impl Cluster {
+    pub(crate) fn new(script: impl Fn(&str, &str) -> Option<ResponseTemplate> + Send + Sync + 'static) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let scripted = Scripted(Box::new(script), seen.clone());
+        let server = runtime.block_on(async {
+            let server = MockServer::start().await;
+            Mock::given(any()).respond_with(scripted).mount(&server).await;
+            server
+        });
+        Self { server, seen, _runtime: runtime }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.server.uri()
+    }
+
+    /// The requests so far: `METHOD /path`.
+    pub(crate) fn seen(&self) -> Vec<String> {
+        self.seen.lock().expect("a log").clone()
+    }
+
+    /// Nothing was changed.
+    #[track_caller]
+    pub(crate) fn is_untouched(&self) {
+        let changes: Vec<String> = self.seen().into_iter().filter(|request| !request.starts_with("GET ")).collect();
+        assert!(changes.is_empty(), "{changes:?}");
+    }
+}
