@@ -1,0 +1,144 @@
+//! The cluster, and kubectl as the witness.
+
+use std::{
+    env, fs,
+    io::Write,
+    path::PathBuf,
+    process::{Command, Output, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use serde_json::Value;
+
+use crate::program::{Place, Ran, Running};
+
+/// The tests share one cluster of two cores, and some break it for a while: one after the other.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// The example's namespace.
+pub(crate) const EXAMPLE: &str = "ns-kernel2kernel";
+
+/// A cluster for one test: what the test deploys and makes is removed with it.
+pub(crate) struct Cluster {
+    pub(crate) place: Place,
+    kubeconfig: PathBuf,
+    namespaces: Vec<String>,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Cluster {
+    /// The cluster, with none of the example on it.
+    pub(crate) fn new() -> Self {
+        let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let named = env::var_os("NSMCTL_E2E_KUBECONFIG").filter(|value| !value.is_empty());
+        let kubeconfig = PathBuf::from(named.expect("NSMCTL_E2E_KUBECONFIG must name the kubeconfig of a cluster to run these tests on"));
+        let place = Place::new();
+        fs::create_dir(place.path(".kube")).expect("a directory");
+        fs::copy(&kubeconfig, place.path(".kube/config")).expect("the kubeconfig");
+        let cluster = Self { place, kubeconfig, namespaces: vec![EXAMPLE.to_owned()], _turn: turn };
+        cluster.sweep();
+        cluster
+    }
+
+    /// A namespace that the test uses, removed with it.
+    pub(crate) fn with_namespace(mut self, name: &str) -> Self {
+        self.namespaces.push(name.to_owned());
+        self.sweep();
+        self
+    }
+
+    fn kubectl_command(&self, arguments: &[&str]) -> Command {
+        let program = env::var_os("NSMCTL_E2E_BIN").map(|dir| PathBuf::from(dir).join("kubectl")).filter(|path| path.exists());
+        let mut command = Command::new(program.unwrap_or_else(|| "kubectl".into()));
+        command.arg("--kubeconfig").arg(&self.kubeconfig).args(arguments);
+        command
+    }
+
+    fn output(&self, arguments: &[&str]) -> Output {
+        self.kubectl_command(arguments).output().expect("kubectl, which is these tests' witness; NSMCTL_E2E_BIN can name its directory")
+    }
+
+    /// What kubectl prints; it must succeed.
+    #[track_caller]
+    pub(crate) fn kubectl(&self, arguments: &[&str]) -> String {
+        let output = self.output(arguments);
+        assert!(output.status.success(), "kubectl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+
+    /// Whether kubectl succeeds.
+    pub(crate) fn runs(&self, arguments: &[&str]) -> bool {
+        self.output(arguments).status.success()
+    }
+
+    /// Whether kubectl finds it.
+    pub(crate) fn has(&self, arguments: &[&str]) -> bool {
+        self.runs(&[&["get"], arguments].concat())
+    }
+
+    #[track_caller]
+    pub(crate) fn get(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.kubectl(&[&["get", "-o", "json"], arguments].concat())).expect("JSON")
+    }
+
+    /// Applies YAML as somebody else.
+    #[track_caller]
+    pub(crate) fn apply(&self, yaml: &str) {
+        let mut child = self.kubectl_command(&["apply", "-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("kubectl");
+        child.stdin.take().expect("a pipe").write_all(yaml.as_bytes()).expect("a reader");
+        assert!(child.wait().expect("an end").success(), "{yaml}");
+    }
+
+    /// Runs nsmctl on the cluster.
+    pub(crate) fn nsmctl(&self, arguments: &[&str]) -> Ran {
+        self.place.run(arguments)
+    }
+
+    /// Begins a run of nsmctl that is to be disturbed.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
+        self.place.start(arguments)
+    }
+
+    /// Every object of the example that kubectl finds in any namespace.
+    pub(crate) fn traces(&self) -> Vec<String> {
+        let label = "app.kubernetes.io/managed-by=nsmctl";
+        let kinds = "namespaces,networkservices,deployments,replicasets,pods,configmaps,services";
+        let labelled = self.kubectl(&["get", kinds, "-A", "-l", label, "-o", "name"]);
+        let registered = self.kubectl(&["get", "networkserviceendpoints", "-A", "-o", "name"]);
+        let registered = registered.lines().filter(|name| name.contains("nse-kernel"));
+        let services = self.kubectl(&["get", "networkservices", "-A", "-o", "name"]);
+        labelled.lines().chain(registered).chain(services.lines()).map(str::to_owned).collect()
+    }
+
+    /// Removes what tests make, by kubectl: also where nsmctl is what is broken.
+    fn sweep(&self) {
+        for namespace in &self.namespaces {
+            self.output(&["delete", "namespace", namespace, "--ignore-not-found", "--wait=true", "--timeout=60s"]);
+        }
+        let crd = self.output(&["get", "crd", "networkserviceendpoints.networkservicemesh.io"]);
+        if crd.status.success() {
+            let registered = self.kubectl(&["get", "networkserviceendpoints", "-n", "nsm-system", "-o", "name"]);
+            for name in registered.lines().filter(|name| name.contains("nse-kernel")) {
+                self.output(&["delete", "-n", "nsm-system", name, "--ignore-not-found"]);
+            }
+        }
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.sweep();
+    }
+}
+
+/// The example's manifests, changed: file by file, in the order of application.
+pub(crate) fn manifests(change: impl Fn(&str) -> String) -> String {
+    [
+        include_str!("../../manifests/namespace.yaml"),
+        include_str!("../../manifests/netsvc.yaml"),
+        include_str!("../../manifests/nse-base.yaml"),
+        include_str!("../../manifests/client.yaml"),
+    ]
+    .map(change)
+    .join("\n---\n")
+}
