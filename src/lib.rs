@@ -38,7 +38,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use self::{
     cancel::Cancel,
-    cli::{Cli, Command, EngineCommand},
+    cli::{Cli, Command, EngineCommand, completions},
     model::{IntoFailure, Outcome, Result, Sink},
     report::{Progress, Report, complain, write_out},
     settings::Settings,
@@ -64,9 +64,11 @@ fn dispatch(arguments: Vec<OsString>) -> Outcome {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    if let Command::Engine(arguments) = &command {
+    match &command {
         // Before anything has made a second thread: Linux moves no such process into a user namespace.
-        return engine(&arguments.command);
+        Command::Engine(arguments) => return engine(&arguments.command),
+        Command::Completions(arguments) => return unwritten(&write_out(&completions(arguments.shell))),
+        _ => {}
     }
     match Settings::new(global, &command) {
         Ok(settings) => execute(&command, &settings),
@@ -84,7 +86,7 @@ fn usage(error: &clap::Error) -> Outcome {
         complain(text.trim_end());
         return Outcome::Usage;
     }
-    write_out(&text).map_or(Outcome::Failed, |()| Outcome::Passed)
+    unwritten(&write_out(&text))
 }
 
 #[cfg(target_os = "linux")]

@@ -70,8 +70,8 @@ impl Settings {
                 .map_err(|why| Failure::usage(format!("--namespace {name}: {why}")).hint("a namespace is a lower-case DNS label, as in my-demo"))?;
         }
         let default = match command {
-            Command::Deploy(_) | Command::Engine(_) => DEPLOY,
-            Command::Verify(_) | Command::Troubleshoot(_) => LOOK,
+            Command::Deploy(_) => DEPLOY,
+            Command::Verify(_) | Command::Troubleshoot(_) | Command::Completions(_) | Command::Engine(_) => LOOK,
             Command::Cleanup(_) => CLEANUP,
         };
         Ok(Self {

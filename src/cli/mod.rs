@@ -1,6 +1,7 @@
 //! The command line: what may be typed. Types only; what it means is decided in [`settings`](crate::settings).
 
 mod cleanup;
+mod completions;
 mod deploy;
 mod engine;
 mod troubleshoot;
@@ -11,6 +12,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use cleanup::CleanupArgs;
+pub use completions::{CompletionsArgs, completions};
 pub use deploy::DeployArgs;
 pub use engine::{EngineArgs, EngineCommand};
 pub use troubleshoot::TroubleshootArgs;
@@ -51,6 +53,8 @@ pub enum Command {
     Troubleshoot(TroubleshootArgs),
     /// Remove everything that deploy made, wait until it is gone, and prove it.
     Cleanup(CleanupArgs),
+    /// Print the completions of a shell.
+    Completions(CompletionsArgs),
     /// The engine of this machine; deploy starts it.
     #[command(hide = true)]
     Engine(EngineArgs),
@@ -65,6 +69,7 @@ impl Command {
             Self::Verify(_) => "verify",
             Self::Troubleshoot(_) => "troubleshoot",
             Self::Cleanup(_) => "cleanup",
+            Self::Completions(_) => "completions",
             Self::Engine(_) => "engine",
         }
     }

@@ -17,7 +17,7 @@ mod verify;
 
 use crate::{
     cli::Command,
-    model::{Failure, Result},
+    model::{Failure, Outcome, Result},
     report::Report,
     settings::Settings,
     target::Ctx,
@@ -33,7 +33,7 @@ pub async fn run(command: &Command, settings: &Settings, ctx: &Ctx, report: &mut
         Command::Verify(_) => verify::run(settings, ctx, report).await,
         Command::Troubleshoot(_) => troubleshoot::run(settings, ctx, report).await,
         Command::Cleanup(_) => cleanup::run(settings, ctx, report).await,
-        Command::Engine(_) => Err(Failure::usage("the engine runs in a process of its own")),
+        Command::Completions(_) | Command::Engine(_) => Err(Failure::msg(Outcome::Defect, "this command works on no target")),
     }
 }
 
