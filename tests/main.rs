@@ -1,6 +1,7 @@
 //! The integration tests, in one binary: the crate and its dependencies are linked once.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
+mod architecture;
 mod bad_input;
 #[cfg(target_os = "linux")]
 mod engine;

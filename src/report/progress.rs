@@ -1,11 +1,10 @@
 use std::{
-    collections::HashMap,
     io,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{
     complain, is_lively,
@@ -23,10 +22,18 @@ pub struct Progress(Arc<Mutex<State>>);
 
 struct State {
     bars: Option<MultiProgress>,
-    lines: HashMap<ObjectRef, ProgressBar>,
+    lines: Vec<Line>,
     doing: Option<ProgressBar>,
     unicode: bool,
     started: Instant,
+}
+
+/// An object's line.
+struct Line {
+    object: ObjectRef,
+    bar: ProgressBar,
+    /// What stays when the bar goes.
+    last: String,
 }
 
 impl Default for Progress {
@@ -40,7 +47,7 @@ impl Progress {
     #[must_use]
     pub fn new() -> Self {
         let bars = is_lively(&io::stderr()).then(MultiProgress::new);
-        Self(Arc::new(Mutex::new(State { bars, lines: HashMap::new(), doing: None, unicode: is_utf8(), started: Instant::now() })))
+        Self(Arc::new(Mutex::new(State { bars, lines: Vec::new(), doing: None, unicode: is_utf8(), started: Instant::now() })))
     }
 
     /// Where events go to be shown.
@@ -54,13 +61,18 @@ impl Progress {
     pub fn finish(&self) {
         self.with(|state| {
             state.stop_doing();
-            let drawn = !state.lines.is_empty();
-            for (_, line) in state.lines.drain() {
-                line.abandon();
+            if let Some(bars) = state.bars.take() {
+                // What indicatif has drawn it may draw again; only what it has forgotten stays as it is.
+                let _ = bars.clear();
+                bars.set_draw_target(ProgressDrawTarget::hidden());
+                for line in &state.lines {
+                    complain(&line.last);
+                }
+                if !state.lines.is_empty() {
+                    complain("");
+                }
             }
-            if drawn && state.bars.is_some() {
-                complain("");
-            }
+            state.lines.clear();
         });
     }
 
@@ -107,7 +119,7 @@ impl State {
     fn doing(&mut self, text: String) {
         self.stop_doing();
         if let Some(bars) = self.bars.as_ref().filter(|_| !text.is_empty()) {
-            let line = bars.add(spinner(self.unicode));
+            let line = spinner(bars, self.unicode);
             line.set_message(text);
             self.doing = Some(line);
         }
@@ -126,18 +138,28 @@ impl State {
             complain(&format!("{object}: {text}"));
             return;
         };
-        let line = self.lines.entry(object.clone()).or_insert_with(|| bars.add(spinner(self.unicode)));
+        let index = self.lines.iter().position(|line| line.object == object).unwrap_or_else(|| {
+            self.lines.push(Line { object: object.clone(), bar: spinner(bars, self.unicode), last: String::new() });
+            self.lines.len() - 1
+        });
+        let line = &mut self.lines[index];
         let done = match state {
             ObjectState::Ready | ObjectState::Gone => true,
             ObjectState::Applied(_) => !matches!(object.kind.as_str(), "Pod" | "Deployment" | "StatefulSet" | "DaemonSet"),
             ObjectState::Waiting(_) | ObjectState::Deleting(_) => false,
         };
+        let mark = match (done, self.unicode) {
+            (true, true) => format!("{GREEN}✓{GREEN:#}"),
+            (true, false) => format!("{GREEN}+{GREEN:#}"),
+            (false, _) => format!("{YELLOW}?{YELLOW:#}"),
+        };
+        let message = format!("{object} {DIM}{text}{DIM:#}");
+        line.last = format!("{mark} {message}");
         if done {
-            let mark = if self.unicode { "✓" } else { "+" };
-            line.set_style(style(&format!("{GREEN}{mark}{GREEN:#} {{wide_msg}}")));
-            line.finish_with_message(format!("{object} {DIM}{text}{DIM:#}"));
+            line.bar.set_style(style(&format!("{mark} {{wide_msg}}")));
+            line.bar.finish_with_message(message);
         } else {
-            line.set_message(format!("{object} {DIM}{text}{DIM:#}"));
+            line.bar.set_message(message);
         }
     }
 }
@@ -147,10 +169,10 @@ fn width() -> Option<usize> {
     terminal_size::terminal_size_of(io::stderr()).map(|(terminal_size::Width(width), _)| usize::from(width))
 }
 
-fn spinner(unicode: bool) -> ProgressBar {
-    let line = ProgressBar::new_spinner();
+fn spinner(bars: &MultiProgress, unicode: bool) -> ProgressBar {
     let ticks = if unicode { "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏" } else { "|/-\\" };
-    line.set_style(style("{spinner} {wide_msg}").tick_chars(ticks));
+    let line = bars.add(ProgressBar::new_spinner().with_style(style("{spinner} {wide_msg}").tick_chars(ticks)));
+    // Only now: a spinner that turns before it is among the others draws a line of its own.
     line.enable_steady_tick(TICK);
     line
 }

@@ -1,0 +1,142 @@
+//! The arrows between the rooms, as ARCHITECTURE.md draws them, and what may stand in which room.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Each room, and the rooms that it may use. What is not in the list may be used by nobody and use nothing.
+const ARROWS: [(&str, &[&str]); 14] = [
+    ("model", &[]),
+    ("file_lock", &[]),
+    ("cli", &[]),
+    ("cancel", &["model"]),
+    ("runtime_dir", &["model"]),
+    ("manifest", &["model"]),
+    ("check", &["model"]),
+    ("diagnose", &["model", "check"]),
+    ("report", &["model"]),
+    ("net", &["model"]),
+    ("engine", &["model", "net", "file_lock", "runtime_dir"]),
+    ("target", &["model", "cancel", "engine", "runtime_dir"]),
+    ("settings", &["model", "cli", "manifest", "report", "target"]),
+    ("commands", &["model", "cli", "manifest", "check", "diagnose", "report", "settings", "target", "runtime_dir", "file_lock"]),
+];
+
+/// Crates that only these rooms may use.
+const CRATES: [(&str, &[&str]); 8] = [
+    ("clap", &["cli"]),
+    ("kube", &["target"]),
+    ("k8s_openapi", &["target", "manifest"]),
+    ("tabled", &["report"]),
+    ("indicatif", &["report"]),
+    ("rtnetlink", &["net"]),
+    ("surge_ping", &["net"]),
+    ("serde_saphyr", &["manifest"]),
+];
+
+fn sources(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).expect("the sources").flatten().map(|entry| entry.path());
+    entries
+        .flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] })
+        .filter(|path| path.extension().is_some_and(|e| e == "rs"))
+        .collect()
+}
+
+/// The room of a file, and its text without tests and comments.
+fn rooms() -> Vec<(String, PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let files = sources(&root).into_iter().map(|path| path.strip_prefix(&root).expect("below src").to_owned());
+    let files = files.filter(|path| !["main.rs", "lib.rs"].iter().any(|name| path == Path::new(name)));
+    let is_test = |path: &Path| {
+        path.components().any(|part| part.as_os_str() == "tests")
+            || ["tests.rs", "fixture.rs"].iter().any(|end| path.to_string_lossy().ends_with(end))
+    };
+    let files = files.filter(|path| !is_test(path));
+    files
+        .map(|path| {
+            let room = path.components().next().expect("a room").as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned();
+            let text = fs::read_to_string(root.join(&path)).expect("a source");
+            let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+            let code = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+            (room, path, code)
+        })
+        .collect()
+}
+
+/// The names that follow `crate::`, also in braces.
+fn used(code: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for (at, found) in code.match_indices("crate::") {
+        let rest = &code[at + found.len()..];
+        let word = |text: &str| text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+        let Some(group) = rest.strip_prefix('{') else {
+            names.insert(word(rest));
+            continue;
+        };
+        let mut depth = 0;
+        let mut start = 0;
+        for (index, c) in group.char_indices() {
+            match c {
+                '{' => depth += 1,
+                ',' if depth == 0 => {
+                    names.insert(word(&group[start..]));
+                    start = index + 1;
+                }
+                '}' if depth == 0 => {
+                    names.insert(word(&group[start..]));
+                    break;
+                }
+                '}' => depth -= 1,
+                _ => {}
+            }
+        }
+    }
+    names.remove("");
+    names
+}
+
+#[test]
+fn arrows_point_down_only() {
+    let mut wrong = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (room, path, code) in rooms() {
+        let allowed =
+            ARROWS.iter().find(|(name, _)| *name == room).unwrap_or_else(|| panic!("{room} is in no arrow: add it here and to ARCHITECTURE.md"));
+        for name in used(&code).into_iter().filter(|name| *name != room) {
+            seen.insert((room.clone(), name.clone()));
+            if !allowed.1.contains(&name.as_str()) {
+                wrong.push(format!("{}: {room} uses {name}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    // That the test sees anything at all.
+    assert!(seen.contains(&("commands".to_owned(), "target".to_owned())) && seen.contains(&("engine".to_owned(), "net".to_owned())), "{seen:?}");
+}
+
+#[test]
+fn crates_stay_in_their_rooms() {
+    let mut wrong = Vec::new();
+    for (room, path, code) in rooms() {
+        for (krate, allowed) in CRATES {
+            let used = [format!("use {krate}::"), format!(" {krate}::"), format!("({krate}::"), format!("<{krate}::"), format!("&{krate}::")];
+            if used.iter().any(|used| code.contains(used.as_str())) && !allowed.contains(&room.as_str()) {
+                wrong.push(format!("{}: {room} uses {krate}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_page_draws_every_arrow() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).expect("the page");
+    for (room, uses) in ARROWS {
+        let row =
+            page.lines().find(|line| line.starts_with(&format!("| `{room}` |"))).unwrap_or_else(|| panic!("ARCHITECTURE.md has no row for {room}"));
+        let drawn: BTreeSet<&str> = row.split('|').nth(3).unwrap_or_default().split(',').map(str::trim).filter(|name| *name != "—").collect();
+        assert_eq!(drawn, uses.iter().copied().collect(), "{row}");
+    }
+}
