@@ -11,3 +11,5 @@ mod local;
 mod machine;
 mod program;
 mod scripted;
+#[cfg(target_os = "linux")]
+mod terminal;

@@ -97,7 +97,7 @@ impl State {
             Event::Notice(Notice::Info(text)) => self.say(&text),
             Event::Notice(Notice::Warning(text)) => self.say(&format!("{YELLOW}warning:{YELLOW:#} {text}")),
             Event::Doing(text) => self.doing(text),
-            Event::Object(object, state) => self.object(object, &state),
+            Event::Object(object, state) => self.object(&object, &state),
         }
     }
 
@@ -125,7 +125,7 @@ impl State {
         }
     }
 
-    fn object(&mut self, object: ObjectRef, state: &ObjectState) {
+    fn object(&mut self, object: &ObjectRef, state: &ObjectState) {
         let text = match state {
             ObjectState::Applied(applied) => applied.to_string(),
             ObjectState::Waiting(what) => format!("waiting: {what}"),
@@ -138,7 +138,7 @@ impl State {
             complain(&format!("{object}: {text}"));
             return;
         };
-        let index = self.lines.iter().position(|line| line.object == object).unwrap_or_else(|| {
+        let index = self.lines.iter().position(|line| line.object == *object).unwrap_or_else(|| {
             self.lines.push(Line { object: object.clone(), bar: spinner(bars, self.unicode), last: String::new() });
             self.lines.len() - 1
         });

@@ -6,7 +6,7 @@ use tabled::{
 
 use super::{
     Look,
-    wrap::{cell, column_widths},
+    wrap::{ascii, cell, column_widths},
 };
 
 /// The columns between two columns.
@@ -16,6 +16,10 @@ const GAP: usize = 2;
 pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>, paint: impl Fn(usize, usize) -> Style, look: Look) -> String {
     let mut cells = vec![header.iter().map(|title| (*title).to_owned()).collect::<Vec<_>>()];
     cells.extend(rows);
+    if !look.unicode {
+        // Before anything is measured.
+        cells.iter_mut().flatten().for_each(|text| *text = ascii(text));
+    }
     if let Some(width) = look.width {
         let widths = column_widths(&cells, width.saturating_sub(GAP * (header.len() - 1)));
         for row in &mut cells {

@@ -2,7 +2,11 @@ use std::{fmt::Write, io, time::Duration};
 
 use anstyle::{AnsiColor, Style};
 
-use super::{Report, is_lively, table::table, wrap::paragraph};
+use super::{
+    Report, is_lively,
+    table::table,
+    wrap::{ascii, paragraph, quoted},
+};
 use crate::model::{Finding, Removed, Verdict};
 
 /// How a text may look.
@@ -85,11 +89,6 @@ pub(super) fn render(report: &Report, look: Look) -> String {
     if look.unicode { text } else { ascii(&text) }
 }
 
-/// The texts of checks have a few characters beyond ASCII in them.
-fn ascii(text: &str) -> String {
-    text.replace('→', "->").replace('↔', "<->").replace('…', "...")
-}
-
 fn findings_text(findings: &[Finding], elapsed: Duration, look: Look) -> String {
     let row = |finding: &Finding| {
         let title = finding.title.to_string();
@@ -118,8 +117,8 @@ fn findings_text(findings: &[Finding], elapsed: Duration, look: Look) -> String 
 /// A finding that needs a person's eye: what it says, what it rests on, what to do.
 fn detail(finding: &Finding, look: Look) -> String {
     let style = style_of(finding.verdict);
-    let mut text = look.paint(&format!("{} {}", mark(finding.verdict, look), finding.title), style);
-    let _ = writeln!(text, " ({}): {}", finding.subject, finding.observed);
+    let title = look.paint(&format!("{} {}", mark(finding.verdict, look), finding.title), style);
+    let mut text = paragraph(&format!("{title} ({}): {}", finding.subject, finding.observed), 0, look.width);
     text.push_str(&evidence(&finding.evidence, look));
     if let Some(hint) = &finding.hint {
         text.push_str(&paragraph(&format!("next: {hint}"), 2, look.width));
@@ -130,7 +129,9 @@ fn detail(finding: &Finding, look: Look) -> String {
 
 fn evidence(lines: &[String], look: Look) -> String {
     let bar = if look.unicode { "│" } else { "|" };
-    lines.iter().flat_map(|line| line.lines()).map(|line| format!("  {}\n", look.paint(&format!("{bar} {line}"), DIM))).collect()
+    let width = look.width.map(|width| width.saturating_sub(4));
+    let lines = lines.iter().flat_map(|line| line.lines()).flat_map(|line| quoted(line, width));
+    lines.map(|line| format!("  {}\n", look.paint(format!("{bar} {line}").trim_end(), DIM))).collect()
 }
 
 fn summary(findings: &[Finding], elapsed: Duration, look: Look) -> String {
@@ -177,7 +178,8 @@ fn path_text(path: &[Finding], causes: &[Finding], look: Look) -> String {
         return text;
     };
     let word = if broken.verdict == Verdict::Fail { "first broken link" } else { "first link that cannot be seen" };
-    let _ = writeln!(text, "{}: {} ({}): {}\n", look.paint(word, BOLD), broken.title, broken.subject, broken.observed);
+    let line = format!("{}: {} ({}): {}", look.paint(word, BOLD), broken.title, broken.subject, broken.observed);
+    let _ = writeln!(text, "{}", paragraph(&line, 0, look.width));
     for (index, cause) in causes.iter().enumerate() {
         let word = if index == 0 { "cause" } else { "also" };
         let _ = writeln!(text, "{}: {} {}", look.paint(word, BOLD), cause.title, look.paint(&format!("[{}]", cause.check), DIM));

@@ -15,6 +15,11 @@ fn words(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
     }))
 }
 
+/// The few characters beyond ASCII that texts of ours have in them, spelt out.
+pub(super) fn ascii(text: &str) -> String {
+    text.replace('→', "->").replace('↔', "<->").replace('…', "...").replace('·', "-")
+}
+
 /// The lines of a table's cell: broken wherever [`words`] may end.
 pub(super) fn cell(text: &str, width: usize) -> String {
     let options = Options::new(width).word_separator(WordSeparator::Custom(words)).word_splitter(WordSplitter::NoHyphenation);
@@ -28,6 +33,13 @@ pub(super) fn paragraph(text: &str, indent: usize, width: Option<usize>) -> Stri
     let further = " ".repeat(indent + 2);
     let options = Options::new(width).initial_indent(&space).subsequent_indent(&further).word_separator(WordSeparator::AsciiSpace);
     format!("{}\n", textwrap::fill(text, options.word_splitter(WordSplitter::NoHyphenation).break_words(false)))
+}
+
+/// The lines of what is quoted: its own spaces stay, and what is too long goes on below.
+pub(super) fn quoted(line: &str, width: Option<usize>) -> Vec<String> {
+    let Some(width) = width else { return vec![line.to_owned()] };
+    let options = Options::new(width).word_separator(WordSeparator::AsciiSpace).word_splitter(WordSplitter::NoHyphenation);
+    textwrap::wrap(line, options).into_iter().map(std::borrow::Cow::into_owned).collect()
 }
 
 /// The widths of columns that together are no wider than `available`: the widest give way first, none below its longest

@@ -211,7 +211,8 @@ pub(in crate::diagnose) fn workload_missing(case: &Case<'_>) -> Vec<Found> {
         if !is_short || case.is_explained(&subject) {
             return None;
         }
-        let events = case.warnings(|event| is_about(event, workload));
+        // Why no pod is made; what an earlier pod met with says nothing about one that is not there.
+        let events = case.warnings(|event| is_about(event, workload) && event.reason == "FailedCreate");
         Some(Found::new(subject, format!("{pods} of {wanted} pods")).because(events).about(case, workload))
     };
     case.expectations.workloads.iter().filter_map(judge).collect()

@@ -140,6 +140,8 @@ fn endpoint_says(case: &Case<'_>, connection: &Connection<'_>) -> Vec<String> {
     complaint(case, connection).into_iter().chain(said).collect()
 }
 
+const MISSPELT: &str = "{deploy}   # after NSM_SERVICE_NAMES of {offering} and the client's annotation name the same service";
+
 pub(in crate::diagnose) fn endpoint_not_registered(case: &Case<'_>) -> Vec<Found> {
     unserved(case, |connection| {
         let url = &connection.expectation.url;
@@ -153,11 +155,19 @@ pub(in crate::diagnose) fn endpoint_not_registered(case: &Case<'_>) -> Vec<Found
             .iter()
             .find(|endpoint| pod.is_some_and(|pod| endpoint.id.name.starts_with(pod.as_str())))
             .map(|endpoint| endpoint.services.join(", "));
-        let observed = match others {
-            Some(services) => format!("{} is registered for {services} and not for {}", pod.map_or("it", String::as_str), url.service),
-            None => format!("nobody is registered for {}", url.service),
+        // Whoever deploys one service and asks for another has most likely misspelt one of them.
+        let offers = || case.expectations.workloads.iter().find_map(|workload| Some((workload, workload.endpoint.as_ref()?.services.join(", "))));
+        let beside = if case.endpoint_of(connection).is_none() { offers() } else { None };
+        let observed = match (others, &beside) {
+            (Some(services), _) => format!("{} is registered for {services} and not for {}", pod.map_or("it", String::as_str), url.service),
+            (None, Some((workload, services))) => format!("nobody is registered for {}; {workload} offers {services}", url.service),
+            (None, None) => format!("nobody is registered for {}", url.service),
         };
-        Some(Found::new(&connection.subject, observed).because(endpoint_says(case, connection)))
+        let found = Found::new(&connection.subject, observed).because(endpoint_says(case, connection));
+        Some(match beside {
+            Some((workload, _)) => found.fixed_by(MISSPELT).with("offering", workload.to_string()),
+            None => found,
+        })
     })
 }
 
@@ -220,7 +230,12 @@ pub(in crate::diagnose) fn no_forwarder(case: &Case<'_>) -> Vec<Found> {
 }
 
 pub(in crate::diagnose) fn endpoint_stale(case: &Case<'_>) -> Vec<Found> {
-    told(case, &[&["network service endpoint ", "not found"]], "the endpoint that it asks for by name is not registered any more")
+    unserved(case, |connection| {
+        let mut said = case.says(connection, &[&["network service endpoint ", "not found"]]);
+        // That no endpoint is a candidate is said in nearly the same words, and is another matter.
+        said.retain(|text| !reads(text, &["endpoint candidates not found"]));
+        (!said.is_empty()).then(|| Found::new(&connection.subject, "the endpoint that it asks for by name is not registered any more").because(said))
+    })
 }
 
 pub(in crate::diagnose) fn no_matching_endpoint(case: &Case<'_>) -> Vec<Found> {

@@ -8,7 +8,10 @@ use self::broken::{
 };
 use super::{CAUSES, Diagnosis, STEPS, diagnose, unreachable};
 use crate::{
-    check::fixture::{CLIENT, ENDPOINT, NOW, client, ended, expectations, forbidden, healthy, id, link, ping, pod_mut, probes_mut, remove_pod},
+    check::fixture::{
+        CLIENT, ENDPOINT, NOW, client, ended, expectations, expectations_of, forbidden, healthy, id, link, ping, pod_mut, probes_mut, remove_pod,
+    },
+    manifest::embedded,
     model::{ExecEnd, Expectation, Outcome, Probe, Snapshot, Unavailable, UnavailableKind, Verdict, Workload},
 };
 
@@ -81,7 +84,7 @@ fn every_broken_case_fails_has_a_cause_and_whole_fixes() {
 fn on_this_machine_no_fix_needs_a_cluster() {
     let changes: [fn(&mut Snapshot); 8] = [
         |s| failing(s, "IPPool is empty"),
-        |s| failing(s, "endpoint candidates not found"),
+        |s| failing(s, "network service endpoint candidates not found"),
         |s| failing(s, "cannot make a link"),
         |s| client_links(s, ""),
         |s| client_links(s, &link("nsm-1", &["172.16.1.101/32"]).replace("UP,LOWER_UP,", "")),
@@ -116,6 +119,20 @@ fn the_engines_own_words_are_enough() {
 }
 
 #[test]
+fn a_service_under_another_name_is_told_with_both_names() {
+    let manifests = ["netsvc.yaml", "nse-base.yaml", "client.yaml"].map(|name| embedded().into_iter().find(|s| s.name == name).unwrap().text);
+    let expectations = expectations_of(&manifests.join("\n").replace("value: \"kernel2kernel\"", "value: \"another\""));
+    let mut snapshot = healthy();
+    failing(&mut snapshot, "network service endpoint candidates not found");
+    snapshot.observation.inventory.endpoints.as_mut().unwrap()[0].services = vec!["another".into()];
+    let diagnosis = diagnose(&expectations, &snapshot);
+    assert_eq!(ids(&diagnosis), ["endpoint-not-registered"]);
+    let cause = &diagnosis.causes[0];
+    assert_eq!(cause.observed, "nobody is registered for kernel2kernel; Deployment ns-kernel2kernel/nse-kernel offers another");
+    assert!(cause.hint.as_deref().unwrap().contains("NSM_SERVICE_NAMES of Deployment ns-kernel2kernel/nse-kernel"), "{cause:?}");
+}
+
+#[test]
 fn each_row_of_the_document_is_explained() {
     let rows: BTreeSet<&str> = CAUSES.iter().filter_map(|cause| cause.document_row).collect();
     assert_eq!(rows, ["Connection refused", "No nsm-1 interface", "Ping timeout", "Pod pending"].into());
@@ -125,11 +142,11 @@ fn each_row_of_the_document_is_explained() {
 fn no_interface_is_told_apart() {
     let service = after(|s| failing(s, "network service endpoint kernel2kernel is not found"));
     assert_eq!(ids(&service), ["endpoint-stale"], "an endpoint that is not found is no missing NetworkService");
-    let registered = after(|s| failing(s, "endpoint candidates not found"));
+    let registered = after(|s| failing(s, "network service endpoint candidates not found"));
     assert_eq!(ids(&registered), ["no-matching-endpoint"], "somebody is registered");
     let overcome = after(|s| {
         failing(s, "IPPool is empty");
-        log(s, CLIENT, "cmd-nsc-init", "endpoint candidates not found");
+        log(s, CLIENT, "cmd-nsc-init", "network service endpoint candidates not found");
         s.observation.inventory.endpoints = Ok(Vec::new());
     });
     assert_eq!(ids(&overcome), ["endpoint-not-registered"], "only the last error counts");
@@ -201,7 +218,7 @@ fn a_root_comes_before_what_follows() {
     let diagnosis = after(|s| {
         unready(s, "spire-agent");
         unready(s, "nsmgr");
-        failing(s, "endpoint candidates not found");
+        failing(s, "network service endpoint candidates not found");
         stuck(s, ENDPOINT, "CrashLoopBackOff", "back-off", 4);
         s.observation.inventory.endpoints = Ok(Vec::new());
     });

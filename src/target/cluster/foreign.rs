@@ -78,24 +78,24 @@ mod tests {
     use super::*;
     use crate::target::cluster::resource;
 
-    fn furniture(plural: &str, metadata: serde_json::Value) -> bool {
+    fn furniture(plural: &str, metadata: &serde_json::Value) -> bool {
         let object = serde_json::from_value(json!({"metadata": metadata})).unwrap();
         is_furniture(&resource("v1", "X", plural), &object)
     }
 
     #[test]
     fn what_the_cluster_puts_everywhere_is_nobodys() {
-        assert!(furniture("configmaps", json!({"name": "kube-root-ca.crt"})));
-        assert!(furniture("rolebindings", json!({"name": "system:image-pullers"})));
-        assert!(furniture("replicasets", json!({"name": "a-1", "ownerReferences": [{"apiVersion": "v1", "kind": "D", "name": "a", "uid": "1"}]})));
-        assert!(furniture("secrets", json!({"name": "t", "annotations": {"kubernetes.io/service-account.name": "default"}})));
+        assert!(furniture("configmaps", &json!({"name": "kube-root-ca.crt"})));
+        assert!(furniture("rolebindings", &json!({"name": "system:image-pullers"})));
+        assert!(furniture("replicasets", &json!({"name": "a-1", "ownerReferences": [{"apiVersion": "v1", "kind": "D", "name": "a", "uid": "1"}]})));
+        assert!(furniture("secrets", &json!({"name": "t", "annotations": {"kubernetes.io/service-account.name": "default"}})));
     }
 
     #[test]
     fn what_a_person_made_is_theirs() {
-        assert!(!furniture("configmaps", json!({"name": "mine"})));
-        assert!(!furniture("secrets", json!({"name": "default"})));
-        assert!(!furniture("rolebindings", json!({"name": "systematic"})));
-        assert!(!furniture("configmaps", json!({"name": "kube-root-ca.crt-copy"})));
+        assert!(!furniture("configmaps", &json!({"name": "mine"})));
+        assert!(!furniture("secrets", &json!({"name": "default"})));
+        assert!(!furniture("rolebindings", &json!({"name": "systematic"})));
+        assert!(!furniture("configmaps", &json!({"name": "kube-root-ca.crt-copy"})));
     }
 }

@@ -34,9 +34,36 @@ const GRACE: Duration = Duration::from_secs(15);
 
 /// One thing that a watch has seen.
 enum Seen {
-    Pods(String, Event<Pod>),
-    Workload(usize, Event<DynamicObject>),
-    Broken(Error),
+    Pod(Box<PodState>),
+    PodGone(Namespaced),
+    /// The watch on a namespace's pods begins anew: what it does not name again is gone.
+    Restarted(String),
+    Listed(String),
+    Workload(usize, Box<DynamicObject>),
+    WorkloadGone(usize),
+    Broken(Box<Error>),
+    Nothing,
+}
+
+impl Seen {
+    fn pods(namespace: &str, event: Result<Event<Pod>, Error>) -> Self {
+        match event {
+            Ok(Event::Apply(pod) | Event::InitApply(pod)) => Self::Pod(Box::new(pod_state(&pod))),
+            Ok(Event::Delete(pod)) => Self::PodGone(Namespaced::new(namespace, pod.name_any())),
+            Ok(Event::Init) => Self::Restarted(namespace.to_owned()),
+            Ok(Event::InitDone) => Self::Listed(namespace.to_owned()),
+            Err(error) => Self::Broken(Box::new(error)),
+        }
+    }
+
+    fn workload(index: usize, event: Result<Event<DynamicObject>, Error>) -> Self {
+        match event {
+            Ok(Event::Apply(object) | Event::InitApply(object)) => Self::Workload(index, Box::new(object)),
+            Ok(Event::Delete(_)) => Self::WorkloadGone(index),
+            Ok(Event::Init | Event::InitDone) => Self::Nothing,
+            Err(error) => Self::Broken(Box::new(error)),
+        }
+    }
 }
 
 /// What the watches have seen so far.
@@ -106,19 +133,13 @@ impl Cluster {
         let pods = namespaces.into_iter().map(|namespace| {
             let api: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
             let namespace = namespace.to_owned();
-            let seen = move |event| match event {
-                Ok(event) => Seen::Pods(namespace.clone(), event),
-                Err(error) => Seen::Broken(error),
-            };
+            let seen = move |event| Seen::pods(&namespace, event);
             watcher(api, Config::default()).default_backoff().map(seen).boxed()
         });
         let objects = workloads.iter().enumerate().filter(|(_, workload)| workload.kind != WorkloadKind::Pod).filter_map(|(index, workload)| {
             let api = self.api(&resource_named(&workload.kind.to_string())?, Some(&workload.id.namespace));
             let config = Config::default().fields(&format!("metadata.name={}", workload.id.name));
-            let seen = move |event| match event {
-                Ok(event) => Seen::Workload(index, event),
-                Err(error) => Seen::Broken(error),
-            };
+            let seen = move |event| Seen::workload(index, event);
             Some(watcher(api, config).default_backoff().map(seen).boxed())
         });
         let all: Vec<BoxStream<'static, Seen>> = pods.chain(objects).collect();
@@ -129,29 +150,28 @@ impl Cluster {
 impl Picture {
     fn take(&mut self, seen: Seen) {
         match seen {
-            Seen::Pods(_, Event::Apply(pod) | Event::InitApply(pod)) => {
-                let state = pod_state(&pod);
+            Seen::Pod(state) => {
                 self.stale.remove(&state.id);
-                self.pods.insert(state.id.clone(), state);
+                self.pods.insert(state.id.clone(), *state);
             }
-            Seen::Pods(namespace, Event::Delete(pod)) => {
-                self.pods.remove(&Namespaced::new(namespace, pod.name_any()));
+            Seen::PodGone(id) => {
+                self.pods.remove(&id);
             }
-            Seen::Pods(namespace, Event::Init) => self.stale.extend(self.pods.keys().filter(|id| id.namespace == namespace).cloned()),
-            Seen::Pods(namespace, Event::InitDone) => {
+            Seen::Restarted(namespace) => self.stale.extend(self.pods.keys().filter(|id| id.namespace == namespace).cloned()),
+            Seen::Listed(namespace) => {
                 let gone: Vec<Namespaced> = self.stale.iter().filter(|id| id.namespace == namespace).cloned().collect();
                 for id in gone {
                     self.stale.remove(&id);
                     self.pods.remove(&id);
                 }
             }
-            Seen::Workload(index, Event::Apply(object) | Event::InitApply(object)) => {
-                self.objects.insert(index, object);
+            Seen::Workload(index, object) => {
+                self.objects.insert(index, *object);
             }
-            Seen::Workload(index, Event::Delete(_)) => {
+            Seen::WorkloadGone(index) => {
                 self.objects.remove(&index);
             }
-            Seen::Workload(_, Event::Init | Event::InitDone) | Seen::Broken(_) => {}
+            Seen::Broken(_) | Seen::Nothing => {}
         }
     }
 }
@@ -180,4 +200,44 @@ fn tell(ctx: &Ctx, workloads: &[&Workload], states: &[Progress], told: &mut [Opt
 fn pending(workloads: &[&Workload], states: &[Progress]) -> String {
     let waiting = workloads.iter().zip(states).filter(|(_, state)| **state != Progress::Ready);
     waiting.map(|(workload, state)| format!("{workload} ({})", state.text())).collect::<Vec<_>>().join(" and ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pod(name: &str) -> Pod {
+        serde_json::from_value(json!({"metadata": {"name": name, "namespace": "ns"}})).unwrap()
+    }
+
+    fn names(picture: &Picture) -> Vec<&str> {
+        picture.pods.keys().map(|id| id.name.as_str()).collect()
+    }
+
+    #[test]
+    fn what_a_new_watch_does_not_name_again_is_gone() {
+        let mut picture = Picture::default();
+        for event in [Event::Init, Event::InitApply(pod("a")), Event::InitApply(pod("b")), Event::InitDone, Event::Apply(pod("c"))] {
+            picture.take(Seen::pods("ns", Ok(event)));
+        }
+        assert_eq!(names(&picture), ["a", "b", "c"]);
+        picture.take(Seen::pods("ns", Ok(Event::Delete(pod("c")))));
+        for event in [Event::Init, Event::InitApply(pod("b"))] {
+            picture.take(Seen::pods("ns", Ok(event)));
+        }
+        assert_eq!(names(&picture), ["a", "b"], "nothing is gone before the list is whole");
+        picture.take(Seen::pods("ns", Ok(Event::InitDone)));
+        assert_eq!(names(&picture), ["b"]);
+    }
+
+    #[test]
+    fn a_watch_that_may_not_be_is_an_end_and_one_that_broke_off_is_none() {
+        let api = |code| kube::Error::Api(Box::new(kube::core::Status::failure("cannot watch", "Reason").with_code(code)));
+        assert!(refusal(&Error::InitialListFailed(api(403))).is_err());
+        assert!(refusal(&Error::WatchStartFailed(api(410))).is_ok());
+        assert!(refusal(&Error::WatchFailed(api(500))).is_ok());
+        assert!(refusal(&Error::NoResourceVersion).is_ok());
+    }
 }
