@@ -14,8 +14,10 @@ mod connection;
 pub(crate) mod fixture;
 mod network;
 mod pods;
+mod preflight;
 #[cfg(test)]
 mod tests;
 
 pub use catalogue::{CATALOGUE, Check, Subject, evaluate, evaluate_connection};
 pub use connection::{Connection, Side, connections, follow_up_requests, probe_requests};
+pub use preflight::{PREFLIGHT, PreflightCheck, preflight};

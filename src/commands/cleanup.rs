@@ -4,7 +4,7 @@ use crate::{
     report::Report,
     runtime_dir,
     settings::Settings,
-    target::{Ctx, Target},
+    target::{Ctx, DeleteOptions, Target},
 };
 
 /// Removes the deployment, and proves that nothing is left of it.
@@ -12,7 +12,7 @@ pub(super) async fn run(settings: &Settings, ctx: &Ctx, report: &mut Report) -> 
     let session = Session::open(settings, ctx, report).await?;
     {
         let _lock = lock::take(&runtime_dir::locate(), &session.key(), "cleanup")?;
-        let removed = session.target.delete(ctx, &session.plan.instance).await?;
+        let removed = session.target.delete(ctx, &session.plan.instance, DeleteOptions::default()).await?;
         let complete = removed.left.is_empty();
         report.removed = Some(removed);
         if !complete {

@@ -3,10 +3,9 @@ use crate::{
     model::{
         ComponentState, ContainerState, EventRecord, Expectations, Finding, Namespaced, NetworkServiceState, Observation, PodState,
         RegisteredEndpoint, Snapshot, Verdict, Workload, WorkloadKind,
+        log::{self, LogError},
     },
 };
-
-use super::log::{self, LogError};
 
 /// Where Network Service Mesh itself runs.
 pub(super) const NSM_NAMESPACE: &str = "nsm-system";

@@ -10,7 +10,6 @@
 mod case;
 mod catalogue;
 mod cause;
-mod log;
 mod step;
 
 mod causes {

@@ -13,6 +13,7 @@
 mod document;
 mod embedded;
 mod network_service;
+mod permissions;
 mod plan;
 mod workload;
 mod yaml;
@@ -20,5 +21,6 @@ mod yaml;
 pub use document::{Document, Object};
 pub use embedded::embedded;
 pub use network_service::NetworkService;
+pub use permissions::{permissions, roles};
 pub use plan::{Customisation, default_namespace, plan};
 pub use yaml::{ManifestError, Source, read, sources};

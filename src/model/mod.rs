@@ -9,35 +9,44 @@
 //!   Target ──► Observation ─────────────┘
 //! ```
 
+mod difference;
 mod event;
 mod expectation;
 mod failure;
 mod finding;
 mod interface;
 mod kind;
+pub mod log;
+mod milestones;
 mod object;
 mod observation;
 mod outcome;
+mod permission;
 mod plan;
 mod prefix;
+mod preflight;
 mod snapshot;
 mod url;
 mod workload;
 
+pub use difference::{Change, Difference};
 pub use event::{Event, Notice, ObjectState, Sink};
 pub use expectation::{AddressPair, Expectation, Expectations};
 pub use failure::{Failure, IntoFailure, Result};
 pub use finding::{Finding, Verdict};
 pub use interface::{InterfaceName, InvalidInterfaceName, MAX_INTERFACE_NAME};
 pub use kind::{ANNOTATION, INSTANCE_LABEL, KINDS, Kind, MANAGED_BY, MANAGED_BY_LABEL, PART_OF_LABEL};
+pub use milestones::Milestones;
 pub use object::{Applied, ObjectRef, Removed};
 pub use observation::{
     ContainerState, ExecEnd, ExecOutput, InterfaceAddress, Inventory, Link, NetworkServiceState, Observation, PingStats, Pinged, PodProbes, PodState,
     Probe, RegisteredEndpoint, Route, Unavailable, UnavailableKind,
 };
 pub use outcome::Outcome;
+pub use permission::{Permission, Purpose};
 pub use plan::{PingOptions, Plan, PlannedObject, ProbeRequest};
 pub use prefix::{InvalidPrefix, Prefix, PrefixGroups};
+pub use preflight::{Facts, Holder, NodeState, WebhookState};
 pub use snapshot::{ComponentState, EventRecord, LogTail, Snapshot, System};
 pub use url::{InvalidNsUrl, Mechanism, NsUrl, UrlParseReason};
 pub use workload::{EndpointSpec, Namespaced, NetworkServiceSpec, Payload, Workload, WorkloadKind};

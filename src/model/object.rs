@@ -48,6 +48,10 @@ pub enum Applied {
     Unchanged,
     /// A namespace that was there before and is not ours: used, not touched.
     Used,
+    /// It was there, could not become what it should be, and was made anew.
+    Recreated,
+    /// It was there, and is no more: the plan has it no longer.
+    Removed,
 }
 
 impl fmt::Display for Applied {
@@ -57,6 +61,8 @@ impl fmt::Display for Applied {
             Self::Configured => "configured",
             Self::Unchanged => "unchanged",
             Self::Used => "used as it is",
+            Self::Recreated => "made anew",
+            Self::Removed => "removed",
         })
     }
 }
@@ -64,6 +70,9 @@ impl fmt::Display for Applied {
 /// What cleanup did, and what it found when it looked again.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Removed {
+    /// What would be deleted, where only that was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub would: Vec<ObjectRef>,
     /// What was deleted and is gone.
     pub gone: Vec<ObjectRef>,
     /// What is still there, each with the reason.
@@ -78,6 +87,7 @@ pub struct Removed {
 impl Removed {
     /// Adds what another cleanup did.
     pub fn extend(&mut self, other: Self) {
+        self.would.extend(other.would);
         self.gone.extend(other.gone);
         self.left.extend(other.left);
         self.unseen.extend(other.unseen);

@@ -72,6 +72,7 @@ fn colours_are_for_terminals() {
 fn what_is_left_is_named_with_its_reason() {
     let mut report = Report::new("cleanup");
     report.removed = Some(Removed {
+        would: Vec::new(),
         gone: vec![ObjectRef::namespaced("Pod", "ns", "alpine")],
         left: vec![(ObjectRef::cluster("Namespace", "ns"), "it holds what others made: ConfigMap mine".to_owned())],
         unseen: vec!["roles: forbidden".to_owned()],

@@ -16,9 +16,25 @@ pub mod local;
 use self::cluster::Cluster;
 #[cfg(target_os = "linux")]
 use self::local::Local;
-use crate::model::{Applied, Expectations, Inventory, ObjectRef, Plan, PodProbes, ProbeRequest, Removed, Result, System};
+use crate::model::{Applied, Expectations, Inventory, Milestones, ObjectRef, Plan, PodProbes, ProbeRequest, Removed, Result, System};
 
 pub use context::Ctx;
+
+/// How to apply.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ApplyOptions {
+    /// Take the fields that another manager has set.
+    pub force_conflicts: bool,
+}
+
+/// How to delete.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DeleteOptions {
+    /// Only say what would be removed.
+    pub dry_run: bool,
+    /// Take away the finalizers of what does not go by itself.
+    pub force: bool,
+}
 
 /// A place to deploy to. What the methods mean is said where each kind of target has them.
 #[derive(Debug, Clone)]
@@ -46,16 +62,26 @@ impl Target {
     ///
     /// # Errors
     /// The target does not take the plan.
-    pub async fn apply(&self, ctx: &Ctx, plan: &Plan) -> Result<Vec<(ObjectRef, Applied)>> {
-        either!(self, target => target.apply(ctx, plan).await)
+    pub async fn apply(&self, ctx: &Ctx, plan: &Plan, options: ApplyOptions) -> Result<Vec<(ObjectRef, Applied)>> {
+        match self {
+            Self::Cluster(cluster) => cluster.apply(ctx, plan, options).await,
+            // Nobody else changes what the engine holds, so there is nothing to be in conflict with.
+            #[cfg(target_os = "linux")]
+            Self::Local(local) => local.apply(ctx, plan).await,
+        }
     }
 
     /// Waits until every workload of the plan is ready.
     ///
     /// # Errors
     /// One is not, and will not be.
-    pub async fn wait(&self, ctx: &Ctx, plan: &Plan) -> Result<()> {
-        either!(self, target => target.wait(ctx, plan).await)
+    pub async fn wait(&self, ctx: &Ctx, plan: &Plan) -> Result<Milestones> {
+        match self {
+            Self::Cluster(cluster) => cluster.wait(ctx, plan).await,
+            // The engine has made every request when an apply is done.
+            #[cfg(target_os = "linux")]
+            Self::Local(local) => local.wait(ctx, plan).await.map(|()| Milestones::default()),
+        }
     }
 
     /// What exists.
@@ -86,7 +112,26 @@ impl Target {
     ///
     /// # Errors
     /// The target cannot be asked. What could not be removed is in the answer.
-    pub async fn delete(&self, ctx: &Ctx, instance: &str) -> Result<Removed> {
-        either!(self, target => target.delete(ctx, instance).await)
+    pub async fn delete(&self, ctx: &Ctx, instance: &str, options: DeleteOptions) -> Result<Removed> {
+        match self {
+            Self::Cluster(cluster) => cluster.delete(ctx, instance, options).await,
+            #[cfg(target_os = "linux")]
+            Self::Local(local) if options.dry_run => local.held(ctx, instance).await.map(|would| Removed { would, ..Removed::default() }),
+            // What the engine holds has no finalizers.
+            #[cfg(target_os = "linux")]
+            Self::Local(local) => local.delete(ctx, instance).await,
+        }
+    }
+
+    /// What there is of a plan, to say what a command that was stopped leaves behind.
+    ///
+    /// # Errors
+    /// The target cannot be asked.
+    pub async fn existing(&self, ctx: &Ctx, plan: &Plan) -> Result<Vec<ObjectRef>> {
+        match self {
+            Self::Cluster(cluster) => ctx.run("looking at what is there", async { Ok(cluster.existing(plan).await) }).await,
+            #[cfg(target_os = "linux")]
+            Self::Local(local) => local.held(ctx, &plan.instance).await,
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! Causes in the pods: not created, not scheduled, not started, not there any more.
 
 use crate::{
-    diagnose::{Case, Found, case::is_about, log::reads, step::obstacles},
-    model::{ContainerState, PodState, Workload, WorkloadKind},
+    diagnose::{Case, Found, case::is_about, step::obstacles},
+    model::{ContainerState, PodState, Workload, WorkloadKind, log::reads},
 };
 
 const IMAGE_REASONS: [&str; 6] =

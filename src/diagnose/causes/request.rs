@@ -2,8 +2,8 @@
 
 use crate::{
     check::Connection,
-    diagnose::{Case, Found, case::client_init, log::reads},
-    model::{NsUrl, PodState, Prefix},
+    diagnose::{Case, Found, case::client_init},
+    model::{NsUrl, PodState, Prefix, log::reads},
 };
 
 /// Where NSM's webhook leaves pods alone.

@@ -4,9 +4,8 @@ use crate::{
     diagnose::{
         Case, Found,
         case::{NSM_NAMESPACE, describe, is_about},
-        log::reads,
     },
-    model::{ComponentState, EventRecord},
+    model::{ComponentState, EventRecord, log::reads},
 };
 
 const INSTALL_SPIRE: &str =

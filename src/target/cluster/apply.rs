@@ -1,17 +1,18 @@
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
-use futures::future::try_join_all;
+use futures::future::{join_all, try_join_all};
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::{
-    Api,
-    api::{ApiResource, DynamicObject, Patch, PatchParams},
+    Api, ResourceExt,
+    api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, Preconditions},
     runtime::wait::await_condition,
 };
+use serde_json::Value;
 
-use super::{Cluster, NSM_GROUP_VERSION, error, gone, is_of, resource};
+use super::{Cluster, NSM_GROUP_VERSION, error, gone, is_of, persist::persist, reference, resource, resource_of, selector};
 use crate::{
-    model::{Applied, Failure, MANAGED_BY, ObjectRef, ObjectState, Outcome, Plan, PlannedObject, Result},
-    target::Ctx,
+    model::{Applied, Failure, KINDS, MANAGED_BY, Namespaced, ObjectRef, ObjectState, Outcome, Plan, PlannedObject, Result, Workload},
+    target::{ApplyOptions, Ctx},
 };
 
 /// How long an admission plugin may refuse for want of something that a controller makes on its own, like the service
@@ -19,9 +20,17 @@ use crate::{
 const SETTLE: Duration = Duration::from_secs(10);
 
 /// A planned object beside what is there under its name.
-struct Surveyed<'a> {
-    planned: &'a PlannedObject,
-    existing: Option<DynamicObject>,
+pub(super) struct Surveyed<'a> {
+    pub(super) planned: &'a PlannedObject,
+    pub(super) existing: Option<DynamicObject>,
+}
+
+/// What applying one object came to.
+struct Done {
+    reference: ObjectRef,
+    applied: Applied,
+    /// Whether what it asks for has changed, and not only its labels.
+    respecified: bool,
 }
 
 impl Cluster {
@@ -29,28 +38,44 @@ impl Cluster {
     /// workloads, and what is independent at the same time.
     ///
     /// Before anything is changed it looks at every object: one that is there and is not this deployment's is never
-    /// touched. A namespace that is there already is used as it is.
+    /// touched. A namespace that is there already is used as it is. What cannot be changed in place is made anew, and so are
+    /// the clients of an endpoint that has changed: their addresses were given by the old one. What the deployment had and
+    /// the plan has no more is removed.
     ///
     /// # Errors
-    /// NSM is not installed, an object is somebody else's, or the server refuses one.
-    pub async fn apply(&self, ctx: &Ctx, plan: &Plan) -> Result<Vec<(ObjectRef, Applied)>> {
+    /// NSM is not installed, an object is somebody else's, or the server refuses one. Trouble that passes is ridden out.
+    pub async fn apply(&self, ctx: &Ctx, plan: &Plan, options: ApplyOptions) -> Result<Vec<(ObjectRef, Applied)>> {
         let surveyed = ctx.run("looking at what is there", self.survey(ctx, plan)).await?;
-        let is_namespace = |object: &&Surveyed<'_>| object.planned.reference.kind == "Namespace";
-        let is_workload =
-            |object: &&Surveyed<'_>| matches!(object.planned.reference.kind.as_str(), "Pod" | "Deployment" | "StatefulSet" | "DaemonSet");
-        let (namespaces, rest): (Vec<_>, Vec<_>) = surveyed.iter().partition(is_namespace);
-        let (workloads, needed): (Vec<_>, Vec<_>) = rest.into_iter().partition(is_workload);
-        let mut applied = Vec::new();
-        for stage in [namespaces, needed, workloads] {
-            let step = try_join_all(stage.into_iter().map(|object| self.apply_one(ctx, plan, object)));
-            applied.extend(ctx.run("applying to the cluster", step).await?);
+        let (namespaces, rest): (Vec<_>, Vec<_>) = surveyed.iter().partition(|object| object.planned.reference.kind == "Namespace");
+        let (workloads, needed): (Vec<_>, Vec<_>) = rest.into_iter().partition(|object| workload_of(plan, object.planned).is_some());
+        // Where an endpoint is there already it may change, and then its clients come after it.
+        let is_late = |object: &&Surveyed<'_>| {
+            !endpoints_of(plan, object.planned).is_empty()
+                && surveyed.iter().any(|other| {
+                    other.existing.is_some()
+                        && workload_of(plan, other.planned).is_some_and(|workload| endpoints_of(plan, object.planned).contains(&&workload.id))
+                })
+        };
+        let (late, early): (Vec<_>, Vec<_>) = workloads.into_iter().partition(is_late);
+        let endpoint_pods = if late.is_empty() { Vec::new() } else { ctx.run("looking at the endpoints", self.endpoint_pods(plan)).await? };
+
+        let mut done: Vec<Done> = Vec::new();
+        for stage in [namespaces, needed, early] {
+            let step = try_join_all(stage.into_iter().map(|object| self.apply_one(ctx, plan, object, options)));
+            done.extend(ctx.run("applying to the cluster", step).await?);
         }
+        if !late.is_empty() {
+            done.extend(self.apply_clients(ctx, plan, options, &late, &done, endpoint_pods).await?);
+        }
+        let mut applied: Vec<(ObjectRef, Applied)> = done.into_iter().map(|done| (done.reference, done.applied)).collect();
+        applied.extend(ctx.run("removing what the plan has no more", self.prune(ctx, plan)).await?);
         Ok(applied)
     }
 
-    async fn survey<'a>(&self, ctx: &Ctx, plan: &'a Plan) -> Result<Vec<Surveyed<'a>>> {
+    /// Looks at every object of the plan, and refuses where one is somebody else's.
+    pub(super) async fn survey<'a>(&self, ctx: &Ctx, plan: &'a Plan) -> Result<Vec<Surveyed<'a>>> {
         if plan.objects.iter().any(|object| object.api_version == NSM_GROUP_VERSION) {
-            self.serves_nsm().await?;
+            self.serves_nsm(ctx).await?;
         }
         let surveyed = try_join_all(plan.objects.iter().map(|planned| self.look(ctx, planned))).await?;
         let foreign = |object: &&Surveyed<'_>| {
@@ -66,10 +91,10 @@ impl Cluster {
 
     /// What is there under the name. What is being deleted is waited for: it cannot be changed any more.
     async fn look<'a>(&self, ctx: &Ctx, planned: &'a PlannedObject) -> Result<Surveyed<'a>> {
-        let PlannedObject { reference, api_version, plural, .. } = planned;
-        let resource = resource(api_version, &reference.kind, plural);
-        let api = self.api(&resource, reference.namespace.as_deref());
-        let existing = api.get_opt(&reference.name).await.map_err(|error| error::failure(&error, &format!("look at {reference}")))?;
+        let PlannedObject { reference, .. } = planned;
+        let api = self.api_of(planned);
+        let what = format!("look at {reference}");
+        let existing = persist(ctx, &what, async || api.get_opt(&reference.name).await).await?.map_err(|error| error::failure(&error, &what))?;
         let Some(existing) = existing else { return Ok(Surveyed { planned, existing: None }) };
         if existing.metadata.deletion_timestamp.is_none() {
             return Ok(Surveyed { planned, existing: Some(existing) });
@@ -79,69 +104,264 @@ impl Cluster {
         Ok(Surveyed { planned, existing: None })
     }
 
-    async fn serves_nsm(&self) -> Result<()> {
-        match self.client.list_api_group_resources(NSM_GROUP_VERSION).await {
+    async fn serves_nsm(&self, ctx: &Ctx) -> Result<()> {
+        let what = "ask what the cluster serves";
+        match persist(ctx, what, async || self.client.list_api_group_resources(NSM_GROUP_VERSION).await).await? {
             Ok(_) => Ok(()),
             Err(error) if error::code(&error) == Some(404) => Err(Failure::failed(format!(
                 "Network Service Mesh is not installed on the cluster at {}: it does not serve {NSM_GROUP_VERSION}; nothing was changed",
                 self.server
             ))
             .hint("install NSM (github.com/networkservicemesh/deployments-k8s, examples/basic), or use this machine with --target local")),
-            Err(error) => Err(error::failure(&error, "ask what the cluster serves")),
+            Err(error) => Err(error::failure(&error, what)),
         }
     }
 
-    async fn apply_one(&self, ctx: &Ctx, plan: &Plan, object: &Surveyed<'_>) -> Result<(ObjectRef, Applied)> {
+    async fn apply_one(&self, ctx: &Ctx, plan: &Plan, object: &Surveyed<'_>, options: ApplyOptions) -> Result<Done> {
         let Surveyed { planned, existing } = object;
         let reference = &planned.reference;
-        let told = |applied: Applied| {
+        let told = |applied: Applied, respecified: bool| {
             ctx.events.object(reference, ObjectState::Applied(applied));
-            (reference.clone(), applied)
+            Done { reference: reference.clone(), applied, respecified }
         };
         if reference.kind == "Namespace" && existing.as_ref().is_some_and(|existing| !is_of(&plan.instance, existing)) {
-            return Ok(told(Applied::Used));
+            return Ok(told(Applied::Used, false));
         }
-        let resource = resource(&planned.api_version, &reference.kind, &planned.plural);
-        let api = self.api(&resource, reference.namespace.as_deref());
-        let after = match self.patch(&api, planned).await {
+        if let Some(over) = existing.as_ref().filter(|existing| has_ended(existing)) {
+            self.replace(ctx, planned, over, options, "it has ended").await?;
+            return Ok(told(Applied::Recreated, true));
+        }
+        let after = match self.patch(ctx, planned, options).await? {
             Err(error) if error::code(&error) == Some(403) && error::describe(&error).contains("error looking up service account") => {
-                self.settle(reference).await?;
-                self.patch(&api, planned).await
+                self.settle(reference).await;
+                self.patch(ctx, planned, options).await?
             }
             result => result,
         };
-        let after = after.map_err(|error| refused(&error, planned, &resource))?;
-        Ok(told(match existing {
-            None => Applied::Created,
-            Some(before) if before.metadata.resource_version == after.metadata.resource_version => Applied::Unchanged,
-            Some(_) => Applied::Configured,
-        }))
+        let after = match (after, existing) {
+            // What cannot be changed in place (a pod's containers, a Deployment's selector) is made anew.
+            (Err(error), Some(before)) if error::code(&error) == Some(422) && workload_of(plan, planned).is_some() && is_immutable(&error) => {
+                self.replace(ctx, planned, before, options, "it cannot be changed in place").await?;
+                return Ok(told(Applied::Recreated, true));
+            }
+            (after, _) => after.map_err(|error| refused(&error, planned))?,
+        };
+        Ok(match existing {
+            None => told(Applied::Created, false),
+            Some(before) if before.metadata.resource_version == after.metadata.resource_version => told(Applied::Unchanged, false),
+            Some(before) => told(Applied::Configured, before.metadata.generation != after.metadata.generation),
+        })
     }
 
-    async fn patch(&self, api: &Api<DynamicObject>, planned: &PlannedObject) -> kube::Result<DynamicObject> {
-        let params = PatchParams { field_manager: Some(MANAGED_BY.to_owned()), ..PatchParams::default() }.validation_strict();
-        api.patch(&planned.reference.name, &params, &Patch::Apply(&planned.body)).await
+    async fn patch(&self, ctx: &Ctx, planned: &PlannedObject, options: ApplyOptions) -> Result<kube::Result<DynamicObject>> {
+        let params = PatchParams { field_manager: Some(MANAGED_BY.to_owned()), force: options.force_conflicts, ..PatchParams::default() };
+        let (api, params) = (self.api_of(planned), params.validation_strict());
+        let what = format!("apply {}", planned.reference);
+        persist(ctx, &what, async || api.patch(&planned.reference.name, &params, &Patch::Apply(&planned.body)).await).await
+    }
+
+    /// Removes what is there and makes it anew.
+    async fn replace(&self, ctx: &Ctx, planned: &PlannedObject, before: &DynamicObject, options: ApplyOptions, why: &str) -> Result<()> {
+        let reference = &planned.reference;
+        ctx.events.info(format!("{reference} is made anew: {why}"));
+        self.take_away(ctx, reference, &self.api_of(planned), before).await?;
+        self.patch(ctx, planned, options).await?.map_err(|error| refused(&error, planned))?;
+        Ok(())
+    }
+
+    async fn take_away(&self, ctx: &Ctx, reference: &ObjectRef, api: &Api<DynamicObject>, object: &DynamicObject) -> Result<()> {
+        // Not another of the same name that somebody makes in this moment.
+        let params = DeleteParams {
+            preconditions: Some(Preconditions { uid: object.metadata.uid.clone(), resource_version: None }),
+            ..DeleteParams::background()
+        };
+        let what = format!("delete {reference}");
+        ctx.events.object(reference, ObjectState::Deleting(String::new()));
+        match persist(ctx, &what, async || api.delete(&reference.name, &params).await).await? {
+            Err(error) if !matches!(error::code(&error), Some(404 | 409)) => return Err(error::failure(&error, &what)),
+            _ => {}
+        }
+        gone::wait(api, object).await.map_err(|error| error::failure(&error, &what))
+    }
+
+    /// Applies the clients of endpoints that were there before. Where an endpoint has changed, its clients are taken away
+    /// while the new one comes up, and made anew when the old one and its registration are gone.
+    async fn apply_clients(
+        &self,
+        ctx: &Ctx,
+        plan: &Plan,
+        options: ApplyOptions,
+        late: &[&Surveyed<'_>],
+        done: &[Done],
+        before: Vec<Namespaced>,
+    ) -> Result<Vec<Done>> {
+        let changed: BTreeSet<&Namespaced> = plan
+            .expectations
+            .workloads
+            .iter()
+            .filter(|workload| done.iter().any(|done| done.respecified && is_object_of(workload, &done.reference)))
+            .map(|workload| &workload.id)
+            .collect();
+        let concerned = |object: &&&Surveyed<'_>| endpoints_of(plan, object.planned).iter().any(|id| changed.contains(id));
+        let (anew, rest): (Vec<&Surveyed<'_>>, Vec<&Surveyed<'_>>) = late.iter().copied().partition(|object| concerned(&object));
+        let mut applied = Vec::new();
+        if !anew.is_empty() {
+            let names: Vec<String> = changed.iter().map(|id| id.name.clone()).collect();
+            ctx.events.info(format!("{} has changed, so its clients are made anew: the old one gave them their addresses", names.join(", ")));
+            let away = try_join_all(anew.iter().map(|object| self.take_client_away(ctx, plan, object)));
+            let mut endpoints = plan.clone();
+            endpoints.expectations.workloads.retain(|workload| changed.contains(&workload.id));
+            let (away, rolled) = futures::join!(ctx.run("taking the clients away", away), self.wait(ctx, &endpoints));
+            away?;
+            rolled?;
+            ctx.run("removing the old endpoint's registration", self.forget(ctx, plan, before)).await?;
+            let fresh: Vec<Surveyed<'_>> = anew
+                .iter()
+                .map(|object| Surveyed {
+                    planned: object.planned,
+                    existing: object.existing.clone().filter(|_| object.planned.reference.kind != "Pod"),
+                })
+                .collect();
+            let step = try_join_all(fresh.iter().map(|object| self.apply_one(ctx, plan, object, options)));
+            let step = ctx.run("applying to the cluster", step).await?;
+            applied.extend(step.into_iter().zip(&anew).map(|(done, object)| {
+                let applied = if object.existing.is_some() { Applied::Recreated } else { done.applied };
+                Done { applied, ..done }
+            }));
+        }
+        let step = try_join_all(rest.into_iter().map(|object| self.apply_one(ctx, plan, object, options)));
+        applied.extend(ctx.run("applying to the cluster", step).await?);
+        Ok(applied)
+    }
+
+    /// Removes the pods of a client, which its controller makes anew where it has one.
+    async fn take_client_away(&self, ctx: &Ctx, plan: &Plan, object: &Surveyed<'_>) -> Result<()> {
+        let Surveyed { planned, existing: Some(existing) } = object else { return Ok(()) };
+        if planned.reference.kind == "Pod" {
+            return self.take_away(ctx, &planned.reference, &self.api_of(planned), existing).await;
+        }
+        let Some(workload) = workload_of(plan, planned) else { return Ok(()) };
+        let pods = self.pods(&workload.id.namespace).await.unwrap_or_default();
+        let resource = resource("v1", "Pod", "pods");
+        let own = pods.into_iter().filter(|pod| workload.owns(pod)).map(async |pod| {
+            let api = self.api(&resource, Some(&pod.id.namespace));
+            // The controller has another in its place at once; this one's end is waited for with the rest.
+            api.delete(&pod.id.name, &DeleteParams::default()).await.map(|_| ())
+        });
+        for result in join_all(own).await {
+            match result {
+                Err(error) if error::code(&error) != Some(404) => return Err(error::failure(&error, "delete a client's pod")),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The pods of the plan's endpoints as they are now.
+    async fn endpoint_pods(&self, plan: &Plan) -> Result<Vec<Namespaced>> {
+        let endpoints: Vec<&Workload> = plan.expectations.workloads.iter().filter(|workload| workload.endpoint.is_some()).collect();
+        let namespaces: BTreeSet<String> = endpoints.iter().map(|workload| workload.id.namespace.clone()).collect();
+        let pods = self.visible_pods(&namespaces).await;
+        Ok(pods.into_iter().filter(|pod| endpoints.iter().any(|workload| workload.owns(pod))).map(|pod| pod.id).collect())
+    }
+
+    /// Removes the registrations of those pods that are gone, so that no client is sent to them.
+    async fn forget(&self, ctx: &Ctx, plan: &Plan, before: Vec<Namespaced>) -> Result<()> {
+        let still = self.endpoint_pods(plan).await?;
+        let gone: Vec<Namespaced> = before.into_iter().filter(|pod| !still.contains(pod)).collect();
+        self.unregister(ctx, &gone).await;
+        Ok(())
+    }
+
+    /// Removes what carries the deployment's label and the plan has no more.
+    async fn prune(&self, ctx: &Ctx, plan: &Plan) -> Result<Vec<(ObjectRef, Applied)>> {
+        let removed = self.superfluous(plan).await.into_iter().map(async |(reference, api, object)| {
+            ctx.events.info(format!("{reference} is removed: the deployment has it no more"));
+            self.take_away(ctx, &reference, &api, &object).await?;
+            ctx.events.object(&reference, ObjectState::Gone);
+            Ok((reference, Applied::Removed))
+        });
+        try_join_all(removed).await
+    }
+
+    /// What carries the deployment's label in its namespaces and is not in the plan.
+    pub(super) async fn superfluous(&self, plan: &Plan) -> Vec<(ObjectRef, Api<DynamicObject>, DynamicObject)> {
+        let params = ListParams::default().labels(&selector(&plan.instance));
+        let namespaces: BTreeSet<&str> = plan.objects.iter().filter_map(|object| object.reference.namespace.as_deref()).collect();
+        let places = KINDS.iter().filter(|kind| kind.kind != "Namespace").flat_map(|kind| namespaces.iter().map(move |namespace| (kind, *namespace)));
+        let listed = places.map(async |(kind, namespace)| {
+            let resource = resource_of(kind);
+            let api = self.api(&resource, Some(namespace));
+            // Who may not see a kind cannot have deployed it.
+            let objects = api.list(&params).await.map(|list| list.items).unwrap_or_default();
+            objects.into_iter().map(|object| (reference(&resource, &object), api.clone(), object)).collect::<Vec<_>>()
+        });
+        let listed = join_all(listed).await.into_iter().flatten();
+        let superfluous = |(reference, _, object): &(ObjectRef, Api<DynamicObject>, DynamicObject)| {
+            let planned = plan.objects.iter().any(|planned| planned.reference == *reference);
+            // What has an owner comes and goes with it.
+            !planned && object.owner_references().is_empty() && object.metadata.deletion_timestamp.is_none()
+        };
+        listed.filter(superfluous).collect()
+    }
+
+    /// What of the plan is there and is this deployment's; what cannot be seen is left out.
+    pub async fn existing(&self, plan: &Plan) -> Vec<ObjectRef> {
+        let look = plan.objects.iter().map(async |planned| {
+            let found = self.api_of(planned).get_opt(&planned.reference.name).await.ok().flatten();
+            found.filter(|object| is_of(&plan.instance, object)).map(|_| planned.reference.clone())
+        });
+        join_all(look).await.into_iter().flatten().collect()
+    }
+
+    pub(super) fn api_of(&self, planned: &PlannedObject) -> Api<DynamicObject> {
+        let PlannedObject { reference, api_version, plural, .. } = planned;
+        self.api(&resource(api_version, &reference.kind, plural), reference.namespace.as_deref())
     }
 
     /// Waits for the service account that a pod runs as where it names none.
-    async fn settle(&self, reference: &ObjectRef) -> Result<()> {
-        let Some(namespace) = &reference.namespace else { return Ok(()) };
+    async fn settle(&self, reference: &ObjectRef) {
+        let Some(namespace) = &reference.namespace else { return };
         let api: Api<ServiceAccount> = Api::namespaced(self.client.clone(), namespace);
         let there = await_condition(api, "default", |account: Option<&ServiceAccount>| account.is_some());
         // Where it does not come, or may not be watched, the second try says what is the matter.
         let _ = tokio::time::timeout(SETTLE, there).await;
-        Ok(())
     }
 }
 
-fn refused(error: &kube::Error, planned: &PlannedObject, resource: &ApiResource) -> Failure {
+fn is_object_of(workload: &Workload, reference: &ObjectRef) -> bool {
+    workload.kind.to_string() == reference.kind
+        && reference.namespace.as_deref() == Some(&workload.id.namespace)
+        && workload.id.name == reference.name
+}
+
+/// The workload that an object of the plan is.
+fn workload_of<'a>(plan: &'a Plan, planned: &PlannedObject) -> Option<&'a Workload> {
+    plan.expectations.workloads.iter().find(|workload| is_object_of(workload, &planned.reference))
+}
+
+/// The endpoints of the plan that a client is connected to; none for what is no client.
+fn endpoints_of<'a>(plan: &'a Plan, planned: &PlannedObject) -> Vec<&'a Namespaced> {
+    let Some(workload) = workload_of(plan, planned).filter(|workload| workload.is_client()) else { return Vec::new() };
+    let own = plan.expectations.connections.iter().filter(|connection| connection.client == workload.id);
+    own.filter_map(|connection| connection.endpoint.as_ref()).collect()
+}
+
+/// Whether a pod has run to its end, and will never run again.
+fn has_ended(object: &DynamicObject) -> bool {
+    matches!(object.data.pointer("/status/phase").and_then(Value::as_str), Some("Failed" | "Succeeded"))
+}
+
+/// Whether the server refuses because a field cannot be changed, and not because its value is wrong (kubernetes:
+/// apimachinery's "field is immutable", and the pod validation's "pod updates may not change fields").
+pub(super) fn is_immutable(error: &kube::Error) -> bool {
+    let text = error::describe(error);
+    ["field is immutable", "may not change fields", "updates to statefulset spec for fields other than"].iter().any(|words| text.contains(words))
+}
+
+pub(super) fn refused(error: &kube::Error, planned: &PlannedObject) -> Failure {
     let PlannedObject { reference, source, .. } = planned;
     let failure = error::failure(error, &format!("apply {reference} ({source})"));
-    if error::code(error) == Some(422) && resource.kind == "Pod" {
-        let Some(namespace) = &reference.namespace else { return failure };
-        return failure
-            .hint(format!("a pod cannot be changed in this way: `kubectl delete pod -n {namespace} {}`, then deploy again", reference.name));
-    }
     match failure.outcome {
         Outcome::Failed if failure.hint.is_none() => failure.hint("what was applied before stays; `nsmctl cleanup` removes it"),
         _ => failure,

@@ -1,17 +1,26 @@
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use futures::future::join_all;
 use kube::{
     Api, ResourceExt,
-    api::{ApiResource, DeleteParams, DynamicObject, ListParams, Preconditions},
+    api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, Preconditions},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{Cluster, endpoint_resource, error, gone, inventory::registered, reference, resource_of, selector};
+use super::{Cluster, endpoint_resource, error, gone, inventory::registered, persist::persist, reference, resource_of, selector};
 use crate::{
-    model::{KINDS, Kind, Namespaced, ObjectRef, ObjectState, Removed, Result},
-    target::Ctx,
+    model::{Failure, KINDS, Kind, Namespaced, ObjectRef, ObjectState, Removed, Result},
+    target::{Ctx, DeleteOptions},
 };
+
+/// How often it is looked why an object is still there.
+const LOOK_AGAIN: Duration = Duration::from_secs(3);
+/// How long an object may take to go by itself before `--force` helps: longer than what goes by itself ever needs beyond a
+/// pod's grace.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// An object that is to go.
 struct Doomed {
@@ -40,20 +49,25 @@ impl Cluster {
     ///
     /// # Errors
     /// The server cannot be asked what there is.
-    pub async fn delete(&self, ctx: &Ctx, instance: &str) -> Result<Removed> {
+    pub async fn delete(&self, ctx: &Ctx, instance: &str, options: DeleteOptions) -> Result<Removed> {
         let mut removed = Removed::default();
         let mut doomed = ctx.run("looking for what is to be removed", self.labelled(instance, &mut removed.unseen)).await?;
         let kept = ctx.run("looking for what others have in the namespace", self.keep_shared(instance, &mut doomed)).await?;
         let pods: Vec<Namespaced> = doomed.iter().filter_map(Doomed::pod).collect();
         let owned: Vec<String> = doomed.iter().filter(|d| d.reference.kind == "Namespace").map(|d| d.reference.name.clone()).collect();
 
-        let results = join_all(doomed.iter().map(|doomed| self.remove(ctx, doomed))).await;
         removed.left = kept;
+        if options.dry_run {
+            let registrations = self.registrations(ctx, &pods, &owned, &mut removed.unseen).await;
+            removed.would = doomed.into_iter().chain(registrations).map(|doomed| doomed.reference).collect();
+            return Ok(removed);
+        }
+        let results = join_all(doomed.iter().map(|doomed| self.remove(ctx, doomed, options))).await;
         record(doomed, results, &mut removed);
 
         // Only now: an endpoint that lives renews its registration.
         let registrations = self.registrations(ctx, &pods, &owned, &mut removed.unseen).await;
-        let results = join_all(registrations.iter().map(|doomed| self.remove(ctx, doomed))).await;
+        let results = join_all(registrations.iter().map(|doomed| self.remove(ctx, doomed, options))).await;
         record(registrations, results, &mut removed);
 
         self.prove(ctx, instance, &pods, &owned, &mut removed).await;
@@ -121,7 +135,7 @@ impl Cluster {
     }
 
     /// Deletes one object and waits until it is gone; `Err` says why it is still there.
-    async fn remove(&self, ctx: &Ctx, doomed: &Doomed) -> Result<(), String> {
+    async fn remove(&self, ctx: &Ctx, doomed: &Doomed, options: DeleteOptions) -> Result<(), String> {
         let Doomed { reference, resource, object } = doomed;
         let api = self.api(resource, reference.namespace.as_deref());
         // Not another of the same name that somebody makes in this moment.
@@ -132,13 +146,17 @@ impl Cluster {
         ctx.events.object(reference, ObjectState::Deleting(String::new()));
         let step = async {
             if object.metadata.deletion_timestamp.is_none() {
-                match api.delete(&reference.name, &params).await {
-                    Ok(_) => {}
-                    Err(error) if matches!(error::code(&error), Some(404 | 409)) => {}
-                    Err(error) => return Err(error::failure(&error, &format!("delete {reference}"))),
+                let what = format!("delete {reference}");
+                match persist(ctx, &what, async || api.delete(&reference.name, &params).await).await? {
+                    Err(error) if !matches!(error::code(&error), Some(404 | 409)) => return Err(error::failure(&error, &what)),
+                    _ => {}
                 }
             }
-            gone::wait(&api, object).await.map_err(|error| error::failure(&error, &format!("watch {reference}")))
+            let gone = gone::wait(&api, object);
+            tokio::select! {
+                gone = gone => gone.map_err(|error| error::failure(&error, &format!("watch {reference}"))),
+                failure = self.attend(ctx, &api, doomed, options) => Err(failure),
+            }
         };
         match ctx.run("waiting until it is gone", step).await {
             Ok(()) => {
@@ -149,6 +167,44 @@ impl Cluster {
                 let reason = still_there(&api, reference).await.map_or_else(|| failure.message(), |why| format!("{}; {why}", failure.message()));
                 ctx.events.object(reference, ObjectState::Deleting(reason.clone()));
                 Err(reason)
+            }
+        }
+    }
+
+    /// Removes the registrations of pods that are gone. One that stays for lack of a right expires within a minute.
+    pub(super) async fn unregister(&self, ctx: &Ctx, pods: &[Namespaced]) {
+        let registrations = self.registrations(ctx, pods, &[], &mut Vec::new()).await;
+        join_all(registrations.iter().map(|doomed| self.remove(ctx, doomed, DeleteOptions::default()))).await;
+    }
+
+    /// Says from time to time why an object is still there, and with `--force` takes away what holds it. Never ends but by
+    /// a failure.
+    async fn attend(&self, ctx: &Ctx, api: &Api<DynamicObject>, doomed: &Doomed, options: DeleteOptions) -> Failure {
+        let Doomed { reference, .. } = doomed;
+        let begun = Instant::now();
+        loop {
+            tokio::time::sleep(LOOK_AGAIN).await;
+            let Ok(Some(object)) = api.get_opt(&reference.name).await else { continue };
+            if let Some(why) = why_still_there(&object) {
+                ctx.events.object(reference, ObjectState::Deleting(why));
+            }
+            if !options.force || begun.elapsed() < PATIENCE || object.metadata.uid != doomed.object.metadata.uid {
+                continue;
+            }
+            if !object.finalizers().is_empty() {
+                ctx.events.warn(format!("{reference}: its finalizers {} are taken away (--force)", object.finalizers().join(", ")));
+                let strip = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+                match api.patch(&reference.name, &PatchParams::default(), &strip).await {
+                    Err(error) if error::code(&error) != Some(404) => {
+                        return error::failure(&error, &format!("take away the finalizers of {reference}"));
+                    }
+                    _ => {}
+                }
+            } else if reference.kind == "Pod" {
+                ctx.events.warn(format!("{reference}: its node is not waited for any longer (--force)"));
+                // The kubelet has not confirmed its end; whether its processes have ended is then unknown.
+                let now = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
+                let _ = api.delete(&reference.name, &now).await;
             }
         }
     }
@@ -219,8 +275,11 @@ fn is_registration(object: &DynamicObject, pods: &[Namespaced], owned: &[String]
 
 /// Why an object that was deleted is still there: finalizers, or what the server says of a namespace's content.
 async fn still_there(api: &Api<DynamicObject>, reference: &ObjectRef) -> Option<String> {
-    let asked = tokio::time::timeout(std::time::Duration::from_secs(2), api.get_opt(&reference.name)).await;
-    let object = asked.ok()?.ok()??;
+    let asked = tokio::time::timeout(Duration::from_secs(2), api.get_opt(&reference.name)).await;
+    why_still_there(&asked.ok()?.ok()??)
+}
+
+fn why_still_there(object: &DynamicObject) -> Option<String> {
     let mut reasons = Vec::new();
     if !object.finalizers().is_empty() {
         reasons.push(format!("its finalizers are {}", object.finalizers().join(", ")));

@@ -36,7 +36,7 @@ impl Cluster {
         Ok(pods.iter().map(pod_state).collect())
     }
 
-    async fn services(&self) -> Result<Vec<NetworkServiceState>, Unavailable> {
+    pub(super) async fn services(&self) -> Result<Vec<NetworkServiceState>, Unavailable> {
         let Some(resource) = resource_named("NetworkService") else { return Ok(Vec::new()) };
         let objects = self.list_all(&resource).await?;
         let state = |object: &DynamicObject| NetworkServiceState { id: id(object), payload: payload(object.data.pointer("/spec/payload")) };

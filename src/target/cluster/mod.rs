@@ -12,12 +12,15 @@
 mod apply;
 mod connect;
 mod delete;
+mod difference;
 mod error;
 mod exec;
 mod foreign;
 mod gone;
 mod inventory;
+mod persist;
 mod pod;
+mod preflight;
 mod progress;
 mod system;
 mod wait;

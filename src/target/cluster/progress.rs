@@ -1,9 +1,11 @@
 //! What a workload waits for, read from its pods and from itself. Pure.
 
+use std::collections::BTreeMap;
+
 use kube::api::DynamicObject;
 use serde_json::Value;
 
-use crate::model::{ContainerState, PodState, Workload, WorkloadKind};
+use crate::model::{ContainerState, Namespaced, PodState, Workload, WorkloadKind};
 
 /// How far a workload is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,8 +42,11 @@ impl Progress {
 /// SPIRE agent ends and is started again, once or twice.
 const CRASHES: u32 = 3;
 
+/// What the init containers of pods last complained about.
+pub(super) type Complaints = BTreeMap<Namespaced, String>;
+
 /// How far a workload is, by itself and by its pods.
-pub(super) fn progress(workload: &Workload, object: Option<&DynamicObject>, pods: &[PodState]) -> Progress {
+pub(super) fn progress(workload: &Workload, object: Option<&DynamicObject>, pods: &[PodState], complaints: &Complaints) -> Progress {
     let own: Vec<&PodState> = pods.iter().filter(|pod| !pod.deleting && workload.owns(pod)).collect();
     if let Some(hopeless) = own.iter().find_map(|pod| hopeless(pod)) {
         return hopeless;
@@ -53,11 +58,11 @@ pub(super) fn progress(workload: &Workload, object: Option<&DynamicObject>, pods
     if workload.kind == WorkloadKind::Pod {
         return match (own.first(), unready) {
             (Some(_), None) => Progress::Ready,
-            (_, Some(pod)) => Progress::Waiting(waits_for(pod)),
+            (_, Some(pod)) => Progress::Waiting(waits_for(pod, complaints)),
             (None, None) => Progress::Unseen,
         };
     }
-    let waiting = unready.map(|pod| format!("pod {}: {}", pod.id.name, waits_for(pod)));
+    let waiting = unready.map(|pod| format!("pod {}: {}", pod.id.name, waits_for(pod, complaints)));
     match object.map(|object| rolled_out(workload.kind, object)) {
         Some(true) if waiting.is_none() => Progress::Ready,
         Some(_) => Progress::Waiting(waiting.unwrap_or_else(|| "its pods are being made".to_owned())),
@@ -129,16 +134,23 @@ fn rolled_out(kind: WorkloadKind, object: &DynamicObject) -> bool {
 }
 
 /// What a pod that is not ready waits for.
-fn waits_for(pod: &PodState) -> String {
+fn waits_for(pod: &PodState, complaints: &Complaints) -> String {
     if pod.node.is_none() {
         return "is being scheduled".to_owned();
     }
-    let busy = pod.init_containers.iter().find(|container| !container.ready && container.running);
-    match busy {
-        Some(container) if container.name.starts_with("cmd-nsc-init") => format!("{}, {} asks for the connection", pod.status(), container.name),
-        Some(container) => format!("{}, {} runs", pod.status(), container.name),
-        None => pod.status(),
+    match (busy(pod), complaints.get(&pod.id)) {
+        (Some(container), Some(complaint)) => format!("{}, {}: {complaint}", pod.status(), container.name),
+        (Some(container), None) if container.name.starts_with("cmd-nsc-init") => {
+            format!("{}, {} asks for the connection", pod.status(), container.name)
+        }
+        (Some(container), None) => format!("{}, {} runs", pod.status(), container.name),
+        (None, _) => pod.status(),
     }
+}
+
+/// The init container that a pod waits for.
+pub(super) fn busy(pod: &PodState) -> Option<&ContainerState> {
+    pod.init_containers.iter().find(|container| !container.ready && container.running)
 }
 
 #[cfg(test)]
@@ -147,6 +159,11 @@ mod tests {
 
     use super::*;
     use crate::manifest::{Customisation, embedded, plan, read};
+
+    /// Without complaints.
+    fn progress(workload: &Workload, object: Option<&DynamicObject>, pods: &[PodState]) -> Progress {
+        super::progress(workload, object, pods, &Complaints::new())
+    }
 
     fn workload(kind: WorkloadKind) -> Workload {
         let documents = read(&embedded()).unwrap();
@@ -229,5 +246,16 @@ mod tests {
         let status = json!({"conditions": [{"type": "ReplicaFailure", "status": "True", "message": "failed calling webhook"}]});
         let Progress::Hopeless { reason, .. } = progress(&nse, Some(&deployment(&status)), &[]) else { panic!("no end") };
         assert_eq!(reason, "no pod may be made: failed calling webhook");
+    }
+
+    #[test]
+    fn a_client_that_waits_for_its_request_says_what_nsm_last_said() {
+        let alpine = workload(WorkloadKind::Pod);
+        let mut waiting = PodState { ready: false, ..pod(&alpine) };
+        waiting.init_containers = vec![ContainerState { name: "cmd-nsc-init".to_owned(), ready: false, ..waiting.containers[0].clone() }];
+        let text = |complaints: &Complaints| super::progress(&alpine, None, &[waiting.clone()], complaints).text().to_owned();
+        assert_eq!(text(&Complaints::new()), "Init:0/1, cmd-nsc-init asks for the connection");
+        let complaints = Complaints::from([(alpine.id.clone(), "IPPool is empty".to_owned())]);
+        assert_eq!(text(&complaints), "Init:0/1, cmd-nsc-init: IPPool is empty");
     }
 }

@@ -68,7 +68,7 @@ impl Cluster {
         ctx.run("looking at Network Service Mesh", look).await
     }
 
-    async fn components(&self) -> Vec<ComponentState> {
+    pub(super) async fn components(&self) -> Vec<ComponentState> {
         let definitions = join_all(DEFINITIONS.iter().map(|name| self.definition(name)));
         let parts = join_all(PARTS.iter().map(|part| self.part(part)));
         let (mut components, parts, webhook) = futures::join!(definitions, parts, self.webhook_configuration());
@@ -156,7 +156,7 @@ impl Cluster {
         stream::iter(asked).map(|(pod, container)| self.log(&pod.id, container)).buffered(AT_ONCE).collect().await
     }
 
-    async fn log(&self, pod: &Namespaced, container: String) -> LogTail {
+    pub(super) async fn log(&self, pod: &Namespaced, container: String) -> LogTail {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), &pod.namespace);
         let params =
             LogParams { container: Some(container.clone()), tail_lines: Some(TAIL_LINES), limit_bytes: Some(TAIL_BYTES), ..LogParams::default() };

@@ -5,6 +5,7 @@ use std::{
 
 use futures::{
     StreamExt,
+    future::join_all,
     stream::{BoxStream, select_all},
 };
 use k8s_openapi::api::core::v1::Pod;
@@ -20,17 +21,20 @@ use kube::{
 use super::{
     Cluster, error,
     pod::pod_state,
-    progress::{Progress, progress},
+    progress::{Complaints, Progress, busy, progress},
     resource_named,
 };
 use crate::{
-    model::{Failure, Namespaced, ObjectRef, ObjectState, Plan, PodState, Result, Workload, WorkloadKind},
+    model::{Failure, Milestones, Namespaced, ObjectRef, ObjectState, Plan, PodState, Result, Workload, WorkloadKind, log},
     target::Ctx,
 };
 
 /// How long a reason that is often passing may last. A client is unschedulable until its endpoint has a node, which takes
 /// a second or two; a controller that was refused tries again within ten seconds.
 const GRACE: Duration = Duration::from_secs(15);
+
+/// How often the logs of those that are waited for are read: a person reads no faster, and NSM tries again every few seconds.
+const LISTEN: Duration = Duration::from_secs(2);
 
 /// One thing that a watch has seen.
 enum Seen {
@@ -81,20 +85,25 @@ impl Cluster {
     /// # Errors
     /// A workload cannot become ready, with the reason; the server refuses the watch; or the time is up. A watch that
     /// breaks off is no error: it is begun again.
-    pub async fn wait(&self, ctx: &Ctx, plan: &Plan) -> Result<()> {
+    pub async fn wait(&self, ctx: &Ctx, plan: &Plan) -> Result<Milestones> {
         let workloads: Vec<&Workload> = plan.expectations.workloads.iter().filter(|workload| workload.replicas != Some(0)).collect();
         let mut seen = self.watches(&workloads);
         let mut picture = Picture::default();
         let mut told: Vec<Option<Progress>> = vec![None; workloads.len()];
         let mut hopeless_since: Vec<Option<Instant>> = vec![None; workloads.len()];
+        let mut complaints = Complaints::new();
+        let mut listen = tokio::time::interval(LISTEN);
+        let begun = Instant::now();
+        let mut milestones = Milestones::default();
         loop {
-            let states: Vec<Progress> = {
-                let pods: Vec<PodState> = picture.pods.values().cloned().collect();
-                workloads.iter().enumerate().map(|(index, workload)| progress(workload, picture.objects.get(&index), &pods)).collect()
-            };
+            let pods: Vec<PodState> = picture.pods.values().cloned().collect();
+            let judge = |(index, workload): (usize, &&Workload)| progress(workload, picture.objects.get(&index), &pods, &complaints);
+            let states: Vec<Progress> = workloads.iter().enumerate().map(judge).collect();
             tell(ctx, &workloads, &states, &mut told);
+            pass(&mut milestones, &workloads, &pods, begun.elapsed());
             if states.iter().all(|state| *state == Progress::Ready) {
-                return Ok(());
+                milestones.ready = Some(begun.elapsed());
+                return Ok(milestones);
             }
             let mut wake = None;
             for (index, state) in states.iter().enumerate() {
@@ -124,8 +133,20 @@ impl Cluster {
                     None => return Err(Failure::cannot_tell("the watch on the cluster ended")),
                 },
                 () = grace => {}
+                _ = listen.tick() => complaints = self.complaints(&pods).await,
             }
         }
+    }
+
+    /// What the init containers that pods wait for have last complained about. Where their logs may not be read, nothing.
+    async fn complaints(&self, pods: &[PodState]) -> Complaints {
+        let waiting = pods.iter().filter(|pod| !pod.deleting).filter_map(|pod| Some((pod, busy(pod)?)));
+        let asked = waiting.map(async |(pod, container)| {
+            let log = tokio::time::timeout(LISTEN, self.log(&pod.id, container.name.clone())).await.ok()?;
+            let last = log::errors(&log.lines.ok()?).pop()?;
+            Some((pod.id.clone(), log::gist(&last.text)))
+        });
+        join_all(asked).await.into_iter().flatten().collect()
     }
 
     fn watches(&self, workloads: &[&Workload]) -> impl futures::Stream<Item = Seen> + use<> {
@@ -182,6 +203,22 @@ fn refusal(error: &Error) -> Result<()> {
     match error::code(cause) {
         Some(401 | 403) => Err(error::failure(cause, "watch the pods")),
         _ => Ok(()),
+    }
+}
+
+/// Notes what all pods have behind them now.
+fn pass(milestones: &mut Milestones, workloads: &[&Workload], pods: &[PodState], elapsed: Duration) {
+    let all = |holds: fn(&PodState) -> bool| {
+        workloads.iter().all(|workload| {
+            let mut own = pods.iter().filter(|pod| !pod.deleting && workload.owns(pod)).peekable();
+            own.peek().is_some() && own.all(holds)
+        })
+    };
+    if milestones.scheduled.is_none() && all(|pod| pod.node.is_some()) {
+        milestones.scheduled = Some(elapsed);
+    }
+    if milestones.initialised.is_none() && all(|pod| pod.node.is_some() && pod.init_containers.iter().all(|container| container.ready)) {
+        milestones.initialised = Some(elapsed);
     }
 }
 

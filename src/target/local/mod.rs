@@ -27,8 +27,8 @@ use crate::{
         socket_path,
     },
     model::{
-        Applied, ComponentState, Expectations, Failure, IntoFailure, Inventory, ObjectRef, ObjectState, Outcome, Pinged, Plan, PodProbes, PodState,
-        Probe, ProbeRequest, Removed, Result, System, Unavailable, UnavailableKind, Workload,
+        Applied, ComponentState, Expectations, Failure, INSTANCE_LABEL, IntoFailure, Inventory, ObjectRef, ObjectState, Outcome, Pinged, Plan,
+        PodProbes, PodState, Probe, ProbeRequest, Removed, Result, System, Unavailable, UnavailableKind, Workload,
     },
 };
 
@@ -234,6 +234,17 @@ impl Local {
         connection.closed().await;
         clear(&self.dir)?;
         Ok(true)
+    }
+
+    /// The pods of a deployment; none where no engine runs.
+    ///
+    /// # Errors
+    /// The engine cannot be asked.
+    pub async fn held(&self, ctx: &Ctx, instance: &str) -> Result<Vec<ObjectRef>> {
+        let inventory = self.inventory(ctx, &Expectations::default()).await?;
+        let own = |pod: &&PodState| pod.labels.get(INSTANCE_LABEL).is_some_and(|label| label == instance);
+        let pods = inventory.pods.unwrap_or_default();
+        Ok(pods.iter().filter(own).map(|pod| ObjectRef::namespaced("Pod", &pod.id.namespace, &pod.id.name)).collect())
     }
 
     /// The deployments that the engine holds; none where none runs.

@@ -10,15 +10,16 @@ const QUOTED: usize = 600;
 
 /// An error of a log, however often it stands there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct LogError {
+pub struct LogError {
     /// Its text, without time, ids and wrapping.
-    pub(super) text: String,
+    pub text: String,
     /// How often it stands in the log.
-    pub(super) count: usize,
+    pub count: usize,
 }
 
 /// The errors of a log, each once; the one that came last stands last.
-pub(super) fn errors(lines: &[String]) -> Vec<LogError> {
+#[must_use]
+pub fn errors(lines: &[String]) -> Vec<LogError> {
     let mut errors: Vec<(String, LogError)> = Vec::new();
     for line in lines.iter().map(|line| plain(line)).filter(|line| is_error(line)) {
         let text = message(&line);
@@ -31,7 +32,8 @@ pub(super) fn errors(lines: &[String]) -> Vec<LogError> {
 }
 
 /// Whether the parts stand in the text, one after the other, in either case.
-pub(super) fn reads(text: &str, parts: &[&str]) -> bool {
+#[must_use]
+pub fn reads(text: &str, parts: &[&str]) -> bool {
     let text = text.to_ascii_lowercase();
     let mut rest = text.as_str();
     parts.iter().all(|part| match rest.find(&part.to_ascii_lowercase()) {
@@ -44,13 +46,32 @@ pub(super) fn reads(text: &str, parts: &[&str]) -> bool {
 }
 
 /// What a line says, without time, level, fields and the wrapping of gRPC.
-pub(super) fn message(line: &str) -> String {
+#[must_use]
+pub fn message(line: &str) -> String {
     let line = plain(line);
     let text = match line.find("msg=") {
         Some(at) if line.contains("level=") => line[at + 4..].trim_matches('"').to_owned(),
         _ => after_fields(&line).to_owned(),
     };
     shorten(&unwrap(&text))
+}
+
+/// What hops say about the hop behind them, and of every failed request: the cause stands beside it.
+const WRAPPING: [&str; 6] = [
+    "Error returned from",
+    "try attempt has failed",
+    "An error during select",
+    "cannot support any of the requested mechanism",
+    "all forwarders have failed",
+    "all candidates have failed",
+];
+
+/// The cause in an error, as short as a line of progress wants it: without what the hops around it say.
+#[must_use]
+pub fn gist(text: &str) -> String {
+    let telling = |part: &&str| !WRAPPING.iter().any(|wrapping| part.contains(wrapping)) && !part.trim().is_empty();
+    let parts: Vec<&str> = text.split(": ").filter(telling).collect();
+    if parts.is_empty() { text.to_owned() } else { parts.join(": ") }
 }
 
 fn is_error(line: &str) -> bool {
@@ -194,6 +215,15 @@ mod tests {
         assert_eq!(message("panic: nil map"), "panic: nil map");
         let long = format!("Nov 23 12:00:00.1 [ERRO] {}: IPPool is empty", "x".repeat(2000));
         assert!(message(&long).ends_with("IPPool is empty") && message(&long).chars().count() < 700);
+    }
+
+    #[test]
+    fn the_gist_is_the_cause_alone() {
+        let seen = "try attempt has failed: Error returned from networkservice/networkServiceClient.Request: 0. An error during select forwarder \
+                    forwarder-ovs-gpm9h --> Error returned from connect/connectClient.Request: network service endpoint candidates not found: \
+                    all forwarders have failed: cannot support any of the requested mechanism";
+        assert_eq!(gist(seen), "network service endpoint candidates not found");
+        assert_eq!(gist("all forwarders have failed"), "all forwarders have failed");
     }
 
     #[test]
