@@ -134,7 +134,7 @@ _nsmctl() {
             return 0
             ;;
         nsmctl__subcmd__cleanup)
-            opts="-n -f -o -h --target --context --kubeconfig --namespace --manifests --timeout --output --help"
+            opts="-n -f -o -h --dry-run --force --target --context --kubeconfig --namespace --manifests --timeout --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -242,7 +242,7 @@ _nsmctl() {
             return 0
             ;;
         nsmctl__subcmd__deploy)
-            opts="-n -f -o -h --target --context --kubeconfig --namespace --manifests --timeout --output --help"
+            opts="-n -f -o -h --dry-run --diff --atomic --force-conflicts --skip-preflight --timings --target --context --kubeconfig --namespace --manifests --timeout --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -51,6 +51,12 @@ set edit:completion:arg-completer[nsmctl] = {|@words|
             cand --timeout 'The time budget of the whole command, as in 90s or 2m'
             cand -o 'The form of the report on standard output'
             cand --output 'The form of the report on standard output'
+            cand --dry-run 'Ask the cluster what would be done, and do nothing'
+            cand --diff 'Show what would be changed, and do nothing; the exit code is 0 where nothing would, else 1'
+            cand --atomic 'Remove again what was made if the deploy does not end well'
+            cand --force-conflicts 'Take over fields that somebody else has set'
+            cand --skip-preflight 'Do not look first whether the cluster is fit'
+            cand --timings 'Say how the time divides'
             cand -h 'Print help'
             cand --help 'Print help'
         }
@@ -93,6 +99,8 @@ set edit:completion:arg-completer[nsmctl] = {|@words|
             cand --timeout 'The time budget of the whole command, as in 90s or 2m'
             cand -o 'The form of the report on standard output'
             cand --output 'The form of the report on standard output'
+            cand --dry-run 'Only say what would be removed'
+            cand --force 'Take the finalizers off what does not go by itself, after saying so'
             cand -h 'Print help'
             cand --help 'Print help'
         }

@@ -53,6 +53,12 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -s f -l manifests 
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
 json\t'For programs'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l dry-run -d 'Ask the cluster what would be done, and do nothing'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l diff -d 'Show what would be changed, and do nothing; the exit code is 0 where nothing would, else 1'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l atomic -d 'Remove again what was made if the deploy does not end well'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l force-conflicts -d 'Take over fields that somebody else has set'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l skip-preflight -d 'Do not look first whether the cluster is fit'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l timings -d 'Say how the time divides'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
 cluster\t'A Kubernetes cluster'
@@ -86,6 +92,8 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -s f -l manifests
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
 json\t'For programs'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -l dry-run -d 'Only say what would be removed'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -l force -d 'Take the finalizers off what does not go by itself, after saying so'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand completions" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
 cluster\t'A Kubernetes cluster'

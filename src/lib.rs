@@ -137,6 +137,7 @@ fn execute(command: &Command, settings: &Settings) -> Outcome {
         Err(Err(failure)) => report.failure = Some(failure),
         Ok(result) => report.failure = result.err(),
     }
+    report.reword(|hint| settings.complete(hint));
     progress.finish();
     let written = if report.is_printed(settings.format) { report::print(&report, settings.format) } else { Ok(()) };
     if let Some(failure) = &report.failure {

@@ -108,11 +108,64 @@ impl Settings {
         plan(documents, &customisation, current).map_err(|error| bad_manifest(&error))
     }
 
+    /// A command on the same deployment, as it would be typed.
+    #[must_use]
+    pub fn command_line(&self, command: &str) -> String {
+        self.flags().into_iter().fold(format!("nsmctl {command}"), |line, (flag, value)| format!("{line} {flag} {}", quoted(&value)))
+    }
+
+    /// Lets the commands in a hint be about the same deployment as this one.
+    #[must_use]
+    pub fn complete(&self, hint: &str) -> String {
+        let mut hint = hint.to_owned();
+        for command in ["deploy", "verify", "troubleshoot", "cleanup"] {
+            let plain = format!("nsmctl {command}");
+            let mut done = String::new();
+            let mut rest = hint.as_str();
+            while let Some(at) = rest.find(&plain) {
+                let behind = &rest[at + plain.len()..];
+                done.push_str(&rest[..at]);
+                // What the hint says itself is not said again.
+                let said = behind.split(['`', '#', '&', ';']).next().unwrap_or_default();
+                let flags = self.flags().into_iter().filter(|(flag, _)| !said.split(' ').any(|word| word == *flag));
+                done.push_str(&flags.fold(plain.clone(), |line, (flag, value)| format!("{line} {flag} {}", quoted(&value))));
+                rest = behind;
+            }
+            done.push_str(rest);
+            hint = done;
+        }
+        hint
+    }
+
+    /// The flags that say which deployment is meant.
+    fn flags(&self) -> Vec<(&'static str, String)> {
+        let path = |path: &PathBuf| path.display().to_string();
+        let target = match self.target {
+            Choice::Local => Some("local".to_owned()),
+            Choice::Cluster("--target") => Some("cluster".to_owned()),
+            Choice::Cluster(_) | Choice::Auto => None,
+        };
+        let all = [
+            ("--target", target),
+            ("--kubeconfig", self.access.kubeconfig.as_ref().map(path)),
+            ("--context", self.access.context.clone()),
+            ("--namespace", self.namespace.clone()),
+            ("--manifests", self.manifests.as_ref().map(path)),
+        ];
+        all.into_iter().filter_map(|(flag, value)| Some((flag, value?))).collect()
+    }
+
     /// The namespace, where it can be told without knowing the target.
     #[must_use]
     pub fn known_namespace<'a>(&'a self, documents: &'a [Document]) -> Option<&'a str> {
         self.namespace.as_deref().or_else(|| default_namespace(documents))
     }
+}
+
+/// A word as a POSIX shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
 fn bad_manifest(error: &ManifestError) -> Failure {
@@ -167,6 +220,22 @@ mod tests {
         let seconds = |command| settings(&[command]).unwrap().timeout.as_secs();
         assert_eq!(["deploy", "verify", "troubleshoot", "cleanup"].map(seconds), [180, 30, 30, 120]);
         assert_eq!(settings(&["deploy", "--timeout", "1m"]).unwrap().timeout.as_secs(), 60);
+    }
+
+    #[test]
+    fn hints_are_about_the_same_deployment() {
+        let of = |arguments: &[&str]| settings(arguments).unwrap();
+        assert_eq!(of(&["verify"]).complete("`nsmctl deploy` makes it"), "`nsmctl deploy` makes it");
+        let mine = of(&["verify", "-f", "my service", "-n", "demo"]);
+        assert_eq!(mine.complete("`nsmctl deploy` makes it"), "`nsmctl deploy --namespace demo --manifests 'my service'` makes it");
+        assert_eq!(mine.complete("nsmctl deploy --namespace other"), "nsmctl deploy --manifests 'my service' --namespace other");
+        assert_eq!(
+            mine.complete("nsmctl cleanup && nsmctl deploy   # --namespace"),
+            "nsmctl cleanup --namespace demo --manifests 'my service' && nsmctl deploy --namespace demo --manifests 'my service'   # --namespace"
+        );
+        let local = of(&["verify", "--target", "local"]);
+        assert_eq!(local.complete("nsmctl deploy --target local   # x"), "nsmctl deploy --target local   # x");
+        assert_eq!(of(&["verify", "--context", "it's"]).command_line("cleanup"), "nsmctl cleanup --context 'it'\\''s'");
     }
 
     #[test]

@@ -21,7 +21,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("engine", &["model", "net", "file_lock", "runtime_dir"]),
     ("target", &["model", "cancel", "engine", "runtime_dir"]),
     ("settings", &["model", "cli", "manifest", "report", "target"]),
-    ("commands", &["model", "cli", "manifest", "check", "diagnose", "report", "settings", "target", "runtime_dir", "file_lock"]),
+    ("commands", &["model", "cli", "manifest", "check", "diagnose", "report", "settings", "target", "runtime_dir", "file_lock", "cancel"]),
 ];
 
 /// Crates that only these rooms may use.

@@ -97,10 +97,11 @@ fn credentials_that_the_server_does_not_know() {
 #[test]
 fn a_cluster_without_nsm() {
     let place = Place::new();
-    let cluster = Cluster::new(|_, path| path.contains("networkservicemesh.io").then(|| status(404, "NotFound", "404 page not found")));
+    let cluster = Cluster::new(|_, path| path.contains("networkservicemesh").then(|| status(404, "NotFound", "404 page not found")));
     place.kubeconfig(&cluster.url());
     let ran = place.run(&["deploy"]);
-    ran.exits(1).prints_nothing().says(&["error: Network Service Mesh is not installed on the cluster", "nothing was changed", "next: install NSM"]);
+    ran.exits(1).says(&["error: Network Service Mesh is not installed on the cluster", "nothing was changed", "next: install NSM"]);
+    assert!(ran.stdout.contains("not installed") && ran.stdout.contains(" failed"), "the table is whole: {ran:?}");
     cluster.is_untouched();
     let ran = place.run(&["troubleshoot"]);
     ran.exits(1);
@@ -373,4 +374,84 @@ fn a_report_that_cannot_be_written_is_a_failure() {
     assert!(full.write_all(b"x").is_err());
     let output = place.command(&["--help"]).stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
+}
+
+#[test]
+fn a_server_that_lists_too_much_makes_nobody_lose_anything() {
+    let place = Place::new();
+    // It ignores the label selector, as a proxy or a broken aggregated API may.
+    let theirs = json!({"metadata": {"name": "theirs", "namespace": "ns-kernel2kernel", "uid": "1", "resourceVersion": "1", "labels": {"app": "x"}}});
+    let pods = json!({"kind": "PodList", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": [theirs]});
+    let cluster = Cluster::new(move |method, path| (method == "GET" && path == "/api/v1/pods").then(|| ok(pods.clone())));
+    place.kubeconfig(&cluster.url());
+    let ran = place.run(&["cleanup"]);
+    assert!(ran.exits(0).stdout.contains("there was nothing to remove"), "{ran:?}");
+    cluster.is_untouched();
+}
+
+#[test]
+fn what_passes_is_ridden_out_and_what_does_not_is_told() {
+    // Each is answered once or twice in this way, and then as it should be.
+    for (code, reason) in [(429, "TooManyRequests"), (500, "InternalError"), (503, "ServiceUnavailable")] {
+        let place = Place::new();
+        let asked = std::sync::atomic::AtomicUsize::new(0);
+        let cluster = Cluster::new(move |method, path| {
+            let first = method == "PATCH" && path.ends_with("/pods/alpine") && asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < 2;
+            first.then(|| status(code, reason, "not now"))
+        });
+        place.kubeconfig(&cluster.url());
+        let ran = place.run(&["deploy", "--timeout", "5s", "-o", "json"]);
+        // Nobody makes the pods ready here; that everything was applied is what is asked.
+        assert_eq!(ran.exits(4).json()["applied"].as_array().map(Vec::len), Some(4), "{code}: {ran:?}");
+    }
+    let place = Place::new();
+    let cluster = Cluster::new(|method, path| (method == "PATCH" && path.ends_with("/pods/alpine")).then(|| status(503, "Unavailable", "starting")));
+    place.kubeconfig(&cluster.url());
+    let ran = place.run(&["deploy", "--timeout", "3s"]);
+    ran.exits(4).says(&["while trying to apply Pod ns-kernel2kernel/alpine: starting"]);
+}
+
+#[test]
+fn a_conflict_names_the_other_manager() {
+    let place = Place::new();
+    let message = "Apply failed with 1 conflict: conflict with \"kubectl-edit\" using apps/v1: .spec.replicas";
+    let cluster = Cluster::new(move |method, path| (method == "PATCH" && path.ends_with("/nse-kernel")).then(|| status(409, "Conflict", message)));
+    place.kubeconfig(&cluster.url());
+    place.run(&["deploy"]).exits(1).prints_nothing().says(&["conflict with \"kubectl-edit\"", ".spec.replicas", "--force-conflicts"]);
+}
+
+#[test]
+fn a_refused_preflight_stops_the_deploy_and_can_be_passed_over() {
+    let place = Place::new();
+    let denied = |permission: &str| {
+        ok(
+            json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": {}, "status": {"allowed": false, "reason": permission}}),
+        )
+    };
+    let cluster = Cluster::new(move |method, path| (method == "POST" && path.ends_with("/selfsubjectaccessreviews")).then(|| denied("no")));
+    place.kubeconfig(&cluster.url());
+    let ran = place.run(&["deploy"]);
+    ran.exits(1).says(&["is not fit: permissions", "nothing was changed", "--skip-preflight"]);
+    assert!(ran.stdout.contains("denied: create pods/exec in ns-kernel2kernel") && ran.stdout.contains("nsmctl manifests rbac"), "{ran:?}");
+    cluster.is_untouched();
+    place.run(&["deploy", "--skip-preflight", "--timeout", "1s"]).exits(4);
+    assert!(cluster.seen().iter().any(|request| request.starts_with("PATCH ")));
+}
+
+#[test]
+fn a_stopped_deploy_says_what_is_there_and_how_to_remove_it() {
+    let place = Place::new();
+    let applied = std::sync::Arc::new(std::sync::Mutex::new(false));
+    let labels = json!({"app.kubernetes.io/managed-by": "nsmctl", "app.kubernetes.io/instance": "ns-kernel2kernel"});
+    let pod = json!({"metadata": {"name": "alpine", "namespace": "ns-kernel2kernel", "uid": "1", "resourceVersion": "1", "labels": labels}});
+    let cluster = Cluster::new(move |method, path| {
+        let mut applied = applied.lock().unwrap();
+        *applied |= method == "PATCH";
+        (*applied && method == "GET" && path.ends_with("/pods/alpine")).then(|| ok(pod.clone()))
+    });
+    let kubeconfig = place.kubeconfig(&cluster.url());
+    let kubeconfig = kubeconfig.to_str().unwrap();
+    let ran = place.run(&["deploy", "--timeout", "1s", "--kubeconfig", kubeconfig]);
+    let command = format!("`nsmctl cleanup --kubeconfig {kubeconfig}` removes what is there now: Pod ns-kernel2kernel/alpine");
+    ran.exits(4).says(&["give it longer with --timeout; ", &command]);
 }

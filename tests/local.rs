@@ -84,7 +84,7 @@ fn an_interface_that_is_down_is_found_and_its_cause_named() {
     let ran = place.run(&["troubleshoot"]);
     ran.exits(1);
     assert!(ran.stdout.contains("first broken link: interface"), "{ran:?}");
-    assert!(ran.stdout.contains("cause: ") && ran.stdout.contains("fix: "), "{ran:?}");
+    assert!(ran.stdout.contains("cause: ") && ran.stdout.contains("fix"), "{ran:?}");
 
     place.run(&["deploy"]).exits(0);
     place.run(&["verify"]).exits(0);
@@ -182,7 +182,9 @@ fn terminated_is_told_apart_from_interrupted() {
     let running = place.start(&["verify"]);
     std::thread::sleep(std::time::Duration::from_millis(150));
     running.signal(Signal::SIGTERM);
-    running.end().exits(143).prints_nothing();
+    let ran = running.end();
+    ran.exits(143);
+    assert!(ran.stdout.contains("pods ready") && ran.stdout.contains("not checked"), "what was seen is told: {ran:?}");
 }
 
 #[test]

@@ -26,6 +26,10 @@ impl Respond for Scripted {
             ("GET", "/apis/networkservicemesh.io/v1") => {
                 ok(json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "networkservicemesh.io/v1", "resources": []}))
             }
+            ("POST", path) if path.ends_with("/selfsubjectaccessreviews") => {
+                ok(json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": {}, "status": {"allowed": true}}))
+            }
+            ("GET", path) if healthy(path).is_some() => ok(healthy(path).expect("it is")),
             ("PATCH", _) => created(&serde_json::from_slice(&request.body).expect("a body")),
             ("GET", _)
                 if path.split('/').next_back().is_some_and(|last| last.ends_with('s') && !path.contains("namespaces/ns-kernel2kernel/pods/")) =>
@@ -34,6 +38,45 @@ impl Respond for Scripted {
             }
             _ => status(404, "NotFound", "not found"),
         })
+    }
+}
+
+/// A cluster of one node with NSM and SPIRE as they should be, and no trace of the example.
+fn healthy(path: &str) -> Option<Value> {
+    let list = |items: Value| Some(json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": items}));
+    let part = |kind: &str, name: &str, namespace: &str| {
+        let status = json!({"desiredNumberScheduled": 1, "numberReady": 1, "readyReplicas": 1});
+        json!({"kind": kind, "metadata": {"name": name, "namespace": namespace}, "spec": {}, "status": status})
+    };
+    let pod = |name: &str, namespace: &str| {
+        let status = json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]});
+        json!({"metadata": {"name": name, "namespace": namespace}, "spec": {"nodeName": "n", "containers": []}, "status": status})
+    };
+    match path {
+        "/api/v1/nodes" => list(json!([{"metadata": {"name": "n"}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}}])),
+        "/api/v1/namespaces/nsm-system/pods" => list(json!([pod("nsmgr-1", "nsm-system"), pod("forwarder-1", "nsm-system")])),
+        "/api/v1/namespaces/spire/pods" => list(json!([pod("spire-agent-1", "spire")])),
+        "/apis/apps/v1/namespaces/nsm-system/daemonsets" => {
+            list(json!([part("DaemonSet", "nsmgr", "nsm-system"), part("DaemonSet", "forwarder", "nsm-system")]))
+        }
+        "/apis/apps/v1/namespaces/nsm-system/deployments" => {
+            list(json!([part("Deployment", "registry", "nsm-system"), part("Deployment", "admission-webhook", "nsm-system")]))
+        }
+        "/apis/apps/v1/daemonsets" => list(json!([part("DaemonSet", "spire-agent", "spire")])),
+        "/apis/apps/v1/statefulsets" => list(json!([part("StatefulSet", "spire-server", "spire")])),
+        "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations" => {
+            let config = json!({"url": "https://a/mutate", "caBundle": "QQ=="});
+            list(json!([{"metadata": {"name": "nsm"}, "webhooks": [{"clientConfig": config}]}]))
+        }
+        "/apis/networkservicemesh.io/v1/namespaces/nsm-system/networkserviceendpoints" => {
+            let labels = json!({"forwarder": {"labels": {"nodeName": "n"}}});
+            list(json!([{"metadata": {"name": "forwarder-1"}, "spec": {"network_service_labels": labels}}]))
+        }
+        "/apis/spire.spiffe.io/v1alpha1/clusterspiffeids" => list(json!([{"metadata": {"name": "all"}, "spec": {}}])),
+        _ if path.contains("/customresourcedefinitions/") => {
+            Some(json!({"metadata": {"name": "crd"}, "status": {"conditions": [{"type": "Established", "status": "True"}]}}))
+        }
+        _ => None,
     }
 }
 
@@ -91,7 +134,8 @@ impl Cluster {
     /// Nothing was changed.
     #[track_caller]
     pub(crate) fn is_untouched(&self) {
-        let changes: Vec<String> = self.seen().into_iter().filter(|request| !request.starts_with("GET ")).collect();
+        let is_question = |request: &String| request.starts_with("GET ") || request.ends_with("/selfsubjectaccessreviews");
+        let changes: Vec<String> = self.seen().into_iter().filter(|request| !is_question(request)).collect();
         assert!(changes.is_empty(), "{changes:?}");
     }
 }

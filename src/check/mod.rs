@@ -20,4 +20,4 @@ mod tests;
 
 pub use catalogue::{CATALOGUE, Check, Subject, evaluate, evaluate_connection};
 pub use connection::{Connection, Side, connections, follow_up_requests, probe_requests};
-pub use preflight::{PREFLIGHT, PreflightCheck, preflight};
+pub use preflight::{NOT_INSTALLED, PREFLIGHT, PreflightCheck, preflight};

@@ -65,6 +65,9 @@ pub const PREFLIGHT: [PreflightCheck; 10] = [
     },
 ];
 
+/// What is seen of a component that is not there.
+pub const NOT_INSTALLED: &str = "not installed";
+
 /// The oldest server that is supported: aggregated discovery is served by default since 1.26.
 const OLDEST: (u32, u32) = (1, 26);
 
@@ -148,7 +151,7 @@ fn ready(check: &PreflightCheck, facts: &Facts, role: &str) -> Vec<Finding> {
         let subject = component.object.as_ref().map_or_else(|| role.to_owned(), ToString::to_string);
         match &component.ready {
             Err(unavailable) => check.unseen(&subject, "ready", unavailable),
-            Ok(_) if component.object.is_none() => check.finding(subject, Verdict::Fail, "ready", "not installed"),
+            Ok(_) if component.object.is_none() => check.finding(subject, Verdict::Fail, "ready", NOT_INSTALLED),
             Ok((desired, ready)) => {
                 let verdict = if component.is_ready() { Verdict::Pass } else { Verdict::Fail };
                 check.finding(subject, verdict, "ready", format!("{ready} of {desired} ready"))

@@ -1,5 +1,7 @@
 use clap::Args;
 
+use super::ApplyArgs;
+
 /// The arguments of `deploy`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -8,6 +10,11 @@ Examples:
   nsmctl deploy --target local
   nsmctl deploy --context staging --namespace demo --timeout 5m
   nsmctl deploy -f my-service/ -o json
+  nsmctl deploy --diff
 
 Applying again on top is a no-op that succeeds. The time budget is 3 minutes unless --timeout says otherwise.")]
-pub struct DeployArgs {}
+pub struct DeployArgs {
+    /// How to apply.
+    #[command(flatten)]
+    pub apply: ApplyArgs,
+}

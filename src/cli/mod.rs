@@ -1,9 +1,11 @@
 //! The command line: what may be typed. Types only; what it means is decided in [`settings`](crate::settings).
 
+mod apply;
 mod cleanup;
 mod completions;
 mod deploy;
 mod engine;
+mod remove;
 mod troubleshoot;
 mod verify;
 
@@ -11,10 +13,12 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use apply::ApplyArgs;
 pub use cleanup::CleanupArgs;
 pub use completions::{CompletionsArgs, completions};
 pub use deploy::DeployArgs;
 pub use engine::{EngineArgs, EngineCommand};
+pub use remove::RemoveArgs;
 pub use troubleshoot::TroubleshootArgs;
 pub use verify::VerifyArgs;
 

@@ -1,5 +1,6 @@
 use super::{lock, session::Session};
 use crate::{
+    cli::RemoveArgs,
     model::{Failure, Result},
     report::Report,
     runtime_dir,
@@ -8,15 +9,22 @@ use crate::{
 };
 
 /// Removes the deployment, and proves that nothing is left of it.
-pub(super) async fn run(settings: &Settings, ctx: &Ctx, report: &mut Report) -> Result<()> {
+pub(super) async fn run(arguments: &RemoveArgs, settings: &Settings, ctx: &Ctx, report: &mut Report) -> Result<()> {
     let session = Session::open(settings, ctx, report).await?;
     {
         let _lock = lock::take(&runtime_dir::locate(), &session.key(), "cleanup")?;
-        let removed = session.target.delete(ctx, &session.plan.instance, DeleteOptions::default()).await?;
+        let options = DeleteOptions { dry_run: arguments.dry_run, force: arguments.force };
+        let removed = session.target.delete(ctx, &session.plan.instance, options).await?;
         let complete = removed.left.is_empty();
+        let nothing = complete && removed.gone.is_empty() && removed.would.is_empty();
         report.removed = Some(removed);
         if !complete {
             stopped(ctx)?;
+        }
+        let others = if nothing { session.target.deployments(ctx).await } else { Vec::new() };
+        if !others.is_empty() {
+            let (own, others) = (&session.plan.instance, others.join(", "));
+            ctx.events.info(format!("there is nothing of {own}; there is {others}, which --namespace and --manifests name"));
         }
     }
     name_the_other(&session, ctx).await;

@@ -1,6 +1,6 @@
 use std::{
     fs,
-    io::Write,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
@@ -41,9 +41,15 @@ impl Drop for Lock {
 /// # Errors
 /// Another nsmctl has it, which is named; or the lock cannot be made.
 pub(super) fn take(dir: &Path, key: &str, command: &str) -> Result<Lock> {
-    runtime_dir::prepare(dir)?;
     let path = dir.join(file_name(key));
-    let taken = FileLock::take(&path).or_fail(Outcome::Failed, format!("cannot make the lock {}", path.display()))?;
+    let taken = loop {
+        runtime_dir::prepare(dir)?;
+        match FileLock::take(&path) {
+            // Another has let go of the last lock just now, and the directory went with it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            taken => break taken.or_fail(Outcome::Failed, format!("cannot make the lock {}", path.display()))?,
+        }
+    };
     let Some(lock) = taken else { return Err(held(&path, command)) };
     let holder = Holder { pid: std::process::id(), command: command.to_owned(), since: Timestamp::now() };
     let text = serde_json::to_string(&holder).or_fail(Outcome::Defect, "cannot write the lock")?;

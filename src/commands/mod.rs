@@ -11,6 +11,7 @@ mod cleanup;
 mod deploy;
 mod lock;
 mod observe;
+mod preflight;
 mod session;
 mod troubleshoot;
 mod verify;
@@ -29,10 +30,10 @@ use crate::{
 /// What ended it early.
 pub async fn run(command: &Command, settings: &Settings, ctx: &Ctx, report: &mut Report) -> Result<()> {
     match command {
-        Command::Deploy(_) => deploy::run(settings, ctx, report).await,
+        Command::Deploy(arguments) => deploy::run(&arguments.apply, settings, ctx, report).await,
         Command::Verify(_) => verify::run(settings, ctx, report).await,
         Command::Troubleshoot(_) => troubleshoot::run(settings, ctx, report).await,
-        Command::Cleanup(_) => cleanup::run(settings, ctx, report).await,
+        Command::Cleanup(arguments) => cleanup::run(&arguments.remove, settings, ctx, report).await,
         Command::Completions(_) | Command::Engine(_) => Err(Failure::msg(Outcome::Defect, "this command works on no target")),
     }
 }

@@ -2,33 +2,53 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::{
     check::{follow_up_requests, probe_requests},
-    model::{Expectations, Observation, PingOptions, Result},
+    model::{Expectations, Failure, Observation, PingOptions, ProbeRequest, Result},
     target::{Ctx, Target},
 };
+
+/// What was seen, and what cut the look short where something did.
+pub(super) struct Observed {
+    pub(super) observation: Observation,
+    pub(super) cut_short: Option<Failure>,
+}
 
 /// Looks at everything that `verify` judges by: what exists, then into the pods, then once more where only the first look
 /// told which address to ping.
 ///
 /// # Errors
-/// The target cannot be asked, or the command was stopped. What cannot be seen is in the observation.
-pub(super) async fn observe(ctx: &Ctx, target: &Target, expectations: &Expectations) -> Result<Observation> {
+/// Nothing could be seen: the target cannot be asked, or the command was stopped before. What cannot be seen is in the
+/// observation.
+pub(super) async fn observe(ctx: &Ctx, target: &Target, expectations: &Expectations) -> Result<Observed> {
     let ping = PingOptions::default();
     ctx.events.doing("looking at the pods");
     let inventory = target.inventory(ctx, expectations).await?;
     let requests = probe_requests(expectations, inventory.pods.as_deref().unwrap_or_default(), ping);
     ctx.events.doing("asking inside the pods: ip and ping");
-    let probes = target.probe(ctx, requests).await?;
-    let mut observation = Observation { taken_at: now(), inventory, probes };
-    let requests = follow_up_requests(expectations, &observation, ping);
-    if !requests.is_empty() {
-        for more in target.probe(ctx, requests).await? {
-            if let Some(probes) = observation.probes.iter_mut().find(|probes| probes.pod == more.pod) {
-                probes.pings.extend(more.pings);
-            }
+    let mut observation = Observation { taken_at: now(), inventory, probes: Vec::new() };
+    let cut_short = look_inside(ctx, target, expectations, &mut observation, requests, ping).await.err();
+    ctx.events.doing("");
+    Ok(Observed { observation, cut_short })
+}
+
+async fn look_inside(
+    ctx: &Ctx,
+    target: &Target,
+    expectations: &Expectations,
+    observation: &mut Observation,
+    requests: Vec<ProbeRequest>,
+    ping: PingOptions,
+) -> Result<()> {
+    observation.probes = target.probe(ctx, requests).await?;
+    let requests = follow_up_requests(expectations, observation, ping);
+    if requests.is_empty() {
+        return Ok(());
+    }
+    for more in target.probe(ctx, requests).await? {
+        if let Some(probes) = observation.probes.iter_mut().find(|probes| probes.pod == more.pod) {
+            probes.pings.extend(more.pings);
         }
     }
-    ctx.events.doing("");
-    Ok(observation)
+    Ok(())
 }
 
 /// Seconds since 1970.

@@ -13,6 +13,8 @@ use crate::{
 pub(super) struct Session {
     pub(super) target: Target,
     pub(super) plan: Plan,
+    /// Whether it is the example that nsmctl carries in itself.
+    pub(super) is_example: bool,
 }
 
 /// The namespace of a plan that names none, where there is no context to name one.
@@ -49,7 +51,7 @@ impl Session {
                 report.target = Some(TargetInfo::Cluster { server, context, version: Some(cluster.version().to_owned()) });
                 let plan = settings.plan(&documents, cluster.namespace())?;
                 report.namespace = Some(plan.namespace.clone());
-                Ok(Self { target: Target::Cluster(Box::new(cluster)), plan })
+                Ok(Self { target: Target::Cluster(Box::new(cluster)), plan, is_example: settings.manifests.is_none() })
             }
             Lookup::Absent(reason) if settings.target == Choice::Auto => Self::local(settings, &documents, ctx, report, &reason),
             Lookup::Absent(reason) => Err(Failure::cannot_tell(format!("{why} asks for a cluster, and {reason}"))
@@ -64,7 +66,7 @@ impl Session {
         ctx.events.info(format!("target: this machine, namespace {} ({why})", plan.namespace));
         report.target = Some(TargetInfo::Local { directory: local.dir().display().to_string() });
         report.namespace = Some(plan.namespace.clone());
-        Ok(Self { target: Target::Local(local), plan })
+        Ok(Self { target: Target::Local(local), plan, is_example: settings.manifests.is_none() })
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -73,13 +75,21 @@ impl Session {
         Err(Failure::cannot_tell(message).hint("name a cluster with --kubeconfig or --context"))
     }
 
+    /// Sees that there is something to connect.
+    pub(super) fn has_workloads(&self) -> Result<()> {
+        if self.plan.expectations.workloads.is_empty() {
+            return Err(Failure::usage("the manifests have no Pod, Deployment, StatefulSet or DaemonSet, so there is nothing to connect")
+                .hint("name those of the client and the endpoint with --manifests"));
+        }
+        Ok(())
+    }
+
     /// What a lock on the deployment is called: two that differ in it do not disturb each other.
     pub(super) fn key(&self) -> String {
         match &self.target {
             Target::Cluster(cluster) => format!("{} {}", cluster.server(), self.plan.instance),
-            // One engine holds all deployments of this machine, and begins and ends with them.
             #[cfg(target_os = "linux")]
-            Target::Local(_) => "this machine".to_owned(),
+            Target::Local(_) => format!("this machine {}", self.plan.instance),
         }
     }
 }

@@ -1,7 +1,10 @@
-use super::{observe::observe, session::Session};
+use super::{
+    observe::{Observed, observe},
+    session::Session,
+};
 use crate::{
     diagnose::{diagnose, unreachable},
-    model::{Outcome, Result, Snapshot},
+    model::{Outcome, Result, Snapshot, System},
     report::{Report, TargetInfo},
     settings::Settings,
     target::Ctx,
@@ -20,9 +23,16 @@ pub(super) async fn run(settings: &Settings, ctx: &Ctx, report: &mut Report) -> 
         }
         opened => opened?,
     };
-    let Session { target, plan } = &session;
-    let (observation, system) = futures::join!(observe(ctx, target, &plan.expectations), target.system(ctx, &plan.expectations));
-    let diagnosis = diagnose(&plan.expectations, &Snapshot { observation: observation?, system: system? });
+    session.has_workloads()?;
+    let Session { target, plan, .. } = &session;
+    let (observed, system) = futures::join!(observe(ctx, target, &plan.expectations), target.system(ctx, &plan.expectations));
+    let Observed { observation, cut_short } = observed?;
+    let (system, also_cut_short) = match system {
+        Ok(system) => (system, None),
+        // What was seen of the pods is worth judging all the same.
+        Err(failure) => (System { components: Vec::new(), events: Ok(Vec::new()), logs: Vec::new() }, Some(failure)),
+    };
+    let diagnosis = diagnose(&plan.expectations, &Snapshot { observation, system });
     (report.path, report.causes) = (Some(diagnosis.path), diagnosis.causes);
-    Ok(())
+    cut_short.or(also_cut_short).map_or(Ok(()), Err)
 }

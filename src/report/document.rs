@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Format;
 
-use crate::model::{Applied, Failure, Finding, ObjectRef, Outcome, Removed};
+use crate::model::{Applied, Change, Difference, Failure, Finding, ObjectRef, Outcome, Removed, Verdict};
 
 /// The target, as reports name it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -26,6 +26,15 @@ pub enum TargetInfo {
     },
 }
 
+/// What a person has asked to see.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// The differences line by line.
+    pub diff: bool,
+    /// How the time divides.
+    pub timings: bool,
+}
+
 /// Everything that a command has found out, whether it came to its end or not.
 #[derive(Debug)]
 pub struct Report {
@@ -35,6 +44,14 @@ pub struct Report {
     pub target: Option<TargetInfo>,
     /// The deployment's namespace.
     pub namespace: Option<String>,
+    /// Whether the cluster is fit.
+    pub preflight: Option<Vec<Finding>>,
+    /// What applying would do, where only that was asked for.
+    pub differences: Option<Vec<Difference>>,
+    /// How the time divides.
+    pub timings: Vec<(&'static str, Duration)>,
+    /// What of it a person has asked to see.
+    pub shown: Shown,
     /// What was applied.
     pub applied: Option<Vec<(ObjectRef, Applied)>>,
     /// What was judged.
@@ -58,6 +75,10 @@ impl Report {
             command,
             target: None,
             namespace: None,
+            preflight: None,
+            differences: None,
+            timings: Vec::new(),
+            shown: Shown::default(),
             applied: None,
             findings: None,
             path: None,
@@ -79,15 +100,29 @@ impl Report {
     pub fn outcome(&self) -> Outcome {
         let failure = self.failure.as_ref().map(|failure| failure.outcome);
         let findings = self.findings.as_deref().map(Finding::outcome);
+        // `--diff` answers with its exit code; a dry run only tells.
+        let differs = self.shown.diff && self.differences.iter().flatten().any(|difference| difference.change != Change::None);
+        let differs = differs.then_some(Outcome::Failed);
         let path = self.path.as_deref().map(Finding::outcome);
         let removed = self.removed.as_ref().map(Removed::outcome);
-        [failure, findings, path, removed].into_iter().flatten().max().unwrap_or(Outcome::Passed)
+        [failure, findings, differs, path, removed].into_iter().flatten().max().unwrap_or(Outcome::Passed)
     }
 
     /// Whether there is anything for standard output: a program always gets its one document, a person only what was found.
     #[must_use]
     pub fn is_printed(&self, format: Format) -> bool {
-        format == Format::Json || self.findings.is_some() || self.path.is_some() || self.removed.is_some()
+        let unfit = self.preflight.iter().flatten().any(|finding| finding.verdict == Verdict::Fail);
+        let found = self.findings.is_some() || self.differences.is_some() || self.path.is_some() || self.removed.is_some();
+        format == Format::Json || found || unfit
+    }
+
+    /// Changes every hint: so that its commands are about the same deployment.
+    pub fn reword(&mut self, change: impl Fn(&str) -> String) {
+        let lists = [&mut self.preflight, &mut self.findings, &mut self.path];
+        let hints = lists.into_iter().flatten().flatten().chain(&mut self.causes).map(|finding| &mut finding.hint);
+        for hint in hints.chain(self.failure.as_mut().map(|failure| &mut failure.hint)).flatten() {
+            *hint = change(hint);
+        }
     }
 }
 

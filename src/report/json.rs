@@ -1,7 +1,9 @@
+use std::{collections::BTreeMap, time::Duration};
+
 use serde::Serialize;
 
 use super::{Report, TargetInfo};
-use crate::model::{Applied, Finding, ObjectRef, Outcome};
+use crate::model::{Applied, Difference, Finding, ObjectRef, Outcome};
 
 /// The version of the JSON document's schema. It grows with every change that could break a reader; new fields do not.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -19,6 +21,10 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     namespace: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    preflight: Option<&'a [Finding]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    differences: Option<&'a [Difference]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     applied: Option<Vec<AppliedObject<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     findings: Option<&'a [Finding]>,
@@ -28,6 +34,8 @@ struct Document<'a> {
     causes: Option<&'a [Finding]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     removed: Option<RemovedObjects<'a>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    timings_ms: BTreeMap<&'static str, u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Error<'a>>,
 }
@@ -41,6 +49,8 @@ struct AppliedObject<'a> {
 
 #[derive(Serialize)]
 struct RemovedObjects<'a> {
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    would: &'a [ObjectRef],
     gone: &'a [ObjectRef],
     left: Vec<LeftObject<'a>>,
     unseen: &'a [String],
@@ -61,6 +71,10 @@ struct Error<'a> {
     hint: Option<&'a str>,
 }
 
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// One document, indented, with a line feed at its end.
 pub(super) fn render(report: &Report) -> String {
     let applied = report.applied.as_ref();
@@ -70,19 +84,23 @@ pub(super) fn render(report: &Report) -> String {
         command: report.command,
         outcome: report.outcome(),
         exit_code: report.outcome().code(),
-        duration_ms: u64::try_from(report.elapsed().as_millis()).unwrap_or(u64::MAX),
+        duration_ms: milliseconds(report.elapsed()),
         target: report.target.as_ref(),
         namespace: report.namespace.as_deref(),
+        preflight: report.preflight.as_deref(),
+        differences: report.differences.as_deref(),
         applied: applied.map(|applied| applied.iter().map(|(object, result)| AppliedObject { object, result: *result }).collect()),
         findings: report.findings.as_deref(),
         path: report.path.as_deref(),
         causes: report.path.as_ref().map(|_| report.causes.as_slice()),
         removed: report.removed.as_ref().map(|removed| RemovedObjects {
+            would: &removed.would,
             gone: &removed.gone,
             left: removed.left.iter().map(|(object, reason)| LeftObject { object, reason }).collect(),
             unseen: &removed.unseen,
             proof: &removed.proof,
         }),
+        timings_ms: report.timings.iter().map(|(phase, time)| (*phase, milliseconds(*time))).collect(),
         error: report.failure.as_ref().map(|failure| Error { message: failure.message(), hint: failure.hint.as_deref() }),
     };
     // Every key is a string and every number finite, so this cannot fail; should it ever, that is what is said.

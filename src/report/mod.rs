@@ -6,6 +6,7 @@
 //!   Failure ─► Progress::error ────► stderr
 //! ```
 
+mod diff;
 mod document;
 mod json;
 mod progress;
@@ -15,7 +16,7 @@ mod wrap;
 
 use std::io::{self, IsTerminal, Write};
 
-pub use document::{Report, TargetInfo};
+pub use document::{Report, Shown, TargetInfo};
 pub use json::SCHEMA_VERSION;
 pub use progress::Progress;
 pub use text::Look;

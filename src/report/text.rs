@@ -3,7 +3,9 @@ use std::{fmt::Write, io, time::Duration};
 use anstyle::{AnsiColor, Style};
 
 use super::{
-    Report, is_lively,
+    Report,
+    diff::{diff, dry_run},
+    is_lively,
     table::table,
     wrap::{ascii, paragraph, quoted},
 };
@@ -77,6 +79,12 @@ fn mark(verdict: Verdict, look: Look) -> &'static str {
 /// A report for people.
 pub(super) fn render(report: &Report, look: Look) -> String {
     let mut text = String::new();
+    if let Some(findings) = report.preflight.as_ref().filter(|findings| findings.iter().any(|finding| finding.verdict == Verdict::Fail)) {
+        text.push_str(&findings_text(findings, report.elapsed(), look));
+    }
+    if let Some(differences) = &report.differences {
+        text.push_str(&if report.shown.diff { diff(differences, look) } else { dry_run(differences, look) });
+    }
     if let Some(findings) = &report.findings {
         text.push_str(&findings_text(findings, report.elapsed(), look));
     }
@@ -85,6 +93,10 @@ pub(super) fn render(report: &Report, look: Look) -> String {
     }
     if let Some(removed) = &report.removed {
         text.push_str(&removed_text(removed, report.elapsed(), look));
+    }
+    if report.shown.timings && !report.timings.is_empty() {
+        let parts: Vec<String> = report.timings.iter().map(|(phase, time)| format!("{phase} {}", seconds(*time))).collect();
+        text.push_str(&paragraph(&parts.join(", "), 0, look.width));
     }
     if look.unicode { text } else { ascii(&text) }
 }
@@ -188,14 +200,34 @@ fn path_text(path: &[Finding], causes: &[Finding], look: Look) -> String {
         }
         text.push_str(&evidence(&cause.evidence, look));
         if let Some(fix) = &cause.hint {
-            text.push_str(&paragraph(&format!("fix: {fix}"), 2, look.width));
+            text.push_str(&fix_text(fix, look));
         }
         text.push('\n');
     }
     text
 }
 
+/// A fix: what it does, and the command on a line of its own that is never broken, so that it can be pasted.
+fn fix_text(fix: &str, look: Look) -> String {
+    match fix.split_once("   # ") {
+        Some((command, what)) => format!("{}    {command}\n", paragraph(&format!("fix, {what}:"), 2, look.width)),
+        None => format!("  fix:\n    {fix}\n"),
+    }
+}
+
+/// What a dry run of cleanup says.
+fn would_text(removed: &Removed, look: Look) -> String {
+    let mut rows: Vec<Vec<String>> =
+        removed.would.iter().map(|object| vec![object.to_string(), "would be removed".to_owned(), String::new()]).collect();
+    rows.extend(removed.left.iter().map(|(object, reason)| vec![object.to_string(), "would stay".to_owned(), reason.clone()]));
+    let text = table(&["OBJECT", "RESULT", "REASON"], rows, |_, _| Style::new(), look);
+    format!("{text}\n\n{} would be removed; nothing was\n", removed.would.len())
+}
+
 fn removed_text(removed: &Removed, elapsed: Duration, look: Look) -> String {
+    if !removed.would.is_empty() {
+        return would_text(removed, look);
+    }
     let mut rows: Vec<Vec<String>> = removed.gone.iter().map(|object| vec![object.to_string(), "gone".to_owned()]).collect();
     rows.extend(removed.left.iter().map(|(object, reason)| vec![object.to_string(), "left".to_owned(), reason.clone()]));
     let paint = |row: usize, column: usize| match column {

@@ -16,9 +16,16 @@ pub mod local;
 use self::cluster::Cluster;
 #[cfg(target_os = "linux")]
 use self::local::Local;
-use crate::model::{Applied, Expectations, Inventory, Milestones, ObjectRef, Plan, PodProbes, ProbeRequest, Removed, Result, System};
+use crate::model::{Applied, Expectations, Failure, Inventory, Milestones, ObjectRef, Plan, PodProbes, ProbeRequest, Removed, Result, System};
 
 pub use context::Ctx;
+
+/// A namespace holds one deployment of nsmctl's. To deploy another service over it would remove the first one's objects,
+/// which nobody has asked for.
+fn another_service(plan: &Plan, part: &str, object: &ObjectRef) -> Failure {
+    let message = format!("the deployment {} is of {part} ({object}), and this is {}; nothing was changed", plan.instance, plan.part_of);
+    Failure::failed(message).hint("choose another --namespace or a --name-prefix, or `nsmctl cleanup` first")
+}
 
 /// How to apply.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -120,6 +127,15 @@ impl Target {
             // What the engine holds has no finalizers.
             #[cfg(target_os = "linux")]
             Self::Local(local) => local.delete(ctx, instance).await,
+        }
+    }
+
+    /// The deployments that there are; of what cannot be seen, none.
+    pub async fn deployments(&self, ctx: &Ctx) -> Vec<String> {
+        match self {
+            Self::Cluster(cluster) => ctx.run("looking for deployments", async { Ok(cluster.deployments().await) }).await.unwrap_or_default(),
+            #[cfg(target_os = "linux")]
+            Self::Local(local) => local.deployments(ctx).await.unwrap_or_default(),
         }
     }
 

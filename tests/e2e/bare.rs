@@ -7,7 +7,7 @@ fn a_cluster_without_nsm_is_told_so_and_left_as_it_was() {
     let cluster = Cluster::new();
     assert!(!cluster.has(&["crd", "networkservices.networkservicemesh.io"]), "this test is for a cluster without NSM");
     let ran = cluster.nsmctl(&["deploy"]);
-    ran.exits(1).prints_nothing().says(&["error: Network Service Mesh is not installed on the cluster", "nothing was changed", "next: install NSM"]);
+    ran.exits(1).says(&["error: Network Service Mesh is not installed on the cluster", "nothing was changed", "next: install NSM"]);
     assert!(!cluster.has(&["namespace", EXAMPLE]));
 
     let ran = cluster.nsmctl(&["verify", "-o", "json"]);

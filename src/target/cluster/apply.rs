@@ -11,8 +11,11 @@ use serde_json::Value;
 
 use super::{Cluster, NSM_GROUP_VERSION, error, gone, is_of, persist::persist, reference, resource, resource_of, selector};
 use crate::{
-    model::{Applied, Failure, KINDS, MANAGED_BY, Namespaced, ObjectRef, ObjectState, Outcome, Plan, PlannedObject, Result, Workload},
-    target::{ApplyOptions, Ctx},
+    model::{
+        Applied, Failure, INSTANCE_LABEL, KINDS, MANAGED_BY, MANAGED_BY_LABEL, Namespaced, ObjectRef, ObjectState, Outcome, PART_OF_LABEL, Plan,
+        PlannedObject, Result, Workload,
+    },
+    target::{ApplyOptions, Ctx, another_service},
 };
 
 /// How long an admission plugin may refuse for want of something that a controller makes on its own, like the service
@@ -24,6 +27,15 @@ pub(super) struct Surveyed<'a> {
     pub(super) planned: &'a PlannedObject,
     pub(super) existing: Option<DynamicObject>,
 }
+
+/// What is there before anything is changed.
+pub(super) struct Survey<'a> {
+    pub(super) objects: Vec<Surveyed<'a>>,
+    pub(super) superfluous: Vec<Superfluous>,
+}
+
+/// What carries the deployment's label and is not in the plan.
+pub(super) type Superfluous = (ObjectRef, Api<DynamicObject>, DynamicObject);
 
 /// What applying one object came to.
 struct Done {
@@ -45,7 +57,7 @@ impl Cluster {
     /// # Errors
     /// NSM is not installed, an object is somebody else's, or the server refuses one. Trouble that passes is ridden out.
     pub async fn apply(&self, ctx: &Ctx, plan: &Plan, options: ApplyOptions) -> Result<Vec<(ObjectRef, Applied)>> {
-        let surveyed = ctx.run("looking at what is there", self.survey(ctx, plan)).await?;
+        let Survey { objects: surveyed, superfluous } = ctx.run("looking at what is there", self.survey(ctx, plan)).await?;
         let (namespaces, rest): (Vec<_>, Vec<_>) = surveyed.iter().partition(|object| object.planned.reference.kind == "Namespace");
         let (workloads, needed): (Vec<_>, Vec<_>) = rest.into_iter().partition(|object| workload_of(plan, object.planned).is_some());
         // Where an endpoint is there already it may change, and then its clients come after it.
@@ -68,16 +80,18 @@ impl Cluster {
             done.extend(self.apply_clients(ctx, plan, options, &late, &done, endpoint_pods).await?);
         }
         let mut applied: Vec<(ObjectRef, Applied)> = done.into_iter().map(|done| (done.reference, done.applied)).collect();
-        applied.extend(ctx.run("removing what the plan has no more", self.prune(ctx, plan)).await?);
+        applied.extend(ctx.run("removing what the plan has no more", self.prune(ctx, superfluous)).await?);
         Ok(applied)
     }
 
     /// Looks at every object of the plan, and refuses where one is somebody else's.
-    pub(super) async fn survey<'a>(&self, ctx: &Ctx, plan: &'a Plan) -> Result<Vec<Surveyed<'a>>> {
+    pub(super) async fn survey<'a>(&self, ctx: &Ctx, plan: &'a Plan) -> Result<Survey<'a>> {
         if plan.objects.iter().any(|object| object.api_version == NSM_GROUP_VERSION) {
             self.serves_nsm(ctx).await?;
         }
-        let surveyed = try_join_all(plan.objects.iter().map(|planned| self.look(ctx, planned))).await?;
+        let objects = try_join_all(plan.objects.iter().map(|planned| self.look(ctx, planned)));
+        let (surveyed, superfluous) = futures::join!(objects, self.superfluous(plan));
+        let surveyed = surveyed?;
         let foreign = |object: &&Surveyed<'_>| {
             object.planned.reference.kind != "Namespace" && object.existing.as_ref().is_some_and(|existing| !is_of(&plan.instance, existing))
         };
@@ -86,7 +100,11 @@ impl Cluster {
             let message = format!("{} exists already and is not of this deployment; nothing was changed", foreign.join(", "));
             return Err(Failure::failed(message).hint("deploy into another namespace with --namespace, or remove what is there with kubectl"));
         }
-        Ok(surveyed)
+        let other = superfluous.iter().find_map(|(reference, _, object)| Some((reference, part_of(object).filter(|part| *part != plan.part_of)?)));
+        if let Some((reference, part)) = other {
+            return Err(another_service(plan, part, reference));
+        }
+        Ok(Survey { objects: surveyed, superfluous })
     }
 
     /// What is there under the name. What is being deleted is waited for: it cannot be changed any more.
@@ -274,8 +292,8 @@ impl Cluster {
     }
 
     /// Removes what carries the deployment's label and the plan has no more.
-    async fn prune(&self, ctx: &Ctx, plan: &Plan) -> Result<Vec<(ObjectRef, Applied)>> {
-        let removed = self.superfluous(plan).await.into_iter().map(async |(reference, api, object)| {
+    async fn prune(&self, ctx: &Ctx, superfluous: Vec<Superfluous>) -> Result<Vec<(ObjectRef, Applied)>> {
+        let removed = superfluous.into_iter().map(async |(reference, api, object)| {
             ctx.events.info(format!("{reference} is removed: the deployment has it no more"));
             self.take_away(ctx, &reference, &api, &object).await?;
             ctx.events.object(&reference, ObjectState::Gone);
@@ -285,7 +303,7 @@ impl Cluster {
     }
 
     /// What carries the deployment's label in its namespaces and is not in the plan.
-    pub(super) async fn superfluous(&self, plan: &Plan) -> Vec<(ObjectRef, Api<DynamicObject>, DynamicObject)> {
+    async fn superfluous(&self, plan: &Plan) -> Vec<Superfluous> {
         let params = ListParams::default().labels(&selector(&plan.instance));
         let namespaces: BTreeSet<&str> = plan.objects.iter().filter_map(|object| object.reference.namespace.as_deref()).collect();
         let places = KINDS.iter().filter(|kind| kind.kind != "Namespace").flat_map(|kind| namespaces.iter().map(move |namespace| (kind, *namespace)));
@@ -297,12 +315,22 @@ impl Cluster {
             objects.into_iter().map(|object| (reference(&resource, &object), api.clone(), object)).collect::<Vec<_>>()
         });
         let listed = join_all(listed).await.into_iter().flatten();
-        let superfluous = |(reference, _, object): &(ObjectRef, Api<DynamicObject>, DynamicObject)| {
+        let superfluous = |(reference, _, object): &Superfluous| {
             let planned = plan.objects.iter().any(|planned| planned.reference == *reference);
             // What has an owner comes and goes with it.
-            !planned && object.owner_references().is_empty() && object.metadata.deletion_timestamp.is_none()
+            !planned && is_of(&plan.instance, object) && object.owner_references().is_empty() && object.metadata.deletion_timestamp.is_none()
         };
         listed.filter(superfluous).collect()
+    }
+
+    /// The deployments that have a NetworkService or a pod, by their label.
+    pub async fn deployments(&self) -> Vec<String> {
+        let params = ListParams::default().labels(&format!("{MANAGED_BY_LABEL}={MANAGED_BY}"));
+        let kinds = KINDS.iter().filter(|kind| matches!(kind.kind, "NetworkService" | "Pod"));
+        let listed = join_all(kinds.map(async |kind| self.api(&resource_of(kind), None).list_metadata(&params).await)).await;
+        let labelled = listed.into_iter().flatten().flat_map(|list| list.items);
+        let instances: BTreeSet<String> = labelled.filter_map(|object| object.metadata.labels?.get(INSTANCE_LABEL).cloned()).collect();
+        instances.into_iter().collect()
     }
 
     /// What of the plan is there and is this deployment's; what cannot be seen is left out.
@@ -345,6 +373,10 @@ fn endpoints_of<'a>(plan: &'a Plan, planned: &PlannedObject) -> Vec<&'a Namespac
     let Some(workload) = workload_of(plan, planned).filter(|workload| workload.is_client()) else { return Vec::new() };
     let own = plan.expectations.connections.iter().filter(|connection| connection.client == workload.id);
     own.filter_map(|connection| connection.endpoint.as_ref()).collect()
+}
+
+fn part_of(object: &DynamicObject) -> Option<&str> {
+    object.labels().get(PART_OF_LABEL).map(String::as_str)
 }
 
 /// Whether a pod has run to its end, and will never run again.

@@ -150,6 +150,8 @@ impl Cluster {
         let server = found.server();
         let Found { mut config, context, .. } = found;
         config.connect_timeout = Some(ANSWER);
+        // What is worth another try is tried again where it is known for how long.
+        config.default_retry = false;
         let namespace = config.default_namespace.clone();
         let what = format!("reach the cluster at {server}");
         let step = async {

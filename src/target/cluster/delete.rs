@@ -10,7 +10,13 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use super::{Cluster, endpoint_resource, error, gone, inventory::registered, persist::persist, reference, resource_of, selector};
+use super::{
+    Cluster, endpoint_resource, error, gone,
+    inventory::registered,
+    is_of,
+    persist::{attempt, persist},
+    reference, resource_of, selector,
+};
 use crate::{
     model::{Failure, KINDS, Kind, Namespaced, ObjectRef, ObjectState, Removed, Result},
     target::{Ctx, DeleteOptions},
@@ -83,7 +89,10 @@ impl Cluster {
         for (kind, list) in KINDS.iter().zip(lists) {
             let resource = resource_of(kind);
             match list {
-                Ok(objects) => doomed.extend(objects.into_iter().map(|object| Doomed::new(&resource, object))),
+                // The server has selected by the label already; what is deleted is worth a second look.
+                Ok(objects) => {
+                    doomed.extend(objects.into_iter().filter(|object| is_of(instance, object)).map(|object| Doomed::new(&resource, object)))
+                }
                 // A kind that the cluster does not serve has no objects.
                 Err(error) if error::code(&error) == Some(404) => {}
                 Err(error) if error::code(&error) == Some(403) => {
@@ -102,10 +111,12 @@ impl Cluster {
     /// Everywhere; who may not look everywhere looks into the deployment's own namespace, which bears its name.
     async fn list_kind(&self, kind: &Kind, instance: &str, params: &ListParams) -> kube::Result<Vec<DynamicObject>> {
         let resource = resource_of(kind);
-        match self.api(&resource, None).list(params).await {
-            Err(error) if error::code(&error) == Some(403) && kind.kind != "Namespace" => {
-                Ok(self.api(&resource, Some(instance)).list(params).await?.items)
-            }
+        let list = async |namespace: Option<&str>| {
+            let api = self.api(&resource, namespace);
+            attempt(async || api.list(params).await).await
+        };
+        match list(None).await {
+            Err(error) if error::code(&error) == Some(403) && kind.kind != "Namespace" => Ok(list(Some(instance)).await?.items),
             listed => Ok(listed?.items),
         }
     }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{
     Cluster,
-    apply::{Surveyed, is_immutable, refused},
+    apply::{Survey, Surveyed, is_immutable, refused},
     error, is_of,
     persist::persist,
 };
@@ -23,15 +23,14 @@ impl Cluster {
     /// As [`Cluster::apply`].
     pub async fn differences(&self, ctx: &Ctx, plan: &Plan, options: ApplyOptions) -> Result<Vec<Difference>> {
         let look = async {
-            let surveyed = self.survey(ctx, plan).await?;
+            let Survey { objects: surveyed, superfluous } = self.survey(ctx, plan).await?;
             let missing: Vec<&str> = surveyed
                 .iter()
                 .filter(|object| object.planned.reference.kind == "Namespace" && object.existing.is_none())
                 .map(|object| object.planned.reference.name.as_str())
                 .collect();
             let mut differences = try_join_all(surveyed.iter().map(|object| self.difference(ctx, plan, object, &missing, options))).await?;
-            let superfluous = self.superfluous(plan).await.into_iter();
-            differences.extend(superfluous.map(|(object, _, before)| Difference {
+            differences.extend(superfluous.into_iter().map(|(object, _, before)| Difference {
                 object,
                 change: Change::Remove,
                 before: Some(clean(&before)),

@@ -56,7 +56,8 @@ pub(super) fn failure(error: &Error, what: &str) -> Failure {
         Some(403) if text.contains("cannot ") => Failure::cannot_tell(message).hint("ask for this permission, or use another --context"),
         _ if text.contains("failed calling webhook") => Failure::failed(message)
             .hint("a webhook refuses every pod while it is down: `kubectl get pods -n nsm-system` shows NSM's; `nsmctl troubleshoot` says more"),
-        Some(409) => Failure::failed(message).hint("someone else owns these fields; `kubectl get … --show-managed-fields` shows who"),
+        Some(409) => Failure::failed(message)
+            .hint("the manager named there has set these fields; take them over with --force-conflicts, or leave them out of the manifests"),
         Some(_) => Failure::failed(message),
         None => Failure::cannot_tell(message).hint(WRONG_SERVER),
     }

@@ -8,7 +8,7 @@ use kube::{
 };
 use serde_json::Value;
 
-use super::{Cluster, endpoint_resource, error, pod::pod_state, resource_named};
+use super::{Cluster, endpoint_resource, error, persist::attempt, pod::pod_state, resource_named};
 use crate::{
     model::{Expectations, Inventory, Namespaced, NetworkServiceState, Payload, PodState, RegisteredEndpoint, Result, Unavailable, UnavailableKind},
     target::Ctx,
@@ -32,7 +32,7 @@ impl Cluster {
 
     pub(super) async fn pods(&self, namespace: &str) -> Result<Vec<PodState>, Unavailable> {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
-        let pods = api.list(&ListParams::default()).await.map_err(|error| error::unavailable(&error))?;
+        let pods = attempt(async || api.list(&ListParams::default()).await).await.map_err(|error| error::unavailable(&error))?;
         Ok(pods.iter().map(pod_state).collect())
     }
 
@@ -48,7 +48,8 @@ impl Cluster {
     }
 
     async fn list_all(&self, resource: &kube::api::ApiResource) -> Result<Vec<DynamicObject>, Unavailable> {
-        let listed = self.api(resource, None).list(&ListParams::default()).await;
+        let api = self.api(resource, None);
+        let listed = attempt(async || api.list(&ListParams::default()).await).await;
         let listed = listed.map_err(|error| match error::unavailable(&error) {
             Unavailable { kind: UnavailableKind::NotFound, .. } => Unavailable {
                 kind: UnavailableKind::NotFound,

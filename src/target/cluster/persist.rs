@@ -12,6 +12,9 @@ const FIRST: Duration = Duration::from_millis(200);
 /// The longest pause: one that restarts takes some seconds, and is not to be pressed meanwhile.
 const LONGEST: Duration = Duration::from_secs(2);
 
+/// How often is asked what is wanted and not needed.
+const ATTEMPTS: u32 = 3;
+
 /// Asks until there is an answer, as long as the time budget lasts. An answer may be a refusal; trouble on the way is none.
 ///
 /// # Errors
@@ -32,6 +35,19 @@ pub(super) async fn persist<T>(ctx: &Ctx, what: &str, mut ask: impl AsyncFnMut()
             answer => return Ok(answer),
         }
     }
+}
+
+/// Asks a few times where an answer is wanted and not needed: what cannot be seen is then unknown.
+pub(super) async fn attempt<T>(mut ask: impl AsyncFnMut() -> kube::Result<T>) -> kube::Result<T> {
+    let mut pause = FIRST;
+    for _ in 1..ATTEMPTS {
+        match ask().await {
+            Err(error) if passes(&error) => tokio::time::sleep(pause).await,
+            answer => return answer,
+        }
+        pause *= 2;
+    }
+    ask().await
 }
 
 /// Whether an error may be over in a moment: no connection, or a server that says that it is not itself.
@@ -91,6 +107,17 @@ mod tests {
             .unwrap();
             assert_eq!((error::code(&answer.unwrap_err()), asked), (Some(code), 1));
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_only_wanted_is_asked_for_a_few_times() {
+        let mut asked = 0;
+        let answer: kube::Result<()> = attempt(async || {
+            asked += 1;
+            Err(refused(503, "starting"))
+        })
+        .await;
+        assert!(answer.is_err() && asked == ATTEMPTS);
     }
 
     #[tokio::test]

@@ -19,7 +19,7 @@ use self::{
     connection::{Connection, unexpected},
     start::start,
 };
-use super::Ctx;
+use super::{Ctx, another_service};
 use crate::{
     engine::{
         clear,
@@ -27,8 +27,8 @@ use crate::{
         socket_path,
     },
     model::{
-        Applied, ComponentState, Expectations, Failure, INSTANCE_LABEL, IntoFailure, Inventory, ObjectRef, ObjectState, Outcome, Pinged, Plan,
-        PodProbes, PodState, Probe, ProbeRequest, Removed, Result, System, Unavailable, UnavailableKind, Workload,
+        Applied, ComponentState, Expectations, Failure, INSTANCE_LABEL, IntoFailure, Inventory, ObjectRef, ObjectState, Outcome, PART_OF_LABEL,
+        Pinged, Plan, PodProbes, PodState, Probe, ProbeRequest, Removed, Result, System, Unavailable, UnavailableKind, Workload,
     },
 };
 
@@ -85,8 +85,20 @@ impl Local {
             workloads: expectations.workloads.clone(),
             services: expectations.services.clone(),
         });
+        if let Some((part, object)) = self.other_service(ctx, plan).await? {
+            return Err(another_service(plan, &part, &object));
+        }
         let all = ctx.run("applying on this machine", self.apply_request(ctx, &request)).await?;
         Ok(in_order(ctx, plan, all))
+    }
+
+    /// Another service than the plan's that the deployment of the same name is of.
+    async fn other_service(&self, ctx: &Ctx, plan: &Plan) -> Result<Option<(String, ObjectRef)>> {
+        let pods = self.inventory(ctx, &Expectations::default()).await?.pods.unwrap_or_default();
+        let label = |pod: &PodState, key: &str| pod.labels.get(key).cloned();
+        let own = pods.iter().filter(|pod| label(pod, INSTANCE_LABEL).as_deref() == Some(&plan.instance));
+        let other = own.filter_map(|pod| Some((label(pod, PART_OF_LABEL).filter(|part| *part != plan.part_of)?, &pod.id))).next();
+        Ok(other.map(|(part, id)| (part, ObjectRef::namespaced("Pod", &id.namespace, &id.name))))
     }
 
     async fn apply_request(&self, ctx: &Ctx, request: &Request) -> Result<AppliedAll> {
