@@ -45,6 +45,12 @@ Register-ArgumentCompleter -Native -CommandName 'nsmctl' -ScriptBlock {
             break
         }
         'nsmctl;deploy' {
+            [CompletionResult]::new('--cidr', '--cidr', [CompletionResultType]::ParameterName, 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125')
+            [CompletionResult]::new('--clients', '--clients', [CompletionResultType]::ParameterName, 'How many pods each client has; a Pod is copied, a Deployment or StatefulSet scaled')
+            [CompletionResult]::new('--payload', '--payload', [CompletionResultType]::ParameterName, 'What travels over every network service')
+            [CompletionResult]::new('--name-prefix', '--name-prefix', [CompletionResultType]::ParameterName, 'What all names begin with, so that a second deployment stands beside the first')
+            [CompletionResult]::new('--image-registry', '--image-registry', [CompletionResultType]::ParameterName, 'The registry that all images come from, as in mirror.example.com/nsm')
+            [CompletionResult]::new('--image', '--image', [CompletionResultType]::ParameterName, 'The image of a container; may be given several times, and counts before --image-registry')
             [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine')
             [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'The kubeconfig''s context')
             [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config')
@@ -55,11 +61,18 @@ Register-ArgumentCompleter -Native -CommandName 'nsmctl' -ScriptBlock {
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'The time budget of the whole command, as in 90s or 2m')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'The form of the report on standard output')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'The form of the report on standard output')
+            [CompletionResult]::new('--cross-node', '--cross-node', [CompletionResultType]::ParameterName, 'Keep clients off the nodes of their endpoints, so that the connection crosses the network')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
         'nsmctl;verify' {
+            [CompletionResult]::new('--cidr', '--cidr', [CompletionResultType]::ParameterName, 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125')
+            [CompletionResult]::new('--clients', '--clients', [CompletionResultType]::ParameterName, 'How many pods each client has; a Pod is copied, a Deployment or StatefulSet scaled')
+            [CompletionResult]::new('--payload', '--payload', [CompletionResultType]::ParameterName, 'What travels over every network service')
+            [CompletionResult]::new('--name-prefix', '--name-prefix', [CompletionResultType]::ParameterName, 'What all names begin with, so that a second deployment stands beside the first')
+            [CompletionResult]::new('--image-registry', '--image-registry', [CompletionResultType]::ParameterName, 'The registry that all images come from, as in mirror.example.com/nsm')
+            [CompletionResult]::new('--image', '--image', [CompletionResultType]::ParameterName, 'The image of a container; may be given several times, and counts before --image-registry')
             [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine')
             [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'The kubeconfig''s context')
             [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config')
@@ -70,11 +83,18 @@ Register-ArgumentCompleter -Native -CommandName 'nsmctl' -ScriptBlock {
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'The time budget of the whole command, as in 90s or 2m')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'The form of the report on standard output')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'The form of the report on standard output')
+            [CompletionResult]::new('--cross-node', '--cross-node', [CompletionResultType]::ParameterName, 'Keep clients off the nodes of their endpoints, so that the connection crosses the network')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
         'nsmctl;troubleshoot' {
+            [CompletionResult]::new('--cidr', '--cidr', [CompletionResultType]::ParameterName, 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125')
+            [CompletionResult]::new('--clients', '--clients', [CompletionResultType]::ParameterName, 'How many pods each client has; a Pod is copied, a Deployment or StatefulSet scaled')
+            [CompletionResult]::new('--payload', '--payload', [CompletionResultType]::ParameterName, 'What travels over every network service')
+            [CompletionResult]::new('--name-prefix', '--name-prefix', [CompletionResultType]::ParameterName, 'What all names begin with, so that a second deployment stands beside the first')
+            [CompletionResult]::new('--image-registry', '--image-registry', [CompletionResultType]::ParameterName, 'The registry that all images come from, as in mirror.example.com/nsm')
+            [CompletionResult]::new('--image', '--image', [CompletionResultType]::ParameterName, 'The image of a container; may be given several times, and counts before --image-registry')
             [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine')
             [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'The kubeconfig''s context')
             [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config')
@@ -85,11 +105,18 @@ Register-ArgumentCompleter -Native -CommandName 'nsmctl' -ScriptBlock {
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'The time budget of the whole command, as in 90s or 2m')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'The form of the report on standard output')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'The form of the report on standard output')
+            [CompletionResult]::new('--cross-node', '--cross-node', [CompletionResultType]::ParameterName, 'Keep clients off the nodes of their endpoints, so that the connection crosses the network')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
         'nsmctl;cleanup' {
+            [CompletionResult]::new('--cidr', '--cidr', [CompletionResultType]::ParameterName, 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125')
+            [CompletionResult]::new('--clients', '--clients', [CompletionResultType]::ParameterName, 'How many pods each client has; a Pod is copied, a Deployment or StatefulSet scaled')
+            [CompletionResult]::new('--payload', '--payload', [CompletionResultType]::ParameterName, 'What travels over every network service')
+            [CompletionResult]::new('--name-prefix', '--name-prefix', [CompletionResultType]::ParameterName, 'What all names begin with, so that a second deployment stands beside the first')
+            [CompletionResult]::new('--image-registry', '--image-registry', [CompletionResultType]::ParameterName, 'The registry that all images come from, as in mirror.example.com/nsm')
+            [CompletionResult]::new('--image', '--image', [CompletionResultType]::ParameterName, 'The image of a container; may be given several times, and counts before --image-registry')
             [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine')
             [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'The kubeconfig''s context')
             [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config')
@@ -100,6 +127,7 @@ Register-ArgumentCompleter -Native -CommandName 'nsmctl' -ScriptBlock {
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'The time budget of the whole command, as in 90s or 2m')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'The form of the report on standard output')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'The form of the report on standard output')
+            [CompletionResult]::new('--cross-node', '--cross-node', [CompletionResultType]::ParameterName, 'Keep clients off the nodes of their endpoints, so that the connection crosses the network')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break

@@ -43,6 +43,13 @@ complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "cleanup" -d 'Remove e
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "engine" -d 'The engine of this machine; deploy starts it'
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l cidr -d 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l clients -d 'How many pods each client has; a Pod is copied, a Deployment or StatefulSet scaled' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l payload -d 'What travels over every network service' -r -f -a "ethernet\t'Ethernet frames'
+ip\t'IP packets'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l name-prefix -d 'What all names begin with, so that a second deployment stands beside the first' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l image-registry -d 'The registry that all images come from, as in mirror.example.com/nsm' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l image -d 'The image of a container; may be given several times, and counts before --image-registry' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
 cluster\t'A Kubernetes cluster'
 local\t'This machine'"
@@ -53,7 +60,15 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -s f -l manifests 
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
 json\t'For programs'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -s h -l help -d 'Print help'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l cidr -d 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l clients -d 'How many pods each client has; a Pod is copied, a Deployment or StatefulSet scaled' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l payload -d 'What travels over every network service' -r -f -a "ethernet\t'Ethernet frames'
+ip\t'IP packets'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l name-prefix -d 'What all names begin with, so that a second deployment stands beside the first' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l image-registry -d 'The registry that all images come from, as in mirror.example.com/nsm' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l image -d 'The image of a container; may be given several times, and counts before --image-registry' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
 cluster\t'A Kubernetes cluster'
 local\t'This machine'"
@@ -64,7 +79,15 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -s f -l manifests 
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
 json\t'For programs'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -s h -l help -d 'Print help'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -l cidr -d 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -l clients -d 'How many pods each client has; a Pod is copied, a Deployment or StatefulSet scaled' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -l payload -d 'What travels over every network service' -r -f -a "ethernet\t'Ethernet frames'
+ip\t'IP packets'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -l name-prefix -d 'What all names begin with, so that a second deployment stands beside the first' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -l image-registry -d 'The registry that all images come from, as in mirror.example.com/nsm' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -l image -d 'The image of a container; may be given several times, and counts before --image-registry' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
 cluster\t'A Kubernetes cluster'
 local\t'This machine'"
@@ -75,7 +98,15 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -s f -l mani
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
 json\t'For programs'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -s h -l help -d 'Print help'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -l cidr -d 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -l clients -d 'How many pods each client has; a Pod is copied, a Deployment or StatefulSet scaled' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -l payload -d 'What travels over every network service' -r -f -a "ethernet\t'Ethernet frames'
+ip\t'IP packets'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -l name-prefix -d 'What all names begin with, so that a second deployment stands beside the first' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -l image-registry -d 'The registry that all images come from, as in mirror.example.com/nsm' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -l image -d 'The image of a container; may be given several times, and counts before --image-registry' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
 cluster\t'A Kubernetes cluster'
 local\t'This machine'"
@@ -86,6 +117,7 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -s f -l manifests
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
 json\t'For programs'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand completions" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
 cluster\t'A Kubernetes cluster'

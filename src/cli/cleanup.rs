@@ -1,12 +1,20 @@
 use clap::Args;
 
+use super::CustomiseArgs;
+
 /// The arguments of `cleanup`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   nsmctl cleanup
   nsmctl cleanup --namespace demo
+  nsmctl cleanup --name-prefix blue-
 
-Removes what carries the deployment's label, in every namespace, and nothing else. The time budget is 2 minutes unless
---timeout says otherwise.")]
-pub struct CleanupArgs {}
+Removes what carries the deployment's label, in every namespace, and nothing else. --namespace and
+--name-prefix say which deployment is meant; the rest of the customisation is accepted and makes
+no difference. The time budget is 2 minutes unless --timeout says otherwise.")]
+pub struct CleanupArgs {
+    /// What is to be different from the manifests.
+    #[command(flatten)]
+    pub customise: CustomiseArgs,
+}

@@ -1,5 +1,7 @@
 use clap::Args;
 
+use super::CustomiseArgs;
+
 /// The arguments of `deploy`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -8,6 +10,12 @@ Examples:
   nsmctl deploy --target local
   nsmctl deploy --context staging --namespace demo --timeout 5m
   nsmctl deploy -f my-service/ -o json
+  nsmctl deploy --clients 3 --cidr 10.0.0.0/29
+  nsmctl deploy --name-prefix blue-
 
 Applying again on top is a no-op that succeeds. The time budget is 3 minutes unless --timeout says otherwise.")]
-pub struct DeployArgs {}
+pub struct DeployArgs {
+    /// What is to be different from the manifests.
+    #[command(flatten)]
+    pub customise: CustomiseArgs,
+}

@@ -2,6 +2,7 @@
 
 mod cleanup;
 mod completions;
+mod customise;
 mod deploy;
 mod engine;
 mod troubleshoot;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use cleanup::CleanupArgs;
 pub use completions::{CompletionsArgs, completions};
+pub use customise::{CustomiseArgs, PayloadArg};
 pub use deploy::DeployArgs;
 pub use engine::{EngineArgs, EngineCommand};
 pub use troubleshoot::TroubleshootArgs;
@@ -71,6 +73,18 @@ impl Command {
             Self::Cleanup(_) => "cleanup",
             Self::Completions(_) => "completions",
             Self::Engine(_) => "engine",
+        }
+    }
+
+    /// What is to be different from the manifests; `None` for a command that reads none.
+    #[must_use]
+    pub fn customise(&self) -> Option<&CustomiseArgs> {
+        match self {
+            Self::Deploy(DeployArgs { customise })
+            | Self::Verify(VerifyArgs { customise })
+            | Self::Troubleshoot(TroubleshootArgs { customise })
+            | Self::Cleanup(CleanupArgs { customise }) => Some(customise),
+            Self::Completions(_) | Self::Engine(_) => None,
         }
     }
 }

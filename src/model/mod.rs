@@ -9,6 +9,7 @@
 //!   Target ──► Observation ─────────────┘
 //! ```
 
+mod dns_label;
 mod event;
 mod expectation;
 mod failure;
@@ -24,6 +25,7 @@ mod snapshot;
 mod url;
 mod workload;
 
+pub use dns_label::check_dns_label;
 pub use event::{Event, Notice, ObjectState, Sink};
 pub use expectation::{AddressPair, Expectation, Expectations};
 pub use failure::{Failure, IntoFailure, Result};
