@@ -36,6 +36,7 @@ set edit:completion:arg-completer[nsmctl] = {|@words|
             cand verify 'Check every connection against what its manifests promise'
             cand troubleshoot 'Walk the path of a connection, name the first broken link, its cause and the fix'
             cand cleanup 'Remove everything that deploy made, wait until it is gone, and prove it'
+            cand manifests 'Print what deploy would apply, or the images that it takes'
             cand completions 'Print the completions of a shell'
             cand engine 'The engine of this machine; deploy starts it'
             cand help 'Print this message or the help of the given subcommand(s)'
@@ -124,6 +125,59 @@ set edit:completion:arg-completer[nsmctl] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
+        &'nsmctl;manifests'= {
+            cand --out 'Write a file for each object into this directory, which is made, and list them'
+            cand --cidr 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125'
+            cand --clients 'How many pods each client has; a Pod is copied, a Deployment or StatefulSet scaled'
+            cand --payload 'What travels over every network service'
+            cand --name-prefix 'What all names begin with, so that a second deployment stands beside the first'
+            cand --image-registry 'The registry that all images come from, as in mirror.example.com/nsm'
+            cand --image 'The image of a container; may be given several times, and counts before --image-registry'
+            cand --target 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine'
+            cand --context 'The kubeconfig''s context'
+            cand --kubeconfig 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config'
+            cand -n 'The namespace of the deployment, instead of the one in the manifests'
+            cand --namespace 'The namespace of the deployment, instead of the one in the manifests'
+            cand -f 'The manifests, instead of the example''s: a file, a directory, or - for standard input'
+            cand --manifests 'The manifests, instead of the example''s: a file, a directory, or - for standard input'
+            cand --timeout 'The time budget of the whole command, as in 90s or 2m'
+            cand -o 'The form of the report on standard output'
+            cand --output 'The form of the report on standard output'
+            cand --cross-node 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand images 'The images of all containers, one a line: what a cluster without access to their registries needs a mirror of'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'nsmctl;manifests;images'= {
+            cand --cidr 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125'
+            cand --clients 'How many pods each client has; a Pod is copied, a Deployment or StatefulSet scaled'
+            cand --payload 'What travels over every network service'
+            cand --name-prefix 'What all names begin with, so that a second deployment stands beside the first'
+            cand --image-registry 'The registry that all images come from, as in mirror.example.com/nsm'
+            cand --image 'The image of a container; may be given several times, and counts before --image-registry'
+            cand --target 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine'
+            cand --context 'The kubeconfig''s context'
+            cand --kubeconfig 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config'
+            cand -n 'The namespace of the deployment, instead of the one in the manifests'
+            cand --namespace 'The namespace of the deployment, instead of the one in the manifests'
+            cand -f 'The manifests, instead of the example''s: a file, a directory, or - for standard input'
+            cand --manifests 'The manifests, instead of the example''s: a file, a directory, or - for standard input'
+            cand --timeout 'The time budget of the whole command, as in 90s or 2m'
+            cand -o 'The form of the report on standard output'
+            cand --output 'The form of the report on standard output'
+            cand --cross-node 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'nsmctl;manifests;help'= {
+            cand images 'The images of all containers, one a line: what a cluster without access to their registries needs a mirror of'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'nsmctl;manifests;help;images'= {
+        }
+        &'nsmctl;manifests;help;help'= {
+        }
         &'nsmctl;completions'= {
             cand --target 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine'
             cand --context 'The kubeconfig''s context'
@@ -182,6 +236,7 @@ set edit:completion:arg-completer[nsmctl] = {|@words|
             cand verify 'Check every connection against what its manifests promise'
             cand troubleshoot 'Walk the path of a connection, name the first broken link, its cause and the fix'
             cand cleanup 'Remove everything that deploy made, wait until it is gone, and prove it'
+            cand manifests 'Print what deploy would apply, or the images that it takes'
             cand completions 'Print the completions of a shell'
             cand engine 'The engine of this machine; deploy starts it'
             cand help 'Print this message or the help of the given subcommand(s)'
@@ -193,6 +248,11 @@ set edit:completion:arg-completer[nsmctl] = {|@words|
         &'nsmctl;help;troubleshoot'= {
         }
         &'nsmctl;help;cleanup'= {
+        }
+        &'nsmctl;help;manifests'= {
+            cand images 'The images of all containers, one a line: what a cluster without access to their registries needs a mirror of'
+        }
+        &'nsmctl;help;manifests;images'= {
         }
         &'nsmctl;help;completions'= {
         }

@@ -71,7 +71,7 @@ impl Settings {
         }
         let default = match command {
             Command::Deploy(_) => DEPLOY,
-            Command::Verify(_) | Command::Troubleshoot(_) | Command::Completions(_) | Command::Engine(_) => LOOK,
+            Command::Verify(_) | Command::Troubleshoot(_) | Command::Manifests(_) | Command::Completions(_) | Command::Engine(_) => LOOK,
             Command::Cleanup(_) => CLEANUP,
         };
         let asked = command.customise().map(customisation).transpose()?.unwrap_or_default();
@@ -233,7 +233,7 @@ mod tests {
     fn the_flags_come_to_one_customisation() {
         let flags = "--cidr [10.0.0.0/31,10.0.1.0/31],2001:db8::/64 --clients 3 --cross-node --payload ip --name-prefix blue- --image-registry localhost:5000/a \
                      --image nse=x:1 --image alpine=y@sha256:0=1 -n demo";
-        for command in ["deploy", "verify", "troubleshoot"] {
+        for command in ["deploy", "verify", "troubleshoot", "manifests", "manifests images"] {
             let line: Vec<&str> = command.split(' ').chain(flags.split_whitespace()).collect();
             let asked = settings(&line).unwrap().customisation;
             let expected = Customisation {

@@ -319,3 +319,50 @@ fn a_payload_and_another_node_are_taken() {
     place.run(&["cleanup"]).exits(0);
     place.is_clean();
 }
+
+#[test]
+fn what_is_printed_is_what_is_deployed() {
+    let place = Place::new();
+    let flags = ["--clients", "2", "--cidr", "10.9.0.0/30", "--name-prefix", "blue-", "--image-registry", "mirror.example.com/nsm"];
+    let printed = place.run(&[&["manifests"], &flags[..]].concat());
+    printed.exits(0);
+    place.is_clean();
+    assert!(printed.stderr.is_empty() && printed.stdout.contains("image: mirror.example.com/nsm/alpine:3.15.0\n"), "{printed:?}");
+    let file = place.write("printed.yaml", &printed.stdout);
+    let output = place.command(&["deploy", "-f", "-"]).stdin(fs::File::open(&file).unwrap()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    // It is the same deployment, whichever way it is named.
+    let again = place.run(&[&["deploy", "-o", "json"], &flags[..]].concat());
+    again.exits(0);
+    let document = again.json();
+    assert!(document["applied"].as_array().unwrap().iter().all(|object| object["result"] == "unchanged"), "{document}");
+    place.run(&["cleanup", "-f", file.to_str().unwrap()]).exits(0);
+    place.is_clean();
+}
+
+#[test]
+fn manifests_are_written_into_a_directory_and_listed() {
+    let place = Place::new();
+    // A kubeconfig that leads nowhere: nobody is asked.
+    place.kubeconfig("http://127.0.0.1:1");
+    let ran = place.run(&["manifests", "--out", "mine", "-o", "json"]);
+    ran.exits(0);
+    let files: Vec<String> = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(files.len(), 4);
+    assert!(files[0].ends_with("mine/1-namespace-ns-kernel2kernel.yaml") && place.path("mine/4-pod-alpine.yaml").exists(), "{files:?}");
+    let ran = place.run(&["manifests", "--out", "mine", "--payload", "ip"]);
+    ran.exits(1).prints_nothing().says(&["mine/2-networkservice-kernel2kernel.yaml is there already and differs; nothing was written", "next: "]);
+
+    let list: Value = serde_json::from_str(&place.run(&["manifests", "-f", "mine", "-o", "json"]).stdout).unwrap();
+    assert_eq!((&list["apiVersion"], &list["kind"], list["items"].as_array().unwrap().len()), (&json!("v1"), &json!("List"), 4));
+    let ran = place.run(&["manifests", "images"]);
+    assert_eq!(ran.exits(0).stdout, "alpine:3.15.0\nghcr.io/networkservicemesh/ci/cmd-nse-icmp-responder:a00fa0f\n");
+    let ran = place.run(&["manifests", "images", "--image", "nse=nse:1", "-o", "json"]);
+    assert_eq!(serde_json::from_str::<Value>(&ran.stdout).unwrap(), json!(["alpine:3.15.0", "nse:1"]));
+    place.run(&["manifests", "--out", "x", "images"]).exits(2).prints_nothing().says(&["--out writes manifests into files"]);
+    place
+        .run(&["manifests", "--image", "sidecar=x"])
+        .exits(2)
+        .prints_nothing()
+        .says(&["no container in the manifests is called sidecar", "alpine, nse"]);
+}

@@ -5,6 +5,7 @@ mod completions;
 mod customise;
 mod deploy;
 mod engine;
+mod manifests;
 mod troubleshoot;
 mod verify;
 
@@ -17,6 +18,7 @@ pub use completions::{CompletionsArgs, completions};
 pub use customise::{CustomiseArgs, PayloadArg};
 pub use deploy::DeployArgs;
 pub use engine::{EngineArgs, EngineCommand};
+pub use manifests::{ManifestsArgs, ManifestsCommand};
 pub use troubleshoot::TroubleshootArgs;
 pub use verify::VerifyArgs;
 
@@ -55,6 +57,8 @@ pub enum Command {
     Troubleshoot(TroubleshootArgs),
     /// Remove everything that deploy made, wait until it is gone, and prove it.
     Cleanup(CleanupArgs),
+    /// Print what deploy would apply, or the images that it takes.
+    Manifests(ManifestsArgs),
     /// Print the completions of a shell.
     Completions(CompletionsArgs),
     /// The engine of this machine; deploy starts it.
@@ -71,6 +75,7 @@ impl Command {
             Self::Verify(_) => "verify",
             Self::Troubleshoot(_) => "troubleshoot",
             Self::Cleanup(_) => "cleanup",
+            Self::Manifests(_) => "manifests",
             Self::Completions(_) => "completions",
             Self::Engine(_) => "engine",
         }
@@ -83,7 +88,8 @@ impl Command {
             Self::Deploy(DeployArgs { customise })
             | Self::Verify(VerifyArgs { customise })
             | Self::Troubleshoot(TroubleshootArgs { customise })
-            | Self::Cleanup(CleanupArgs { customise }) => Some(customise),
+            | Self::Cleanup(CleanupArgs { customise })
+            | Self::Manifests(ManifestsArgs { customise, .. }) => Some(customise),
             Self::Completions(_) | Self::Engine(_) => None,
         }
     }

@@ -3,7 +3,7 @@
 //! ```text
 //!   embedded YAML ─┐
 //!                  ├─► yaml ─► Document (typed) ─► customise ─► plan ─► Plan { objects, expectations }
-//!   user's YAML ───┘                               the flags
+//!   user's YAML ───┘                               the flags             └─► write ─► YAML again
 //! ```
 //!
 //! Everything that nsmctl knows about a service — names, addresses, the annotation — comes out of these documents.
@@ -18,6 +18,7 @@ mod network_service;
 mod plan;
 mod visit;
 mod workload;
+mod write;
 mod yaml;
 
 pub use customise::{Customisation, images};
@@ -25,4 +26,5 @@ pub use document::{Document, Object};
 pub use embedded::embedded;
 pub use network_service::NetworkService;
 pub use plan::plan;
+pub use write::write;
 pub use yaml::{ManifestError, Source, read, sources};

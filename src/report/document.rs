@@ -45,6 +45,8 @@ pub struct Report {
     pub causes: Vec<Finding>,
     /// What was removed.
     pub removed: Option<Removed>,
+    /// What the command was asked to print, word for word: a result that is no report.
+    pub text: Option<String>,
     /// What ended the command early.
     pub failure: Option<Failure>,
     started: Instant,
@@ -63,6 +65,7 @@ impl Report {
             path: None,
             causes: Vec::new(),
             removed: None,
+            text: None,
             failure: None,
             started: Instant::now(),
         }
@@ -87,7 +90,7 @@ impl Report {
     /// Whether there is anything for standard output: a program always gets its one document, a person only what was found.
     #[must_use]
     pub fn is_printed(&self, format: Format) -> bool {
-        format == Format::Json || self.findings.is_some() || self.path.is_some() || self.removed.is_some()
+        format == Format::Json || self.text.is_some() || self.findings.is_some() || self.path.is_some() || self.removed.is_some()
     }
 }
 
