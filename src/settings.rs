@@ -1,11 +1,11 @@
 //! What the command line, the environment and the kubeconfig mean together, decided once.
 
-use std::{path::PathBuf, time::Duration};
+use std::{fmt::Display, path::PathBuf, time::Duration};
 
 use crate::{
-    cli::{Command, GlobalArgs, OutputArg, TargetArg},
-    manifest::{Customisation, Document, ManifestError, default_namespace, embedded, plan, read, sources},
-    model::{Failure, Plan, Result},
+    cli::{Command, CustomiseArgs, GlobalArgs, OutputArg, PayloadArg, TargetArg},
+    manifest::{Customisation, Document, ManifestError, embedded, plan, read, sources},
+    model::{Failure, Payload, Plan, PrefixGroups, Result, check_dns_label},
     report::Format,
     target::cluster::Access,
 };
@@ -17,8 +17,8 @@ pub struct Settings {
     pub target: Choice,
     /// How to find a cluster.
     pub access: Access,
-    /// The namespace that the person asked for.
-    pub namespace: Option<String>,
+    /// What the person asked to be different from the manifests, the namespace included.
+    pub customisation: Customisation,
     /// The manifests that the person named; `None` for the example.
     pub manifests: Option<PathBuf>,
     /// The time budget.
@@ -66,18 +66,24 @@ impl Settings {
             (TargetArg::Cluster, _) => Choice::Cluster("--target"),
         };
         if let Some(name) = &global.namespace {
-            check_name(name)
+            check_dns_label(name)
                 .map_err(|why| Failure::usage(format!("--namespace {name}: {why}")).hint("a namespace is a lower-case DNS label, as in my-demo"))?;
         }
         let default = match command {
             Command::Deploy(_) => DEPLOY,
-            Command::Verify(_) | Command::Troubleshoot(_) | Command::Completions(_) | Command::Engine(_) => LOOK,
+            Command::Verify(_) | Command::Troubleshoot(_) | Command::Manifests(_) | Command::Completions(_) | Command::Engine(_) => LOOK,
             Command::Cleanup(_) => CLEANUP,
+        };
+        let asked = command.customise().map(customisation).transpose()?.unwrap_or_default();
+        let asked = match command {
+            // What is to be removed is told by its label. A manifest that could not be deployed so does not keep it from going.
+            Command::Cleanup(_) => Customisation { name_prefix: asked.name_prefix, ..Customisation::default() },
+            _ => asked,
         };
         Ok(Self {
             target,
             access: Access { kubeconfig: global.kubeconfig, context: global.context },
-            namespace: global.namespace,
+            customisation: Customisation { namespace: global.namespace, ..asked },
             manifests: global.manifests,
             timeout: global.timeout.unwrap_or(default),
             format: match global.output {
@@ -104,14 +110,13 @@ impl Settings {
     /// # Errors
     /// They contradict themselves or the flags.
     pub fn plan(&self, documents: &[Document], current: &str) -> Result<Plan> {
-        let customisation = Customisation { namespace: self.namespace.clone() };
-        plan(documents, &customisation, current).map_err(|error| bad_manifest(&error))
+        plan(documents, &self.customisation, current).map_err(|error| bad_manifest(&error))
     }
 
     /// A command on the same deployment, as it would be typed.
     #[must_use]
     pub fn command_line(&self, command: &str) -> String {
-        self.flags().into_iter().fold(format!("nsmctl {command}"), |line, (flag, value)| format!("{line} {flag} {}", quoted(&value)))
+        self.flags().into_iter().fold(format!("nsmctl {command}"), with_flag)
     }
 
     /// Lets the commands in a hint be about the same deployment as this one.
@@ -128,7 +133,7 @@ impl Settings {
                 // What the hint says itself is not said again.
                 let said = behind.split(['`', '#', '&', ';']).next().unwrap_or_default();
                 let flags = self.flags().into_iter().filter(|(flag, _)| !said.split(' ').any(|word| word == *flag));
-                done.push_str(&flags.fold(plain.clone(), |line, (flag, value)| format!("{line} {flag} {}", quoted(&value))));
+                done.push_str(&flags.fold(plain.clone(), with_flag));
                 rest = behind;
             }
             done.push_str(rest);
@@ -138,8 +143,9 @@ impl Settings {
     }
 
     /// The flags that say which deployment is meant.
-    fn flags(&self) -> Vec<(&'static str, String)> {
+    fn flags(&self) -> Vec<(&'static str, Option<String>)> {
         let path = |path: &PathBuf| path.display().to_string();
+        let asked = &self.customisation;
         let target = match self.target {
             Choice::Local => Some("local".to_owned()),
             Choice::Cluster("--target") => Some("cluster".to_owned()),
@@ -149,17 +155,90 @@ impl Settings {
             ("--target", target),
             ("--kubeconfig", self.access.kubeconfig.as_ref().map(path)),
             ("--context", self.access.context.clone()),
-            ("--namespace", self.namespace.clone()),
+            ("--namespace", asked.namespace.clone()),
             ("--manifests", self.manifests.as_ref().map(path)),
+            ("--name-prefix", asked.name_prefix.clone()),
+            ("--cidr", asked.cidr.as_ref().map(ToString::to_string)),
+            ("--clients", asked.clients.as_ref().map(ToString::to_string)),
+            ("--payload", asked.payload.map(|payload| payload.to_string().to_lowercase())),
+            ("--image-registry", asked.image_registry.clone()),
         ];
-        all.into_iter().filter_map(|(flag, value)| Some((flag, value?))).collect()
+        let mut flags: Vec<(&'static str, Option<String>)> = all.into_iter().filter_map(|(flag, value)| Some((flag, Some(value?)))).collect();
+        flags.extend(asked.images.iter().map(|(container, image)| ("--image", Some(format!("{container}={image}")))));
+        flags.extend(asked.cross_node.then_some(("--cross-node", None)));
+        flags
     }
 
     /// The namespace, where it can be told without knowing the target.
     #[must_use]
-    pub fn known_namespace<'a>(&'a self, documents: &'a [Document]) -> Option<&'a str> {
-        self.namespace.as_deref().or_else(|| default_namespace(documents))
+    pub fn known_namespace(&self, documents: &[Document]) -> Option<String> {
+        self.customisation.namespace_of(documents)
     }
+}
+
+/// What the flags ask to be different, each one sound by itself.
+fn customisation(arguments: &CustomiseArgs) -> Result<Customisation> {
+    let CustomiseArgs { cidr, clients, cross_node, payload, name_prefix, image_registry, images } = arguments;
+    let cidr = cidr.as_deref().map(|text| match text.parse::<PrefixGroups>() {
+        Ok(prefixes) if !prefixes.groups().is_empty() => Ok(prefixes),
+        Ok(_) => Err(wrong("--cidr", "it is empty", "say it as in 10.0.0.0/29")),
+        Err(error) => Err(wrong("--cidr", error, "say it as in 10.0.0.0/29, or 10.0.0.0/29,2001:db8::/125 for two families")),
+    });
+    let prefix = name_prefix.as_deref().map(|prefix| -> Result<String> {
+        // What follows is the rest of a name, so that the prefix may end in a dash.
+        let fits = check_dns_label(&format!("{prefix}x")).and(if prefix.is_empty() { Err("it is empty") } else { Ok(()) });
+        fits.map_err(|why| wrong(&format!("--name-prefix {prefix}"), why, "a prefix is the beginning of a name, as in blue-"))?;
+        Ok(prefix.to_owned())
+    });
+    let registry = image_registry.as_deref().map(|registry| -> Result<String> {
+        check_registry(registry)
+            .map_err(|why| wrong(&format!("--image-registry {registry}"), why, "say it as in mirror.example.com/nsm or localhost:5000"))?;
+        Ok(registry.to_owned())
+    });
+    let image = |text: &String| match text.split_once('=') {
+        Some((container, image)) if !container.is_empty() && !image.is_empty() && !image.contains(char::is_whitespace) => {
+            Ok((container.to_owned(), image.to_owned()))
+        }
+        _ => Err(wrong(&format!("--image {text}"), "it is no container and image", "say it as in --image nse=mirror.example.com/nse:v1")),
+    };
+    Ok(Customisation {
+        namespace: None,
+        cidr: cidr.transpose()?,
+        clients: *clients,
+        cross_node: *cross_node,
+        payload: payload.map(|payload| match payload {
+            PayloadArg::Ethernet => Payload::Ethernet,
+            PayloadArg::Ip => Payload::Ip,
+        }),
+        name_prefix: prefix.transpose()?,
+        image_registry: registry.transpose()?,
+        images: images.iter().map(image).collect::<Result<_>>()?,
+    })
+}
+
+fn wrong(flag: &str, why: impl Display, hint: &str) -> Failure {
+    Failure::usage(format!("{flag}: {why}")).hint(hint)
+}
+
+/// Whether images can be named after a registry: a host, which has a dot or a port or is `localhost`, and a path.
+fn check_registry(registry: &str) -> Result<(), &'static str> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._:/".contains(c);
+    let host = registry.split('/').next().unwrap_or_default();
+    if registry.contains("://") {
+        Err("a registry is named without https://")
+    } else if registry.split('/').any(str::is_empty) {
+        Err("a part of it is empty")
+    } else if !registry.chars().all(allowed) {
+        Err("it may have lower-case letters, digits and -._:/ only")
+    } else if !host.contains(['.', ':']) && host != "localhost" {
+        Err("its first part is no host: it has neither a dot nor a port")
+    } else {
+        Ok(())
+    }
+}
+
+fn with_flag(line: String, (flag, value): (&str, Option<String>)) -> String {
+    value.map_or_else(|| format!("{line} {flag}"), |value| format!("{line} {flag} {}", quoted(&value)))
 }
 
 /// A word as a POSIX shell takes it.
@@ -174,23 +253,8 @@ fn bad_manifest(error: &ManifestError) -> Failure {
         ManifestError::Unreadable { .. } | ManifestError::Empty(_) => {
             failure.hint("name a file, a directory, or - for standard input with --manifests")
         }
+        ManifestError::Customisation { hint, .. } => failure.hint(hint),
         _ => failure.hint("correct the manifest; nothing was changed"),
-    }
-}
-
-/// Whether a name can be a namespace (RFC 1123 label, as Kubernetes has it).
-fn check_name(name: &str) -> Result<(), &'static str> {
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if name.is_empty() {
-        Err("it is empty")
-    } else if name.len() > 63 {
-        Err("it is longer than 63 characters")
-    } else if !name.chars().all(allowed) {
-        Err("it may have lower-case letters, digits and - only")
-    } else if name.starts_with('-') || name.ends_with('-') {
-        Err("it must begin and end with a letter or digit")
-    } else {
-        Ok(())
     }
 }
 
@@ -245,5 +309,65 @@ mod tests {
             let failure = settings(&["deploy", &format!("--namespace={wrong}")]).unwrap_err();
             assert_eq!(failure.outcome.code(), 2, "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_flags_come_to_one_customisation() {
+        let flags = "--cidr [10.0.0.0/31,10.0.1.0/31],2001:db8::/64 --clients 3 --cross-node --payload ip --name-prefix blue- --image-registry localhost:5000/a \
+                     --image nse=x:1 --image alpine=y@sha256:0=1 -n demo";
+        for command in ["deploy", "verify", "troubleshoot", "manifests", "manifests images"] {
+            let line: Vec<&str> = command.split(' ').chain(flags.split_whitespace()).collect();
+            let asked = settings(&line).unwrap().customisation;
+            let expected = Customisation {
+                namespace: Some("demo".into()),
+                cidr: Some("[10.0.0.0/31,10.0.1.0/31],2001:db8::/64".parse().unwrap()),
+                clients: Some(3),
+                cross_node: true,
+                payload: Some(Payload::Ip),
+                name_prefix: Some("blue-".into()),
+                image_registry: Some("localhost:5000/a".into()),
+                images: vec![("nse".into(), "x:1".into()), ("alpine".into(), "y@sha256:0=1".into())],
+            };
+            assert_eq!(asked, expected, "{command}");
+        }
+        let line: Vec<&str> = ["cleanup"].into_iter().chain(flags.split_whitespace()).collect();
+        let expected = Customisation { namespace: Some("demo".into()), name_prefix: Some("blue-".into()), ..Customisation::default() };
+        assert_eq!(settings(&line).unwrap().customisation, expected);
+    }
+
+    #[test]
+    fn what_cannot_be_asked_names_its_flag() {
+        let cases = [
+            ("--cidr=10.0.0.0/99", "--cidr: \"10.0.0.0/99\" is no address prefix"),
+            ("--cidr=", "--cidr: it is empty"),
+            ("--name-prefix=", "--name-prefix : it is empty"),
+            ("--name-prefix=Blue-", "--name-prefix Blue-: it may have lower-case letters, digits and - only"),
+            ("--name-prefix=-blue", "--name-prefix -blue: it must begin and end with a letter or digit"),
+            ("--image-registry=https://a.b", "--image-registry https://a.b: a registry is named without https://"),
+            ("--image-registry=a.b/", "--image-registry a.b/: a part of it is empty"),
+            ("--image-registry=a.b c", "--image-registry a.b c: it may have"),
+            ("--image-registry=mirror", "--image-registry mirror: its first part is no host"),
+            ("--image=nse", "--image nse: it is no container and image"),
+            ("--image==x", "--image =x: it is no container and image"),
+            ("--image=nse=", "--image nse=: it is no container and image"),
+        ];
+        for (flag, message) in cases {
+            let failure = settings(&["deploy", flag]).unwrap_err();
+            assert!(failure.outcome.code() == 2 && failure.message().starts_with(message) && failure.hint.is_some(), "{flag}: {failure:?}");
+        }
+        for wrong in ["--clients=0", "--clients=1001", "--clients=x", "--payload=mpls"] {
+            assert!(Cli::try_parse_from(["nsmctl", "deploy", wrong]).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_moves_the_namespace_of_the_manifests_only() {
+        let known = |arguments: &[&str]| {
+            let settings = settings(arguments).unwrap();
+            settings.known_namespace(&settings.documents().unwrap())
+        };
+        assert_eq!(known(&["deploy"]).as_deref(), Some("ns-kernel2kernel"));
+        assert_eq!(known(&["deploy", "--name-prefix", "blue-"]).as_deref(), Some("blue-ns-kernel2kernel"));
+        assert_eq!(known(&["deploy", "--name-prefix", "blue-", "-n", "demo"]).as_deref(), Some("demo"));
     }
 }

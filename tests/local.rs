@@ -232,3 +232,139 @@ fn an_ordinary_user_can_do_it_all() {
     }
     place.is_clean();
 }
+
+/// What a check saw, in the order of the report.
+fn seen(ran: &Ran, check: &str) -> Vec<String> {
+    let document = ran.json();
+    let findings = document["findings"].as_array().unwrap_or_else(|| panic!("{document}")).iter().filter(|finding| finding["check"] == check);
+    findings.map(|finding| finding["observed"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn the_addresses_are_those_that_were_asked_for() {
+    let place = Place::new();
+    let ran = place.run(&["deploy", "--cidr", "10.9.0.0/31", "-o", "json"]);
+    ran.exits(0);
+    let addresses = seen(&ran, "address");
+    assert!(addresses[0] == "10.9.0.1/32" && addresses[1].starts_with("10.9.0.0/32 on "), "{addresses:?}");
+    // What was asked of deploy is asked of verify, or it is something else that is verified.
+    place.run(&["verify", "--cidr", "10.9.0.0/31"]).exits(0);
+    place.run(&["verify"]).exits(1);
+    place.run(&["cleanup", "--cidr", "10.9.0.0/31"]).exits(0);
+    place.is_clean();
+}
+
+#[test]
+fn three_clients_have_three_connections() {
+    let place = Place::new();
+    let three = ["--clients", "3", "--cidr", "10.9.0.0/29"];
+    let ran = place.run(&[&["deploy", "-o", "json"], &three[..]].concat());
+    ran.exits(0);
+    let addresses: BTreeSet<String> = seen(&ran, "address").iter().map(|seen| seen.split('/').next().unwrap().to_owned()).collect();
+    assert_eq!(addresses, (0..6).map(|n| format!("10.9.0.{n}")).collect(), "three pairs, all different");
+    let pings = seen(&ran, "ping-endpoint").into_iter().chain(seen(&ran, "ping-client"));
+    assert_eq!(pings.filter(|ping| ping.starts_with("4/4 received, 0 % loss")).count(), 6);
+    place.run(&[&["troubleshoot"], &three[..]].concat()).exits(0);
+
+    // Fewer are the first of them.
+    let ran = place.run(&["deploy", "--cidr", "10.9.0.0/29", "-o", "json"]);
+    ran.exits(0).says(&["Pod ns-kernel2kernel/alpine-2: gone", "Pod ns-kernel2kernel/alpine-3: gone", "Pod ns-kernel2kernel/alpine: unchanged"]);
+    place.run(&["cleanup"]).exits(0);
+    place.is_clean();
+}
+
+#[test]
+fn clients_that_the_addresses_are_too_few_for_are_refused() {
+    let place = Place::new();
+    let ran = place.run(&["deploy", "--clients", "3"]);
+    ran.exits(2).prints_nothing().says(&["172.16.1.100/31 holds 1 client, and 3 are asked for", "next: --cidr 172.16.1.96/29"]);
+    place.is_clean();
+    place.run(&["deploy", "--clients", "0"]).exits(2).prints_nothing().says(&["--clients", "1..=1000"]);
+    // What was never deployed can still be cleaned up by the same line.
+    place.run(&["cleanup", "--clients", "3"]).exits(0);
+}
+
+#[test]
+fn a_second_deployment_stands_beside_the_first() {
+    let place = Place::new();
+    place.run(&["deploy"]).exits(0);
+    // In a namespace of its own, and in that of the first.
+    for (flags, namespace) in
+        [(&["--name-prefix", "blue-"][..], "blue-ns-kernel2kernel"), (&["--name-prefix", "red-", "-n", "ns-kernel2kernel"], "ns-kernel2kernel")]
+    {
+        let ran = place.run(&[&["deploy", "-o", "json"], flags].concat());
+        ran.exits(0);
+        let prefix = flags[1];
+        let document = ran.json();
+        let made: BTreeSet<&str> = document["applied"].as_array().unwrap().iter().filter_map(|object| object["name"].as_str()).collect();
+        let expected = [namespace.to_owned(), format!("{prefix}kernel2kernel"), format!("{prefix}nse-kernel"), format!("{prefix}alpine")];
+        assert_eq!(made, expected.iter().map(String::as_str).collect());
+    }
+    place.run(&["verify"]).exits(0);
+    place.run(&["cleanup", "--name-prefix", "red-", "-n", "ns-kernel2kernel"]).exits(0);
+    place.run(&["verify"]).exits(0);
+    place.run(&["cleanup"]).exits(0);
+    place.run(&["verify", "--name-prefix", "blue-"]).exits(0);
+    let ran = place.run(&["cleanup", "--name-prefix", "blue-"]);
+    ran.exits(0);
+    assert!(ran.stdout.contains("Namespace blue-ns-kernel2kernel") && ran.stdout.contains("0 left"), "{ran:?}");
+    place.is_clean();
+}
+
+#[test]
+fn a_payload_and_another_node_are_taken() {
+    let place = Place::new();
+    place.run(&["deploy", "--payload", "ip"]).exits(0);
+    place.run(&["verify", "--payload", "ip"]).exits(0);
+    // There is one node only, and nothing here schedules.
+    place.run(&["deploy", "--payload", "ip", "--cross-node"]).exits(0);
+    place.run(&["cleanup"]).exits(0);
+    place.is_clean();
+}
+
+#[test]
+fn what_is_printed_is_what_is_deployed() {
+    let place = Place::new();
+    let flags = ["--clients", "2", "--cidr", "10.9.0.0/30", "--name-prefix", "blue-", "--image-registry", "mirror.example.com/nsm"];
+    let printed = place.run(&[&["manifests"], &flags[..]].concat());
+    printed.exits(0);
+    place.is_clean();
+    assert!(printed.stderr.is_empty() && printed.stdout.contains("image: mirror.example.com/nsm/alpine:3.15.0\n"), "{printed:?}");
+    let file = place.write("printed.yaml", &printed.stdout);
+    let output = place.command(&["deploy", "-f", "-"]).stdin(fs::File::open(&file).unwrap()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    // It is the same deployment, whichever way it is named.
+    let again = place.run(&[&["deploy", "-o", "json"], &flags[..]].concat());
+    again.exits(0);
+    let document = again.json();
+    assert!(document["applied"].as_array().unwrap().iter().all(|object| object["result"] == "unchanged"), "{document}");
+    place.run(&["cleanup", "-f", file.to_str().unwrap()]).exits(0);
+    place.is_clean();
+}
+
+#[test]
+fn manifests_are_written_into_a_directory_and_listed() {
+    let place = Place::new();
+    // A kubeconfig that leads nowhere: nobody is asked.
+    place.kubeconfig("http://127.0.0.1:1");
+    let ran = place.run(&["manifests", "--out", "mine", "-o", "json"]);
+    ran.exits(0);
+    let files: Vec<String> = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(files.len(), 4);
+    assert!(files[0].ends_with("mine/1-namespace-ns-kernel2kernel.yaml") && place.path("mine/4-pod-alpine.yaml").exists(), "{files:?}");
+    let ran = place.run(&["manifests", "--out", "mine", "--payload", "ip"]);
+    ran.exits(1).prints_nothing().says(&["mine/2-networkservice-kernel2kernel.yaml is there already and differs; nothing was written", "next: "]);
+
+    let list: Value = serde_json::from_str(&place.run(&["manifests", "-f", "mine", "-o", "json"]).stdout).unwrap();
+    assert_eq!((&list["apiVersion"], &list["kind"], list["items"].as_array().unwrap().len()), (&json!("v1"), &json!("List"), 4));
+    let ran = place.run(&["manifests", "images"]);
+    assert_eq!(ran.exits(0).stdout, "alpine:3.15.0\nghcr.io/networkservicemesh/ci/cmd-nse-icmp-responder:a00fa0f\n");
+    let ran = place.run(&["manifests", "images", "--image", "nse=nse:1", "-o", "json"]);
+    assert_eq!(serde_json::from_str::<Value>(&ran.stdout).unwrap(), json!(["alpine:3.15.0", "nse:1"]));
+    place.run(&["manifests", "--out", "x", "images"]).exits(2).prints_nothing().says(&["--out writes manifests into files"]);
+    place
+        .run(&["manifests", "--image", "sidecar=x"])
+        .exits(2)
+        .prints_nothing()
+        .says(&["no container in the manifests is called sidecar", "alpine, nse"]);
+}

@@ -1,6 +1,6 @@
 use clap::Args;
 
-use super::RemoveArgs;
+use super::{CustomiseArgs, RemoveArgs};
 
 /// The arguments of `cleanup`.
 #[derive(Debug, Args)]
@@ -9,11 +9,16 @@ Examples:
   nsmctl cleanup
   nsmctl cleanup --namespace demo
   nsmctl cleanup --dry-run
+  nsmctl cleanup --name-prefix blue-
 
-Removes what carries the deployment's label, in every namespace, and nothing else. The time budget is 2 minutes unless
---timeout says otherwise.")]
+Removes what carries the deployment's label, in every namespace, and nothing else. --namespace and
+--name-prefix say which deployment is meant; the rest of the customisation is accepted and makes
+no difference. The time budget is 2 minutes unless --timeout says otherwise.")]
 pub struct CleanupArgs {
     /// How to remove.
     #[command(flatten)]
     pub remove: RemoveArgs,
+    /// What is to be different from the manifests.
+    #[command(flatten)]
+    pub customise: CustomiseArgs,
 }

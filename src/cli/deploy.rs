@@ -1,6 +1,6 @@
 use clap::Args;
 
-use super::ApplyArgs;
+use super::{ApplyArgs, CustomiseArgs};
 
 /// The arguments of `deploy`.
 #[derive(Debug, Args)]
@@ -10,6 +10,8 @@ Examples:
   nsmctl deploy --target local
   nsmctl deploy --context staging --namespace demo --timeout 5m
   nsmctl deploy -f my-service/ -o json
+  nsmctl deploy --clients 3 --cidr 10.0.0.0/29
+  nsmctl deploy --name-prefix blue-
   nsmctl deploy --diff
 
 Applying again on top is a no-op that succeeds. The time budget is 3 minutes unless --timeout says otherwise.")]
@@ -17,4 +19,7 @@ pub struct DeployArgs {
     /// How to apply.
     #[command(flatten)]
     pub apply: ApplyArgs,
+    /// What is to be different from the manifests.
+    #[command(flatten)]
+    pub customise: CustomiseArgs,
 }

@@ -3,8 +3,10 @@
 mod apply;
 mod cleanup;
 mod completions;
+mod customise;
 mod deploy;
 mod engine;
+mod manifests;
 mod remove;
 mod troubleshoot;
 mod verify;
@@ -16,8 +18,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use apply::ApplyArgs;
 pub use cleanup::CleanupArgs;
 pub use completions::{CompletionsArgs, completions};
+pub use customise::{CustomiseArgs, PayloadArg};
 pub use deploy::DeployArgs;
 pub use engine::{EngineArgs, EngineCommand};
+pub use manifests::{ManifestsArgs, ManifestsCommand};
 pub use remove::RemoveArgs;
 pub use troubleshoot::TroubleshootArgs;
 pub use verify::VerifyArgs;
@@ -57,6 +61,8 @@ pub enum Command {
     Troubleshoot(TroubleshootArgs),
     /// Remove everything that deploy made, wait until it is gone, and prove it.
     Cleanup(CleanupArgs),
+    /// Print what deploy would apply, or the images that it takes.
+    Manifests(ManifestsArgs),
     /// Print the completions of a shell.
     Completions(CompletionsArgs),
     /// The engine of this machine; deploy starts it.
@@ -73,8 +79,22 @@ impl Command {
             Self::Verify(_) => "verify",
             Self::Troubleshoot(_) => "troubleshoot",
             Self::Cleanup(_) => "cleanup",
+            Self::Manifests(_) => "manifests",
             Self::Completions(_) => "completions",
             Self::Engine(_) => "engine",
+        }
+    }
+
+    /// What is to be different from the manifests; `None` for a command that reads none.
+    #[must_use]
+    pub fn customise(&self) -> Option<&CustomiseArgs> {
+        match self {
+            Self::Deploy(DeployArgs { customise, .. })
+            | Self::Verify(VerifyArgs { customise })
+            | Self::Troubleshoot(TroubleshootArgs { customise })
+            | Self::Cleanup(CleanupArgs { customise, .. })
+            | Self::Manifests(ManifestsArgs { customise, .. }) => Some(customise),
+            Self::Completions(_) | Self::Engine(_) => None,
         }
     }
 }

@@ -1,5 +1,7 @@
 use clap::Args;
 
+use super::CustomiseArgs;
+
 /// The arguments of `verify`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -9,4 +11,8 @@ Examples:
   nsmctl verify -f my-service/ --timeout 10s
 
 The time budget is 30 seconds unless --timeout says otherwise.")]
-pub struct VerifyArgs {}
+pub struct VerifyArgs {
+    /// What is to be different from the manifests.
+    #[command(flatten)]
+    pub customise: CustomiseArgs,
+}

@@ -5,11 +5,13 @@
 //!                                                   ├─► verify        observe, check
 //!                                                   ├─► troubleshoot  observe, system, diagnose
 //!                                                   └─► cleanup       lock, delete
+//!   Settings ─► manifests ─► Plan ─────────────────────► manifests     the objects as text, or the images
 //! ```
 
 mod cleanup;
 mod deploy;
 mod lock;
+mod manifests;
 mod observe;
 mod preflight;
 mod session;
@@ -34,6 +36,7 @@ pub async fn run(command: &Command, settings: &Settings, ctx: &Ctx, report: &mut
         Command::Verify(_) => verify::run(settings, ctx, report).await,
         Command::Troubleshoot(_) => troubleshoot::run(settings, ctx, report).await,
         Command::Cleanup(arguments) => cleanup::run(&arguments.remove, settings, ctx, report).await,
+        Command::Manifests(arguments) => manifests::run(arguments, settings, ctx, report).await,
         Command::Completions(_) | Command::Engine(_) => Err(Failure::msg(Outcome::Defect, "this command works on no target")),
     }
 }

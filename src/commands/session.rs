@@ -18,19 +18,21 @@ pub(super) struct Session {
 }
 
 /// The namespace of a plan that names none, where there is no context to name one.
-const DEFAULT_NAMESPACE: &str = "default";
+pub(super) const DEFAULT_NAMESPACE: &str = "default";
+
+/// Reads the manifests.
+pub(super) async fn documents(settings: &Settings, ctx: &Ctx) -> Result<Vec<Document>> {
+    let settings = settings.clone();
+    // Standard input may take its time, and a signal must get through meanwhile.
+    let read = async { tokio::task::spawn_blocking(move || settings.documents()).await.or_fail(Outcome::Defect, "cannot read the manifests")? };
+    ctx.run("reading the manifests", read).await
+}
 
 impl Session {
     /// Reads the manifests, chooses the target and says which and why, then connects.
     pub(super) async fn open(settings: &Settings, ctx: &Ctx, report: &mut Report) -> Result<Self> {
-        let documents = {
-            let settings = settings.clone();
-            // Standard input may take its time, and a signal must get through meanwhile.
-            let read =
-                async { tokio::task::spawn_blocking(move || settings.documents()).await.or_fail(Outcome::Defect, "cannot read the manifests")? };
-            ctx.run("reading the manifests", read).await?
-        };
-        report.namespace = settings.known_namespace(&documents).map(str::to_owned);
+        let documents = documents(settings, ctx).await?;
+        report.namespace = settings.known_namespace(&documents);
         let why = match settings.target {
             Choice::Local => "--target local",
             Choice::Cluster(flag) => flag,

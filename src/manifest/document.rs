@@ -71,6 +71,13 @@ impl Document {
         Ok(document)
     }
 
+    /// The same document with something changed in it, understood anew.
+    pub(super) fn changed(&self, change: impl FnOnce(&mut Value)) -> Result<Self, ManifestError> {
+        let mut value = self.value.clone();
+        change(&mut value);
+        Self::new(value, &self.place)
+    }
+
     /// Name, namespace, labels.
     #[must_use]
     pub fn metadata(&self) -> &ObjectMeta {

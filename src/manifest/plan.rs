@@ -1,28 +1,16 @@
 use serde_json::{Map, Value, json};
 
 use crate::model::{
-    ANNOTATION, Expectation, Expectations, INSTANCE_LABEL, MANAGED_BY, MANAGED_BY_LABEL, Namespaced, NetworkServiceSpec, ObjectRef, PART_OF_LABEL,
-    Plan, PlannedObject, Workload,
+    Expectation, Expectations, INSTANCE_LABEL, MANAGED_BY, MANAGED_BY_LABEL, Namespaced, NetworkServiceSpec, ObjectRef, PART_OF_LABEL, Plan,
+    PlannedObject, Workload,
 };
 
-use super::{Document, ManifestError, Object, workload::workload};
-
-/// What the person asked to be different from the manifests.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Customisation {
-    /// `--namespace`: where everything goes that names no namespace; a Namespace in the manifests takes this name.
-    pub namespace: Option<String>,
-}
-
-/// The namespace that the manifests themselves ask for: that of their one Namespace object.
-#[must_use]
-pub fn default_namespace(documents: &[Document]) -> Option<&str> {
-    let mut namespaces = documents.iter().filter(|document| matches!(document.object, Object::Namespace(_)));
-    match (namespaces.next(), namespaces.next()) {
-        (Some(only), None) => Some(only.name()),
-        _ => None,
-    }
-}
+use super::{
+    Customisation, Document, ManifestError, Object,
+    customise::{customise, instance},
+    layout::Layout,
+    visit::visit,
+};
 
 /// Decides what is to be applied, and what that promises.
 ///
@@ -31,23 +19,22 @@ pub fn default_namespace(documents: &[Document]) -> Option<&str> {
 /// # Errors
 /// [`ManifestError`] where the documents contradict themselves, each other, or the customisation.
 pub fn plan(documents: &[Document], customisation: &Customisation, current_namespace: &str) -> Result<Plan, ManifestError> {
-    let own = default_namespace(documents);
-    let namespace = customisation.namespace.as_deref().or(own).unwrap_or(current_namespace).to_owned();
-    let renamed = |name: &str| if own == Some(name) { namespace.clone() } else { name.to_owned() };
+    let documents = customise(documents, customisation, current_namespace)?;
+    let layout = Layout::new(&documents, customisation, current_namespace);
+    let namespace = layout.namespace.clone();
+    let instance = instance(&documents, customisation, &namespace)?;
 
     let mut ordered: Vec<&Document> = documents.iter().collect();
     // Stable: objects of the same kind keep the order in which they were written.
     ordered.sort_by_key(|document| document.rank());
 
-    let inherited = documents.iter().find(|d| matches!(d.object, Object::Namespace(_)) && renamed(d.name()) == namespace);
-    let inherited = inherited.and_then(|d| d.metadata().annotations.as_ref()?.get(ANNOTATION)).map(String::as_str);
     let mut workloads = Vec::new();
     let mut services = Vec::new();
     let mut references = Vec::new();
     for document in &ordered {
-        let place = namespace_of(document, &namespace, own, customisation)?;
+        let place = layout.place(document)?;
         let reference = match &document.object {
-            Object::Namespace(_) => ObjectRef::cluster(&document.kind, renamed(document.name())),
+            Object::Namespace(_) => ObjectRef::cluster(&document.kind, layout.renamed(document.name())),
             _ => ObjectRef::namespaced(&document.kind, &place, document.name()),
         };
         if references.contains(&reference) {
@@ -61,16 +48,16 @@ pub fn plan(documents: &[Document], customisation: &Customisation, current_names
             })?;
             services.push(NetworkServiceSpec { id: Namespaced::new(&place, document.name()), payload });
         }
-        workloads.extend(workload(document, &place, inherited.filter(|_| place == namespace))?);
+        workloads.extend(layout.workload(document)?);
     }
 
     let part_of = label_value(services.first().map_or(namespace.as_str(), |service| &service.id.name));
-    let labels = [(MANAGED_BY_LABEL, MANAGED_BY), (PART_OF_LABEL, &part_of), (INSTANCE_LABEL, &namespace)];
+    let labels = [(MANAGED_BY_LABEL, MANAGED_BY), (PART_OF_LABEL, &part_of), (INSTANCE_LABEL, &instance)];
     let objects = ordered
         .iter()
         .zip(references)
         .map(|(document, reference)| PlannedObject {
-            body: body(document, &reference, &labels),
+            body: body(document, &reference, &layout, &labels),
             reference,
             api_version: document.api_version.clone(),
             plural: document.plural().to_owned(),
@@ -81,25 +68,12 @@ pub fn plan(documents: &[Document], customisation: &Customisation, current_names
         workload.pod_labels.extend(labels.map(|(key, value)| (key.to_owned(), value.to_owned())));
     }
     let expectations = expectations(workloads, services);
-    Ok(Plan { instance: namespace.clone(), part_of, namespace, objects, expectations })
-}
-
-/// Where an object goes. One that names its own namespace keeps it, and `--namespace` may not contradict that.
-fn namespace_of(document: &Document, namespace: &str, own: Option<&str>, customisation: &Customisation) -> Result<String, ManifestError> {
-    match document.metadata().namespace.as_deref().filter(|n| !n.is_empty()) {
-        None => Ok(namespace.to_owned()),
-        Some(written) if Some(written) == own => Ok(namespace.to_owned()),
-        Some(written) if customisation.namespace.as_deref().is_some_and(|asked| asked != written) => Err(ManifestError::Document {
-            place: document.place.clone(),
-            reason: format!("{} {} is written for namespace {written}, and --namespace says {namespace}", document.kind, document.name()),
-        }),
-        Some(written) => Ok(written.to_owned()),
-    }
+    Ok(Plan { instance, part_of, namespace, objects, expectations })
 }
 
 /// What is applied: the document as it was written, with its place and the deployment's labels. The template of a workload
 /// is labelled as well, so that its pods can be found; its selector is not, because that cannot be changed later.
-fn body(document: &Document, reference: &ObjectRef, labels: &[(&str, &str)]) -> Value {
+fn body(document: &Document, reference: &ObjectRef, layout: &Layout, labels: &[(&str, &str)]) -> Value {
     let mut value = document.value.clone();
     let mut label = |pointer: &str| {
         if let Some(Value::Object(holder)) = value.pointer_mut(pointer) {
@@ -120,6 +94,12 @@ fn body(document: &Document, reference: &ObjectRef, labels: &[(&str, &str)]) -> 
     if let Some(namespace) = &reference.namespace {
         value["metadata"]["namespace"] = json!(namespace);
     }
+    // Whom a role is bound to lives in a namespace as well.
+    visit(&mut value, "subjects/*/namespace", &mut |name| {
+        if let Some(renamed) = name.as_str().map(|name| layout.renamed(name).to_owned()) {
+            *name = json!(renamed);
+        }
+    });
     value
 }
 

@@ -9,7 +9,7 @@ fn documents(text: &str) -> Vec<Document> {
 }
 
 fn in_namespace(namespace: &str) -> Customisation {
-    Customisation { namespace: Some(namespace.into()) }
+    Customisation { namespace: Some(namespace.into()), ..Customisation::default() }
 }
 
 fn example() -> Plan {

@@ -73,6 +73,16 @@ pub enum ManifestError {
         #[source]
         reason: InvalidPrefix,
     },
+    /// The manifests cannot be changed in the way that was asked for.
+    #[error("{flag}: {reason}")]
+    Customisation {
+        /// The flag, with its value where that helps.
+        flag: String,
+        /// What is in the way.
+        reason: String,
+        /// What to do about it.
+        hint: String,
+    },
 }
 
 /// Reads what `--manifests` names: a file, a directory, or `-` for standard input.

@@ -10,6 +10,7 @@
 //! ```
 
 mod difference;
+mod dns_label;
 mod event;
 mod expectation;
 mod failure;
@@ -30,6 +31,7 @@ mod url;
 mod workload;
 
 pub use difference::{Change, Difference};
+pub use dns_label::check_dns_label;
 pub use event::{Event, Notice, ObjectState, Sink};
 pub use expectation::{AddressPair, Expectation, Expectations};
 pub use failure::{Failure, IntoFailure, Result};

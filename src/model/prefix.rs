@@ -66,6 +66,21 @@ impl Prefix {
     pub fn first_pair(&self) -> Option<AddressPair> {
         Some(AddressPair { endpoint: self.address(0)?, client: self.address(1)? })
     }
+
+    /// The smallest range around this one that serves so many connections. `None` where the address family has none.
+    #[must_use]
+    pub fn around(&self, connections: u128) -> Option<Self> {
+        let host_bits = connections.checked_mul(2)?.checked_next_power_of_two()?.ilog2();
+        let length = u32::from(self.0.max_prefix_len()).checked_sub(host_bits)?;
+        let length = u8::try_from(length).ok()?.min(self.length());
+        IpNet::new(self.0.addr(), length).ok().map(|net| Self(net.trunc()))
+    }
+
+    /// Whether an address lies in both.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.0.contains(&other.0) || other.0.contains(&self.0)
+    }
 }
 
 impl FromStr for Prefix {
@@ -121,8 +136,21 @@ impl PrefixGroups {
     /// How many connections can be served: the smallest group decides. Zero without a group.
     #[must_use]
     pub fn capacity(&self) -> u128 {
-        let of_group = |group: &Vec<Prefix>| group.iter().fold(0_u128, |sum, prefix| sum.saturating_add(prefix.capacity()));
-        self.0.iter().map(of_group).min().unwrap_or(0)
+        self.0.iter().map(|group| capacity_of(group)).min().unwrap_or(0)
+    }
+
+    /// The same with each group that is too small for so many connections made as large as that takes. `None` where the
+    /// address family has no such range, or where two would share addresses then.
+    #[must_use]
+    pub fn around(&self, connections: u128) -> Option<Self> {
+        let widened = |group: &Vec<Prefix>| match capacity_of(group) {
+            capacity if capacity >= connections => Some(group.clone()),
+            _ => Some(vec![group.first()?.around(connections)?]),
+        };
+        let widened = Self(self.0.iter().map(widened).collect::<Option<_>>()?);
+        let prefixes: Vec<Prefix> = widened.prefixes().collect();
+        let shared = prefixes.iter().enumerate().any(|(at, one)| prefixes[at + 1..].iter().any(|other| one.overlaps(other)));
+        (!shared).then_some(widened)
     }
 
     /// What the first connection gets: a pair out of each group. `None` where a group has no pair to give.
@@ -130,6 +158,10 @@ impl PrefixGroups {
     pub fn first_pairs(&self) -> Option<Vec<AddressPair>> {
         self.0.iter().map(|group| group.iter().find_map(Prefix::first_pair)).collect()
     }
+}
+
+fn capacity_of(group: &[Prefix]) -> u128 {
+    group.iter().fold(0, |sum, prefix| sum.saturating_add(prefix.capacity()))
 }
 
 impl FromStr for PrefixGroups {
@@ -222,6 +254,27 @@ mod tests {
     }
 
     #[test]
+    fn the_smallest_range_around_an_address_is_found() {
+        let around = |prefix: &str, connections| prefix.parse::<Prefix>().unwrap().around(connections).map(|wider| wider.to_string());
+        assert_eq!(around("172.16.1.100/31", 3).as_deref(), Some("172.16.1.96/29"));
+        assert_eq!(around("172.16.1.100/31", 1).as_deref(), Some("172.16.1.100/31"));
+        assert_eq!(around("172.16.1.100/24", 3).as_deref(), Some("172.16.1.0/24"));
+        assert_eq!(around("10.0.0.1/32", 1).as_deref(), Some("10.0.0.0/31"));
+        assert_eq!(around("2001:db8::64/127", 3).as_deref(), Some("2001:db8::60/125"));
+        assert_eq!(around("10.0.0.0/31", 1 << 31).as_deref(), Some("0.0.0.0/0"));
+        assert_eq!(around("10.0.0.0/31", (1 << 31) + 1), None);
+        assert_eq!(around("::/127", u128::MAX), None);
+    }
+
+    #[test]
+    fn groups_are_widened_where_they_are_too_small() {
+        let around = |prefixes: &str, connections| prefixes.parse::<PrefixGroups>().unwrap().around(connections).map(|wider| wider.to_string());
+        assert_eq!(around("10.0.0.0/31,2001:db8::/64", 3).as_deref(), Some("10.0.0.0/29,2001:db8::/64"));
+        assert_eq!(around("[10.0.0.0/31,10.0.1.0/31],2001:db8::/127", 2).as_deref(), Some("[10.0.0.0/31,10.0.1.0/31],2001:db8::/126"));
+        assert_eq!(around("10.0.0.0/31,10.0.0.2/31", 2), None, "both would be 10.0.0.0/30");
+    }
+
+    #[test]
     fn groups_are_read_as_upstream_reads_them() {
         let groups: PrefixGroups = "[10.0.0.0/31, 10.0.1.0/31], 2001:db8::/64".parse().unwrap();
         assert_eq!(groups.groups().iter().map(Vec::len).collect::<Vec<_>>(), [2, 1]);
@@ -253,6 +306,14 @@ mod tests {
             let prefix: Prefix = format!("{}/{length}", Ipv4Addr::from(bits)).parse().unwrap();
             prop_assert_eq!(prefix.to_string().parse::<Prefix>().unwrap(), prefix);
             prop_assert_eq!(prefix.first_pair().is_some(), length < 32);
+        }
+
+        #[test]
+        fn what_would_do_does_and_nothing_smaller(bits in any::<u128>(), length in 0_u8..=128, connections in 1_u128..5000) {
+            let prefix: Prefix = format!("{}/{length}", Ipv6Addr::from(bits)).parse().unwrap();
+            let wider = prefix.around(connections).unwrap();
+            prop_assert!(wider.capacity() >= connections && wider.overlaps(&prefix));
+            prop_assert!(wider == prefix || wider.capacity() / 2 < connections);
         }
     }
 }

@@ -62,6 +62,8 @@ pub struct Report {
     pub causes: Vec<Finding>,
     /// What was removed.
     pub removed: Option<Removed>,
+    /// What the command was asked to print, word for word: a result that is no report.
+    pub text: Option<String>,
     /// What ended the command early.
     pub failure: Option<Failure>,
     started: Instant,
@@ -84,6 +86,7 @@ impl Report {
             path: None,
             causes: Vec::new(),
             removed: None,
+            text: None,
             failure: None,
             started: Instant::now(),
         }
@@ -112,7 +115,7 @@ impl Report {
     #[must_use]
     pub fn is_printed(&self, format: Format) -> bool {
         let unfit = self.preflight.iter().flatten().any(|finding| finding.verdict == Verdict::Fail);
-        let found = self.findings.is_some() || self.differences.is_some() || self.path.is_some() || self.removed.is_some();
+        let found = self.text.is_some() || self.findings.is_some() || self.differences.is_some() || self.path.is_some() || self.removed.is_some();
         format == Format::Json || found || unfit
     }
 

@@ -36,11 +36,11 @@ pub enum Format {
 /// # Errors
 /// Standard output cannot be written to, for another reason than that its reader has gone.
 pub fn print(report: &Report, format: Format) -> io::Result<()> {
-    let text = match format {
-        Format::Json => json::render(report),
-        Format::Table => text::render(report, Look::of_stdout()),
-    };
-    write_out(&text)
+    match (&report.text, format) {
+        (Some(text), _) => write_out(text),
+        (None, Format::Json) => write_out(&json::render(report)),
+        (None, Format::Table) => write_out(&text::render(report, Look::of_stdout())),
+    }
 }
 
 /// Prints a text on standard output: help, the version.

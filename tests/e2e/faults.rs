@@ -20,7 +20,7 @@ fn troubleshoot(cluster: &Cluster, manifests: &str, timeout: &str, code: i32) ->
     let file = cluster.place.write("changed.yaml", manifests);
     let file = file.to_str().unwrap();
     let deployed = cluster.nsmctl(&["deploy", "-f", file, "--timeout", timeout]);
-    deployed.exits(code).prints_nothing();
+    deployed.exits(code);
     let ran = cluster.nsmctl(&["troubleshoot", "-f", file, "-o", "json"]);
     ran.exits(1);
     (deployed, ran)
@@ -96,10 +96,10 @@ fn a_client_that_was_deleted_is_a_failure_and_not_an_absence() {
 }
 
 /// A part of NSM that is taken away, and comes back with the end of the test.
-struct Away<'a>(&'a Cluster, &'static str);
+pub(crate) struct Away<'a>(&'a Cluster, &'static str);
 
 impl<'a> Away<'a> {
-    fn take(cluster: &'a Cluster, deployment: &'static str, label: &str) -> Self {
+    pub(crate) fn take(cluster: &'a Cluster, deployment: &'static str, label: &str) -> Self {
         cluster.kubectl(&["scale", "-n", "nsm-system", deployment, "--replicas=0"]);
         let away = Self(cluster, deployment);
         eventually("its end", || cluster.kubectl(&["get", "pods", "-n", "nsm-system", "-l", label, "-o", "name"]).is_empty());
@@ -123,6 +123,8 @@ fn connection_refused_because_the_webhook_is_down() {
     cluster.kubectl(&["create", "namespace", EXAMPLE]);
     let away = Away::take(&cluster, "deployment/admission-webhook-k8s", "app=admission-webhook-k8s");
     let ran = cluster.nsmctl(&["deploy", "--timeout", "60s"]);
+    ran.exits(1).says(&["is not fit: admission webhook (0 of 0 ready)", "nothing was changed"]);
+    let ran = cluster.nsmctl(&["deploy", "--timeout", "60s", "--skip-preflight"]);
     ran.exits(1).prints_nothing().says(&["failed calling webhook", "a webhook refuses every pod while it is down"]);
     let ran = cluster.nsmctl(&["troubleshoot", "-o", "json"]);
     let (cause, step) = diagnosis(ran.exits(1));

@@ -7,7 +7,9 @@
 
 mod bare;
 mod bystanders;
+mod cleanup;
 mod cluster;
+mod deploy;
 mod faults;
 mod main_job;
 #[path = "../program.rs"]

@@ -108,7 +108,7 @@ impl Cluster {
         }
     }
 
-    /// Everywhere; who may not look everywhere looks into the deployment's own namespace, which bears its name.
+    /// Everywhere; who may not look everywhere looks into the deployment's own namespace, whose name its own begins with.
     async fn list_kind(&self, kind: &Kind, instance: &str, params: &ListParams) -> kube::Result<Vec<DynamicObject>> {
         let resource = resource_of(kind);
         let list = async |namespace: Option<&str>| {
@@ -116,7 +116,7 @@ impl Cluster {
             attempt(async || api.list(params).await).await
         };
         match list(None).await {
-            Err(error) if error::code(&error) == Some(403) && kind.kind != "Namespace" => Ok(list(Some(instance)).await?.items),
+            Err(error) if error::code(&error) == Some(403) && kind.kind != "Namespace" => Ok(list(instance.split('.').next()).await?.items),
             listed => Ok(listed?.items),
         }
     }

@@ -1,0 +1,78 @@
+//! cleanup: dry runs, finalizers, and what was left half-way.
+
+use nix::sys::signal::Signal;
+
+use crate::{
+    cluster::{Cluster, EXAMPLE},
+    program::eventually,
+};
+
+#[test]
+fn a_dry_run_lists_and_removes_nothing() {
+    let cluster = Cluster::new();
+    cluster.nsmctl(&["deploy"]).exits(0);
+    let ran = cluster.nsmctl(&["cleanup", "--dry-run"]);
+    ran.exits(0);
+    for object in ["Namespace ns-kernel2kernel", "Pod ns-kernel2kernel/alpine", "NetworkServiceEndpoint nsm-system/nse-kernel-", "6 would be removed"]
+    {
+        assert!(ran.stdout.contains(object), "{object}: {ran:?}");
+    }
+    cluster.nsmctl(&["verify"]).exits(0);
+}
+
+#[test]
+fn a_stuck_finalizer_is_named_and_taken_away_by_force() {
+    let cluster = Cluster::new();
+    cluster.nsmctl(&["deploy"]).exits(0);
+    let patch = "{\"metadata\":{\"finalizers\":[\"example.com/holder\"]}}";
+    cluster.kubectl(&["patch", "networkservice", "-n", EXAMPLE, "kernel2kernel", "--type=merge", "-p", patch]);
+    let ran = cluster.nsmctl(&["cleanup", "--timeout", "12s"]);
+    ran.exits(4).says(&["example.com/holder"]);
+    assert!(
+        ran.stdout.contains("NetworkService ns-kernel2kernel/kernel2kernel") && ran.stdout.contains("its finalizers are example.com/holder"),
+        "{ran:?}"
+    );
+    let ran = cluster.nsmctl(&["cleanup", "--force"]);
+    ran.exits(0).says(&["its finalizers example.com/holder are taken away (--force)"]);
+    assert_eq!(cluster.traces(), Vec::<String>::new());
+    assert!(!cluster.has(&["namespace", EXAMPLE]));
+}
+
+#[test]
+fn a_deploy_that_was_killed_half_way_is_cleaned_up() {
+    let cluster = Cluster::new();
+    let running = cluster.start(&["deploy"]);
+    eventually("the namespace", || cluster.has(&["namespace", EXAMPLE]));
+    running.signal(Signal::SIGKILL);
+    running.end();
+    cluster.nsmctl(&["cleanup"]).exits(0);
+    assert_eq!(cluster.traces(), Vec::<String>::new());
+    assert!(!cluster.has(&["namespace", EXAMPLE]));
+}
+
+#[test]
+fn it_works_while_the_webhook_is_down() {
+    let cluster = Cluster::new();
+    cluster.nsmctl(&["deploy"]).exits(0);
+    let away = crate::faults::Away::take(&cluster, "deployment/admission-webhook-k8s", "app=admission-webhook-k8s");
+    cluster.nsmctl(&["cleanup"]).exits(0);
+    assert_eq!(cluster.traces(), Vec::<String>::new());
+    cluster.kubectl(&["create", "namespace", EXAMPLE]);
+    drop(away);
+}
+
+#[test]
+fn deploy_then_cleanup_leaves_the_listing_as_it_was() {
+    let cluster = Cluster::new();
+    let listing = || {
+        let kinds = "namespaces,networkservices,networkserviceendpoints,deployments,replicasets,statefulsets,daemonsets,pods,services,configmaps,serviceaccounts,roles,rolebindings";
+        let listing = cluster.kubectl(&["get", kinds, "-A", "-o", "name"]);
+        let mut lines: Vec<String> = listing.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    let before = listing();
+    cluster.nsmctl(&["deploy"]).exits(0);
+    cluster.nsmctl(&["cleanup"]).exits(0);
+    assert_eq!(listing(), before);
+}

@@ -1,0 +1,169 @@
+//! deploy: preflight, dry runs, convergence, and what is there when it does not end well.
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use crate::{
+    cluster::{Cluster, EXAMPLE, manifests},
+    program::{Ran, eventually},
+};
+
+fn results(ran: &Ran) -> Vec<(String, String)> {
+    let document = ran.json();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    document["applied"].as_array().unwrap_or_else(|| panic!("{document}")).iter().map(|o| (text(&o["name"]), text(&o["result"]))).collect()
+}
+
+#[test]
+fn preflight_passes_on_a_cluster_that_is_fit() {
+    let cluster = Cluster::new();
+    let ran = cluster.nsmctl(&["deploy", "-o", "json", "--timings"]);
+    let document = ran.exits(0).json();
+    let preflight = document["preflight"].as_array().unwrap();
+    let not_passed: Vec<&Value> = preflight.iter().filter(|finding| finding["verdict"] != "pass").collect();
+    assert!(not_passed.is_empty(), "{not_passed:#?}");
+    let checks: Vec<&str> = preflight.iter().map(|finding| finding["check"].as_str().unwrap()).collect();
+    for check in ["server-version", "permissions", "nsm-api", "nsmgr", "forwarder", "registry", "webhook", "spire", "spiffe-id", "names-free"] {
+        assert!(checks.contains(&check), "{check}: {checks:?}");
+    }
+    for phase in ["preflight", "apply", "schedule", "init", "ready", "verify"] {
+        assert!(document["timings_ms"][phase].is_u64(), "{phase}: {}", document["timings_ms"]);
+    }
+}
+
+#[test]
+fn preflight_finds_what_is_missing_before_anything_is_changed() {
+    let cluster = Cluster::new();
+    let selector = cluster.get(&["clusterspiffeid", "nsm-workloads"])["spec"]["podSelector"].to_string();
+    cluster.kubectl(&[
+        "patch",
+        "clusterspiffeid",
+        "nsm-workloads",
+        "--type=merge",
+        "-p",
+        "{\"spec\":{\"podSelector\":{\"matchLabels\":{\"spiffe.io/spiffe-id\":\"other\"}}}}",
+    ]);
+    let ran = cluster.nsmctl(&["deploy"]);
+    let restore = format!("{{\"spec\":{{\"podSelector\":{selector}}}}}");
+    cluster.kubectl(&["patch", "clusterspiffeid", "nsm-workloads", "--type=merge", "-p", &restore]);
+    ran.exits(1).says(&["is not fit: identities for the pods (none does)", "nothing was changed"]);
+    assert!(!cluster.has(&["namespace", EXAMPLE]));
+}
+
+#[test]
+fn a_dry_run_and_a_diff_change_nothing() {
+    let cluster = Cluster::new();
+    let ran = cluster.nsmctl(&["deploy", "--dry-run"]);
+    assert!(ran.exits(0).stdout.contains("create") && ran.stdout.contains("nothing was changed"), "{ran:?}");
+    assert!(!cluster.has(&["namespace", EXAMPLE]));
+    cluster.nsmctl(&["deploy", "--diff"]).exits(1);
+    cluster.nsmctl(&["deploy"]).exits(0);
+    let ran = cluster.nsmctl(&["deploy", "--diff"]);
+    assert_eq!(ran.exits(0).stdout, "nothing would be changed\n");
+    let changed = cluster.place.write("changed.yaml", &manifests(|text| text.replace("172.16.1.100/31", "10.9.8.0/31")));
+    let ran = cluster.nsmctl(&["deploy", "-f", changed.to_str().unwrap(), "--diff"]);
+    ran.exits(1);
+    assert!(ran.stdout.contains("-") && ran.stdout.contains("10.9.8.0/31") && ran.stdout.contains("172.16.1.100/31"), "{ran:?}");
+    cluster.nsmctl(&["verify"]).exits(0);
+}
+
+#[test]
+fn a_changed_prefix_reaches_the_clients() {
+    let cluster = Cluster::new();
+    cluster.nsmctl(&["deploy"]).exits(0);
+    let changed = cluster.place.write("changed.yaml", &manifests(|text| text.replace("172.16.1.100/31", "10.9.8.0/31")));
+    let ran = cluster.nsmctl(&["deploy", "-f", changed.to_str().unwrap(), "-o", "json"]);
+    ran.exits(0).says(&["nse-kernel has changed, so its clients are made anew"]);
+    let results = results(&ran);
+    assert!(results.contains(&("nse-kernel".to_owned(), "configured".to_owned())), "{results:?}");
+    assert!(results.contains(&("alpine".to_owned(), "recreated".to_owned())), "{results:?}");
+    assert!(ran.stdout.contains("10.9.8.1/32"), "{ran:?}");
+    // And back, and once more without any change.
+    cluster.nsmctl(&["deploy"]).exits(0);
+    let ran = cluster.nsmctl(&["deploy", "-o", "json"]);
+    let document = ran.exits(0).json();
+    assert!(document["applied"].as_array().unwrap().iter().all(|object| object["result"] == "unchanged"), "{document}");
+}
+
+#[test]
+fn a_pod_that_cannot_be_changed_is_made_anew_and_what_is_no_more_is_removed() {
+    let cluster = Cluster::new();
+    let second = include_str!("../../manifests/client.yaml").replace("name: alpine\n  labels", "name: second\n  labels");
+    let both = format!("{}\n---\n{second}", manifests(|text| text.replace("172.16.1.100/31", "172.16.1.96/29")));
+    let both = cluster.place.write("both.yaml", &both);
+    cluster.nsmctl(&["deploy", "-f", both.to_str().unwrap()]).exits(0);
+    assert!(cluster.has(&["-n", EXAMPLE, "pod/second"]));
+    let one = manifests(|text| text.replace("172.16.1.100/31", "172.16.1.96/29").replace("sleep infinity & wait", "sleep 86400 & wait"));
+    let one = cluster.place.write("one.yaml", &one);
+    let ran = cluster.nsmctl(&["deploy", "-f", one.to_str().unwrap(), "-o", "json"]);
+    ran.exits(0).says(&["Pod ns-kernel2kernel/alpine is made anew: it cannot be changed in place", "Pod ns-kernel2kernel/second is removed"]);
+    let results = results(&ran);
+    assert!(
+        results.contains(&("alpine".to_owned(), "recreated".to_owned())) && results.contains(&("second".to_owned(), "removed".to_owned())),
+        "{results:?}"
+    );
+    assert!(!cluster.has(&["-n", EXAMPLE, "pod/second"]));
+}
+
+#[test]
+fn another_service_is_not_deployed_over_one_that_is_there() {
+    let cluster = Cluster::new();
+    cluster.nsmctl(&["deploy"]).exits(0);
+    let other = cluster
+        .place
+        .write("other.yaml", &manifests(|text| text.replace("kernel2kernel\n", "another\n").replace("kernel://kernel2kernel", "kernel://another")));
+    let ran = cluster.nsmctl(&["deploy", "-f", other.to_str().unwrap(), "-n", EXAMPLE]);
+    ran.exits(1).says(&["the deployment ns-kernel2kernel is of kernel2kernel", "nothing was changed"]);
+    cluster.nsmctl(&["verify"]).exits(0);
+}
+
+#[test]
+fn a_conflict_names_the_other_manager_and_can_be_forced() {
+    let cluster = Cluster::new();
+    cluster.nsmctl(&["deploy"]).exits(0);
+    let set = ["set", "env", "-n", EXAMPLE, "deployment/nse-kernel", "NSM_LOG_LEVEL=INFO", "--field-manager=somebody-else"];
+    cluster.kubectl(&set);
+    cluster.nsmctl(&["deploy"]).exits(1).says(&[
+        "cannot apply Deployment ns-kernel2kernel/nse-kernel",
+        "conflict with \"somebody-else\"",
+        "--force-conflicts",
+    ]);
+    cluster.nsmctl(&["deploy", "--force-conflicts"]).exits(0);
+    cluster.nsmctl(&["deploy"]).exits(0);
+}
+
+#[test]
+fn an_atomic_deploy_that_fails_leaves_nothing() {
+    let cluster = Cluster::new();
+    let wrong = cluster.place.write("wrong.yaml", &manifests(|text| text.replace("value: \"kernel2kernel\"", "value: \"another\"")));
+    let ran = cluster.nsmctl(&["deploy", "-f", wrong.to_str().unwrap(), "--atomic", "--timeout", "8s"]);
+    ran.exits(4).says(&["cmd-nsc-init: network service endpoint candidates not found", "removing what was made (--atomic)"]);
+    assert_eq!(cluster.traces(), Vec::<String>::new());
+    assert!(!cluster.has(&["namespace", EXAMPLE]));
+}
+
+#[test]
+fn an_interrupted_atomic_deploy_leaves_nothing_and_spares_what_was_there() {
+    let cluster = Cluster::new();
+    let running = cluster.start(&["deploy", "--atomic"]);
+    eventually("the client's pod", || cluster.has(&["-n", EXAMPLE, "pod/alpine"]));
+    running.signal(Signal::SIGINT);
+    running.end().exits(130).says(&["removing what was made (--atomic)"]);
+    assert_eq!(cluster.traces(), Vec::<String>::new());
+
+    cluster.nsmctl(&["deploy"]).exits(0);
+    let wrong = cluster.place.write("wrong.yaml", &manifests(|text| text.replace("alpine:3.15.0", "example.invalid/nothing:1")));
+    let ran = cluster.nsmctl(&["deploy", "-f", wrong.to_str().unwrap(), "--atomic", "--timeout", "5s"]);
+    assert!(ran.code != Some(0), "{ran:?}");
+    assert!(cluster.has(&["-n", EXAMPLE, "deployment/nse-kernel"]), "what was there before is not its to remove");
+}
+
+#[test]
+fn a_deploy_that_stops_says_what_nsm_last_said_and_how_to_remove_what_is_there() {
+    let cluster = Cluster::new();
+    let wrong = cluster.place.write("wrong.yaml", &manifests(|text| text.replace("value: \"kernel2kernel\"", "value: \"another\"")));
+    let wrong = wrong.to_str().unwrap();
+    let ran = cluster.nsmctl(&["deploy", "-f", wrong, "--timeout", "8s"]);
+    let command = format!("`nsmctl cleanup --manifests {wrong}` removes what is there now: Namespace ns-kernel2kernel");
+    ran.exits(4).says(&["Pod ns-kernel2kernel/alpine (Init:0/1, cmd-nsc-init: network service endpoint candidates not found)", &command]);
+}
