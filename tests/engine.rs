@@ -113,6 +113,33 @@ async fn a_link_that_is_switched_off_is_told_and_applying_again_repairs_it() {
 }
 
 #[tokio::test]
+async fn a_route_that_leads_nowhere_is_told_and_applying_again_replaces_it() {
+    for (prefixes, peer, family) in [("172.16.1.100/31", "172.16.1.100", "-4"), ("2001:db8::/127", "2001:db8::", "-6")] {
+        let machine = Machine::new();
+        let workloads = vec![endpoint("nse-kernel", "kernel2kernel", prefixes), client("alpine", "kernel://kernel2kernel/nsm-1")];
+        let plan = plan("example", example().expectations.services, workloads);
+        machine.apply(&plan).await;
+        machine.ip_set("alpine", &[family, "route", "del", peer]).await;
+        machine.ip_set("alpine", &[family, "route", "add", "blackhole", peer]).await;
+        let probes = machine.probe("alpine", &[]).await;
+        let (Probe::Value(v4), Probe::Value(v6)) = (probes.routes, probes.routes_v6) else { panic!("no routes") };
+        assert!(v4.iter().chain(&v6).any(|route| route.refuses.as_deref() == Some("blackhole")), "{v4:?} {v6:?}");
+
+        assert!(machine.apply(&plan).await.contains(&"Pod ns-test/alpine configured".to_owned()));
+        assert_eq!(received(&machine.probe("alpine", &[peer]).await.pings), [(3, 3)], "{peer}");
+    }
+}
+
+#[tokio::test]
+async fn a_route_over_another_interface_is_replaced() {
+    let machine = Machine::new();
+    machine.apply(&example()).await;
+    machine.ip_set("alpine", &["route", "replace", "172.16.1.100/32", "dev", "lo"]).await;
+    assert!(machine.apply(&example()).await.contains(&"Pod ns-test/alpine configured".to_owned()));
+    assert_eq!(received(&machine.probe("alpine", &["172.16.1.100"]).await.pings), [(3, 3)]);
+}
+
+#[tokio::test]
 async fn an_address_that_is_taken_away_is_told() {
     let machine = Machine::new();
     machine.apply(&example()).await;

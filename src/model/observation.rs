@@ -128,6 +128,19 @@ pub struct Route {
     pub via: Option<IpAddr>,
     /// The interface.
     pub device: Option<String>,
+    /// What it does where it leads nowhere: `blackhole`, `unreachable`, `prohibit` or `throw`.
+    #[serde(default)]
+    pub refuses: Option<String>,
+}
+
+impl Route {
+    /// The route that the kernel takes to an address: the most specific one.
+    #[must_use]
+    pub fn best(routes: &[Self], address: IpAddr) -> Option<&Self> {
+        let leading = routes.iter().filter(|route| route.destination.contains(address));
+        // Of two as specific the metric decides, which is not known here; one that leads somewhere gets the benefit.
+        leading.max_by_key(|route| (route.destination.length(), route.refuses.is_none()))
+    }
 }
 
 /// What a ping came to.
