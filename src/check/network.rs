@@ -28,11 +28,7 @@ pub(super) fn interface(check: &Check, connection: &Connection<'_>) -> Vec<Findi
         let names: Vec<&str> = links.iter().map(|link| link.name.as_str()).collect();
         return vec![Finding { evidence, ..finding(Verdict::Fail, format!("absent; there are {}", names.join(", "))) }];
     };
-    let flags = link.flags.iter().map(String::as_str).collect::<Vec<_>>().join(",");
-    let mtu = link.mtu.map(|mtu| format!(" mtu {mtu}")).unwrap_or_default();
-    let qdisc = link.qdisc.as_ref().map(|qdisc| format!(" qdisc {qdisc}")).unwrap_or_default();
-    let state = link.state.as_ref().map(|state| format!(" state {state}")).unwrap_or_default();
-    let observed = format!("<{flags}>{mtu}{qdisc}{state}");
+    let observed = link.properties();
     let up = link.is_up() && link.is_lower_up();
     let documented = (observed != DOCUMENTED_INTERFACE).then(|| DOCUMENTED_INTERFACE.to_owned());
     let evidence = if up { Vec::new() } else { evidence };

@@ -119,6 +119,18 @@ impl Link {
     }
 }
 
+impl Link {
+    /// Its flags, MTU, queue and state in the words of `ip`.
+    #[must_use]
+    pub fn properties(&self) -> String {
+        let flags = self.flags.iter().map(String::as_str).collect::<Vec<_>>().join(",");
+        let mtu = self.mtu.map(|mtu| format!(" mtu {mtu}")).unwrap_or_default();
+        let qdisc = self.qdisc.as_ref().map(|qdisc| format!(" qdisc {qdisc}")).unwrap_or_default();
+        let state = self.state.as_ref().map(|state| format!(" state {state}")).unwrap_or_default();
+        format!("<{flags}>{mtu}{qdisc}{state}")
+    }
+}
+
 /// A route.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Route {

@@ -35,6 +35,12 @@ impl Prefix {
         self.0.contains(&address)
     }
 
+    /// Whether an address lies in both ranges.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.0.contains(&other.0) || other.0.contains(&self.0)
+    }
+
     /// The length of the prefix in bits.
     #[must_use]
     pub fn length(&self) -> u8 {
@@ -206,6 +212,13 @@ mod tests {
     #[test]
     fn host_bits_are_cleared() {
         assert_eq!("10.0.0.7/24".parse::<Prefix>().unwrap().to_string(), "10.0.0.0/24");
+    }
+
+    #[test]
+    fn ranges_overlap_where_one_holds_the_other() {
+        let overlap = |a: &str, b: &str| a.parse::<Prefix>().unwrap().overlaps(&b.parse().unwrap());
+        assert!(overlap("10.0.0.0/24", "10.0.0.128/31") && overlap("10.0.0.128/31", "10.0.0.0/24") && overlap("10.0.0.0/31", "10.0.0.0/31"));
+        assert!(!overlap("10.0.0.0/31", "10.0.0.2/31") && !overlap("0.0.0.0/0", "::/0"));
     }
 
     #[test]
