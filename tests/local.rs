@@ -297,6 +297,28 @@ fn a_user_who_may_make_no_namespaces_is_told_what_is_missing() {
 }
 
 #[test]
+fn a_directory_of_another_user_is_no_empty_one() {
+    use std::os::unix::{fs::PermissionsExt, process::CommandExt};
+    if !nix::unistd::geteuid().is_root() {
+        // Nobody else's directory can be made then.
+        return;
+    }
+    let place = Place::new();
+    fs::set_permissions(place.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+    place.run(&["deploy"]).exits(0);
+    // What changes something stops at its own lock, which it may not make there.
+    for (command, code) in [("verify", 3), ("troubleshoot", 3), ("cleanup", 1), ("deploy", 1)] {
+        let output = place.command(&[command]).uid(65534).gid(65534).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.stdout.is_empty() && output.status.code() == Some(code), "{command}: {output:?}");
+        for words in [&format!("the directory {} belongs to the user root", place.runtime().display()), "become th", "NSMCTL_RUNTIME_DIR"] {
+            assert!(stderr.contains(words), "{command}: {words}: {stderr}");
+        }
+    }
+    place.run(&["verify"]).exits(0);
+}
+
+#[test]
 fn an_ordinary_user_can_do_it_all() {
     if !nix::unistd::geteuid().is_root() {
         // Then every other test here has shown it already.
