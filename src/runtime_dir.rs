@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nix::unistd::geteuid;
+use nix::unistd::{Uid, User, geteuid};
 
 use crate::model::{Failure, Result};
 
@@ -55,13 +55,39 @@ pub fn check(dir: &Path) -> Result<()> {
         return Err(refuse("is not a directory", choose));
     }
     if metadata.uid() != geteuid().as_raw() {
-        return Err(refuse(&format!("belongs to the user {}", metadata.uid()), format!("{choose}, or become that user")));
+        return Err(refuse(&format!("belongs to the user {}", user_name(metadata.uid())), format!("{choose}, or become that user")));
     }
     if metadata.mode() & 0o077 != 0 {
         let hint = format!("close it with `chmod 700 {}`, or {choose}", dir.display());
         return Err(refuse(&format!("is open to others (mode {:o})", metadata.mode() & 0o777), hint));
     }
     Ok(())
+}
+
+/// Whether there is something at a path in the directory.
+///
+/// # Errors
+/// The directory, or one above it, may not be entered: what it holds cannot be told then.
+pub fn holds(path: &Path) -> Result<bool> {
+    match fs::metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(closed(path, &error)),
+        Err(_) => Ok(false),
+    }
+}
+
+/// Of the directories that lead to a path, the innermost that can be seen is the one that cannot be entered.
+fn closed(path: &Path, error: &io::Error) -> Failure {
+    let seen = path.ancestors().skip(1).find_map(|dir| Some((dir, fs::metadata(dir).ok()?.uid())));
+    let Some((dir, owner)) = seen else { return Failure::cannot_tell(format!("cannot read {}: {error}", path.display())) };
+    let name = user_name(owner);
+    Failure::cannot_tell(format!("the directory {} belongs to the user {name} and may not be entered: {error}", dir.display()))
+        .hint(format!("become the user {name}, or choose another directory with {VARIABLE}"))
+}
+
+/// The user's name, or the number where there is none.
+fn user_name(user: u32) -> String {
+    User::from_uid(Uid::from_raw(user)).ok().flatten().map_or_else(|| user.to_string(), |user| user.name)
 }
 
 /// Removes the directory if nothing is in it.

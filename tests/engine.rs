@@ -113,6 +113,33 @@ async fn a_link_that_is_switched_off_is_told_and_applying_again_repairs_it() {
 }
 
 #[tokio::test]
+async fn a_route_that_leads_nowhere_is_told_and_applying_again_replaces_it() {
+    for (prefixes, peer, family) in [("172.16.1.100/31", "172.16.1.100", "-4"), ("2001:db8::/127", "2001:db8::", "-6")] {
+        let machine = Machine::new();
+        let workloads = vec![endpoint("nse-kernel", "kernel2kernel", prefixes), client("alpine", "kernel://kernel2kernel/nsm-1")];
+        let plan = plan("example", example().expectations.services, workloads);
+        machine.apply(&plan).await;
+        machine.ip_set("alpine", &[family, "route", "del", peer]).await;
+        machine.ip_set("alpine", &[family, "route", "add", "blackhole", peer]).await;
+        let probes = machine.probe("alpine", &[]).await;
+        let (Probe::Value(v4), Probe::Value(v6)) = (probes.routes, probes.routes_v6) else { panic!("no routes") };
+        assert!(v4.iter().chain(&v6).any(|route| route.refuses.as_deref() == Some("blackhole")), "{v4:?} {v6:?}");
+
+        assert!(machine.apply(&plan).await.contains(&"Pod ns-test/alpine configured".to_owned()));
+        assert_eq!(received(&machine.probe("alpine", &[peer]).await.pings), [(3, 3)], "{peer}");
+    }
+}
+
+#[tokio::test]
+async fn a_route_over_another_interface_is_replaced() {
+    let machine = Machine::new();
+    machine.apply(&example()).await;
+    machine.ip_set("alpine", &["route", "replace", "172.16.1.100/32", "dev", "lo"]).await;
+    assert!(machine.apply(&example()).await.contains(&"Pod ns-test/alpine configured".to_owned()));
+    assert_eq!(received(&machine.probe("alpine", &["172.16.1.100"]).await.pings), [(3, 3)]);
+}
+
+#[tokio::test]
 async fn an_address_that_is_taken_away_is_told() {
     let machine = Machine::new();
     machine.apply(&example()).await;
@@ -322,6 +349,53 @@ async fn what_this_machine_cannot_do_is_refused_before_anything_is_made() {
 }
 
 #[tokio::test]
+async fn more_pods_than_fit_are_refused_before_any_is_made() {
+    let machine = Machine::new();
+    machine.apply(&example()).await;
+    for (replicas, counted) in [(2_000_000_000, "2000000000 pods"), (999, "999 pods")] {
+        let mut many = plan("other", vec![], vec![endpoint("many", "many", "10.0.0.0/31")]);
+        many.expectations.workloads[0].replicas = Some(replicas);
+        let failure = machine.local.apply(&machine.ctx, &many).await.unwrap_err();
+        let expected = format!(
+            "{counted} beside the 2 of other deployments are too many for this machine, {replicas} of them for Deployment ns-test/many: it takes 1000 in all"
+        );
+        assert_eq!((failure.outcome, failure.message()), (Outcome::Usage, expected));
+        assert!(failure.hint.is_some_and(|hint| hint.contains("fewer replicas")));
+    }
+    assert_eq!(machine.local.deployments(&machine.ctx).await.unwrap(), ["example"]);
+    assert_eq!(received(&machine.probe("alpine", &["172.16.1.100"]).await.pings), [(3, 3)]);
+}
+
+/// A program that starts nsmctl under a limit of open files.
+fn limited(machine: &Machine, limit: &str) -> std::path::PathBuf {
+    let program = machine.dir().with_file_name("limited");
+    fs::write(&program, format!("#!/bin/sh\n{limit}\nexec {} \"$@\"\n", env!("CARGO_BIN_EXE_nsmctl"))).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    program
+}
+
+#[tokio::test]
+async fn as_many_files_are_opened_as_the_machine_allows() {
+    let machine = Machine::new();
+    let local = machine.local.clone().with_program(limited(&machine, "ulimit -Sn 64"));
+    let mut crowd = example();
+    crowd.expectations.workloads[0].replicas = Some(80);
+    local.apply(&machine.ctx, &crowd).await.unwrap();
+    assert_eq!(namespaces(&machine).await.len(), 81);
+}
+
+#[tokio::test]
+async fn where_no_more_files_may_be_opened_the_limit_is_named() {
+    let machine = Machine::new();
+    let local = machine.local.clone().with_program(limited(&machine, "ulimit -n 40"));
+    let mut crowd = example();
+    crowd.expectations.workloads[0].replicas = Some(60);
+    let failure = local.apply(&machine.ctx, &crowd).await.unwrap_err();
+    assert!(failure.message().contains("Too many open files"), "{}", failure.message());
+    assert!(failure.hint.as_deref().is_some_and(|hint| hint.contains("`ulimit -n`")), "{failure:?}");
+}
+
+#[tokio::test]
 async fn a_client_that_goes_away_harms_nothing() {
     use std::{io::Write, os::unix::net::UnixStream};
     let machine = Machine::new();
@@ -371,6 +445,7 @@ async fn a_namespace_that_somebody_is_still_in_is_named() {
     let removed = machine.local.delete(&machine.ctx, "example").await.unwrap();
     let left: Vec<String> = removed.left.iter().map(|(object, reason)| format!("{object}: {reason}")).collect();
     assert_eq!(left, [format!("Pod ns-test/alpine: process {} is still in its network namespace", inside.id())]);
+    assert!(removed.proof.contains(&"network namespaces let go, and held by no process that can be seen: 1".to_owned()), "{:?}", removed.proof);
     drop(inside.stdin.take());
     inside.wait().unwrap();
 }

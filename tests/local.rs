@@ -72,9 +72,7 @@ fn deploying_again_changes_nothing() {
 fn an_interface_that_is_down_is_found_and_its_cause_named() {
     let place = Place::new();
     place.run(&["deploy"]).exits(0);
-    let engine = place.engine().expect("an engine");
-    let down = format!("for n in /proc/{engine}/fd/*; do nsenter --net=$n ip link set nsm-1 down 2>/dev/null; done; true");
-    assert!(Command::new("sh").args(["-c", &down]).status().expect("nsenter, this test's means").success());
+    in_pods(&place, "link set nsm-1 down");
 
     let ran = place.run(&["verify", "-o", "json"]);
     ran.exits(1);
@@ -88,6 +86,93 @@ fn an_interface_that_is_down_is_found_and_its_cause_named() {
 
     place.run(&["deploy"]).exits(0);
     place.run(&["verify"]).exits(0);
+}
+
+/// Runs a command of `ip` in every pod's network namespace; it fails in those that it does not concern.
+fn in_pods(place: &Place, command: &str) {
+    let engine = place.engine().expect("an engine");
+    let script = format!("for n in /proc/{engine}/fd/*; do nsenter --net=$n ip {command} 2>/dev/null; done; true");
+    assert!(Command::new("sh").args(["-c", &script]).stderr(std::process::Stdio::null()).status().expect("nsenter, this test's means").success());
+}
+
+/// The ids of the causes that are told, with the first one's words.
+fn causes(ran: &Ran) -> (Vec<String>, Value) {
+    let document = ran.json();
+    let causes = document["causes"].as_array().unwrap_or_else(|| panic!("{document}"));
+    (causes.iter().map(|cause| cause["check"].as_str().unwrap().to_owned()).collect(), causes[0].clone())
+}
+
+#[test]
+fn the_fix_that_is_told_mends_what_is_broken() {
+    for (fault, cause, fix) in [
+        ("link set nsm-1 arp off", "data-path", &["cleanup", "deploy"][..]),
+        ("route replace blackhole 172.16.1.100/32", "route-refusing", &["deploy"]),
+        ("addr del 172.16.1.100/32 dev $(nsenter --net=$n ip -o link | grep -o 'kernel2ker-[A-Za-z0-9]*')", "peer-address-missing", &["deploy"]),
+    ] {
+        let place = Place::new();
+        place.run(&["deploy"]).exits(0);
+        in_pods(&place, fault);
+        let ran = place.run(&["troubleshoot", "-o", "json"]);
+        ran.exits(1);
+        let (ids, first) = causes(&ran);
+        assert_eq!(ids, [cause], "{fault}: {ran:?}");
+        let hint = first["hint"].as_str().unwrap();
+        for command in fix {
+            assert!(hint.contains(&format!("nsmctl {command} --target local")), "{fault}: {hint}");
+            place.run(&[command, "--target", "local"]).exits(0);
+        }
+        place.run(&["verify"]).exits(0);
+    }
+}
+
+#[test]
+fn the_other_end_of_a_link_that_is_switched_off_is_named() {
+    let place = Place::new();
+    place.run(&["deploy"]).exits(0);
+    in_pods(&place, "link set $(nsenter --net=$n ip -o link | grep -o 'kernel2ker-[A-Za-z0-9]*') down");
+    let ran = place.run(&["troubleshoot", "-o", "json"]);
+    assert_eq!(causes(ran.exits(1)).0, ["peer-end-down"], "{ran:?}");
+    place.run(&["deploy"]).exits(0);
+}
+
+/// A NetworkService and the Deployment that offers it.
+fn offer(service: &str, prefix: &str, replicas: u32) -> String {
+    format!(
+        "---\napiVersion: networkservicemesh.io/v1\nkind: NetworkService\nmetadata: {{name: {service}}}\nspec: {{payload: ETHERNET}}\n\
+         ---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: nse-{service}}}\nspec:\n  replicas: {replicas}\n  \
+         selector: {{matchLabels: {{app: {service}}}}}\n  template:\n    metadata: {{labels: {{app: {service}}}}}\n    \
+         spec: {{containers: [{{name: nse, image: x, env: [{{name: NSM_CIDR_PREFIX, value: \"{prefix}\"}}, {{name: NSM_SERVICE_NAMES, value: {service}}}]}}]}}\n"
+    )
+}
+
+fn ask(urls: &str) -> String {
+    format!(
+        "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: a, annotations: {{networkservicemesh.io: \"{urls}\"}}}}\nspec: {{containers: [{{name: c, image: x}}]}}\n"
+    )
+}
+
+#[test]
+fn what_the_manifests_have_wrong_is_named() {
+    let both = "kernel://s/nsm-1,kernel://t/nsm-2";
+    let only =
+        |text: String, kind: &str| text.split("---\n").filter(|part| part.contains(kind)).map(|part| format!("---\n{part}")).collect::<String>();
+    let manifests = [
+        ("network-service-missing", only(offer("s", "10.0.0.0/31", 1), "kind: Deployment") + &ask("kernel://s/nsm-1")),
+        ("endpoint-missing", only(offer("s", "10.0.0.0/31", 1), "kind: NetworkService") + &ask("kernel://s/nsm-1")),
+        ("endpoint-scaled-down", offer("s", "10.0.0.0/31", 0) + &ask("kernel://s/nsm-1")),
+        ("endpoint-without-prefix", offer("s", "", 1) + &ask("kernel://s/nsm-1")),
+        ("prefixes-overlap", offer("s", "10.0.0.0/31", 1) + &offer("t", "10.0.0.0/31", 1) + &ask(both)),
+        ("prefixes-overlap", offer("s", "10.0.0.0/30", 1) + &offer("t", "10.0.0.0/30", 1) + &ask(both)),
+    ];
+    for (cause, text) in manifests {
+        let place = Place::new();
+        let file = place.write("m.yaml", &text);
+        place.run(&["deploy", "-f", file.to_str().unwrap()]).exits(1);
+        let ran = place.run(&["troubleshoot", "-f", file.to_str().unwrap(), "-o", "json"]);
+        let (ids, first) = causes(ran.exits(1));
+        assert_eq!(ids, [cause], "{text}: {ran:?}");
+        assert!(first["hint"].as_str().unwrap().contains("nsmctl deploy --target local   # after "), "{first}");
+    }
 }
 
 #[test]
@@ -211,6 +296,28 @@ fn a_user_who_may_make_no_namespaces_is_told_what_is_missing() {
     for words in ["does not let this process make network namespaces", "/proc/sys/user/max_net_namespaces is 0", "next: "] {
         assert!(stderr.contains(words), "{words}: {stderr}");
     }
+}
+
+#[test]
+fn a_directory_of_another_user_is_no_empty_one() {
+    use std::os::unix::{fs::PermissionsExt, process::CommandExt};
+    if !nix::unistd::geteuid().is_root() {
+        // Nobody else's directory can be made then.
+        return;
+    }
+    let place = Place::new();
+    fs::set_permissions(place.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+    place.run(&["deploy"]).exits(0);
+    // What changes something stops at its own lock, which it may not make there.
+    for (command, code) in [("verify", 3), ("troubleshoot", 3), ("cleanup", 1), ("deploy", 1)] {
+        let output = place.command(&[command]).uid(65534).gid(65534).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.stdout.is_empty() && output.status.code() == Some(code), "{command}: {output:?}");
+        for words in [&format!("the directory {} belongs to the user root", place.runtime().display()), "become th", "NSMCTL_RUNTIME_DIR"] {
+            assert!(stderr.contains(words), "{command}: {words}: {stderr}");
+        }
+    }
+    place.run(&["verify"]).exits(0);
 }
 
 #[test]

@@ -138,7 +138,7 @@ fn seen_pairs(side: &Side<'_>, link: &Link, expectation: &Expectation) -> Vec<Ad
         .filter(|peer| !link.has(*peer))
         .collect();
     let groups = expectation.prefixes.groups();
-    let own = link.addresses.iter().map(|a| a.address).filter(|address| !is_link_local(*address));
+    let own = link.addresses.iter().map(|a| a.address).filter(|address| !is_of_the_kernel(*address, expectation));
     own.filter_map(|client| {
         let group = groups.iter().find(|group| group.iter().any(|prefix| prefix.contains(client)));
         let fits = |peer: &IpAddr| match group {
@@ -155,11 +155,13 @@ pub(super) fn host(prefix: &Prefix) -> Option<IpAddr> {
     (prefix.length() == if address.is_ipv4() { 32 } else { 128 }).then_some(address)
 }
 
-pub(super) fn is_link_local(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => address.is_link_local(),
-        IpAddr::V6(address) => address.is_unicast_link_local(),
-    }
+/// Whether an address is one that the kernel gives to every interface, and nobody has promised it.
+pub(super) fn is_of_the_kernel(address: IpAddr, expectation: &Expectation) -> bool {
+    let is_link_local = |address: IpAddr| matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
+    // A prefix that only happens to be wide enough promises none of them.
+    let promises = |prefix: Prefix| prefix.contains(address) && prefix.address(0).is_some_and(is_link_local);
+    let is_promised = expectation.addresses.iter().flatten().any(|pair| pair.client == address) || expectation.prefixes.prefixes().any(promises);
+    is_link_local(address) && !is_promised
 }
 
 /// What to ask inside the pods, in one round: interfaces and routes of every pod that takes part, and pings to the

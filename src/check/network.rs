@@ -4,7 +4,7 @@ use crate::model::{Finding, PodProbes, Route, Verdict};
 
 use super::{
     Check, Connection, Side,
-    connection::{host, is_link_local},
+    connection::{host, is_of_the_kernel},
     parse,
 };
 
@@ -28,11 +28,7 @@ pub(super) fn interface(check: &Check, connection: &Connection<'_>) -> Vec<Findi
         let names: Vec<&str> = links.iter().map(|link| link.name.as_str()).collect();
         return vec![Finding { evidence, ..finding(Verdict::Fail, format!("absent; there are {}", names.join(", "))) }];
     };
-    let flags = link.flags.iter().map(String::as_str).collect::<Vec<_>>().join(",");
-    let mtu = link.mtu.map(|mtu| format!(" mtu {mtu}")).unwrap_or_default();
-    let qdisc = link.qdisc.as_ref().map(|qdisc| format!(" qdisc {qdisc}")).unwrap_or_default();
-    let state = link.state.as_ref().map(|state| format!(" state {state}")).unwrap_or_default();
-    let observed = format!("<{flags}>{mtu}{qdisc}{state}");
+    let observed = link.properties();
     let up = link.is_up() && link.is_lower_up();
     let documented = (observed != DOCUMENTED_INTERFACE).then(|| DOCUMENTED_INTERFACE.to_owned());
     let evidence = if up { Vec::new() } else { evidence };
@@ -74,10 +70,10 @@ fn client_address(check: &Check, connection: &Connection<'_>, client: &Side<'_>)
     let Some(link) = &connection.link else {
         return check.finding(&connection.subject, Verdict::Skip, expected, "not checked: there is no interface");
     };
-    let seen: Vec<_> = link.addresses.iter().filter(|a| !is_link_local(a.address)).collect();
+    let seen: Vec<_> = link.addresses.iter().filter(|a| !is_of_the_kernel(a.address, expectation)).collect();
     let observed = join(seen.iter().map(|a| format!("{}/{}", a.address, a.prefix_length)));
     let right = match &expectation.addresses {
-        Some(pairs) => pairs.iter().all(|pair| link.has(pair.client)),
+        Some(pairs) => pairs.iter().all(|pair| seen.iter().any(|a| a.address == pair.client)),
         None => {
             let groups = expectation.prefixes.groups();
             !seen.is_empty() && groups.iter().all(|group| seen.iter().any(|a| group.iter().any(|prefix| prefix.contains(a.address))))
@@ -105,10 +101,8 @@ pub(super) fn peer_route(check: &Check, connection: &Connection<'_>) -> Vec<Find
             Err(unavailable) => return check.unseen(&connection.subject, expected, unavailable),
         };
         let Some(device) = device else { return finding(Verdict::Skip, "not checked: there is no interface".to_owned()) };
-        // The most specific route wins, as it does in the kernel.
-        let best = routes.iter().filter(|route| route.destination.contains(peer)).max_by_key(|route| route.destination.length());
-        match best {
-            Some(route) if route.device.as_deref() == Some(&device) => finding(Verdict::Pass, describe(route)),
+        match Route::best(routes, peer) {
+            Some(route) if route.refuses.is_none() && route.device.as_deref() == Some(&device) => finding(Verdict::Pass, describe(route)),
             best => {
                 let observed = best.map_or_else(|| "no route".to_owned(), |route| format!("it goes {}", describe(route)));
                 let asked = client.probes.map(|probes| if peer.is_ipv4() { &probes.routes } else { &probes.routes_v6 });
@@ -123,10 +117,11 @@ pub(super) fn peer_route(check: &Check, connection: &Connection<'_>) -> Vec<Find
 }
 
 fn describe(route: &Route) -> String {
+    let refuses = route.refuses.as_ref().map(|word| format!("{word} ")).unwrap_or_default();
     let destination = host(&route.destination).map_or_else(|| route.destination.to_string(), |address| address.to_string());
     let via = route.via.map(|gateway| format!(" via {gateway}")).unwrap_or_default();
     let device = route.device.as_ref().map(|device| format!(" dev {device}")).unwrap_or_default();
-    format!("{destination}{via}{device}")
+    format!("{refuses}{destination}{via}{device}")
 }
 
 /// Every ping of the client to the endpoint is answered.

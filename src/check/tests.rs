@@ -207,6 +207,25 @@ fn what_cannot_be_looked_at_is_unknown_and_never_a_pass() {
 }
 
 #[test]
+fn a_link_local_address_counts_where_it_is_promised_and_only_there() {
+    for (prefix, own, seen) in [("fe80::10/127", "fe80::11", "fe80::11/128"), ("169.254.0.0/31", "169.254.0.1", "169.254.0.1/32")] {
+        let mut promised = expectations();
+        promised.connections[0].prefixes = prefix.parse().unwrap();
+        promised.connections[0].addresses = promised.connections[0].prefixes.first_pairs();
+        let judge = |promised: &Expectations, addresses: &[&str]| {
+            let observation = observed(|o| probes_mut(o, CLIENT).links = printed("ip addr", &links(&link("nsm-1", addresses))));
+            of("address", promised, &observation).remove(0)
+        };
+        assert_eq!(judge(&promised, &[seen, "fe80::f865:6aff:feff:bb67/64"]), format!("alpine nsm-1: pass: {seen}"), "{own}");
+        assert_eq!(judge(&promised, &["fe80::f865:6aff:feff:bb67/64"]), "alpine nsm-1: fail: none");
+        // Not certain, and still out of the prefix.
+        promised.connections[0].addresses = None;
+        assert!(judge(&promised, &[seen]).ends_with(&format!("pass: {seen}")), "{own}");
+        assert_eq!(judge(&expectations(), &[seen]) == "alpine nsm-1: fail: none", seen.starts_with("fe80"), "{own}");
+    }
+}
+
+#[test]
 fn addresses_are_exactly_those_that_are_certain() {
     let other = says("address", |o| probes_mut(o, CLIENT).links = printed("ip addr", &links(&link("nsm-1", &["172.16.1.103/32"]))));
     assert_eq!(other[0], "alpine nsm-1: fail: 172.16.1.103/32");

@@ -9,6 +9,8 @@ use crate::{
 
 /// Where Network Service Mesh itself runs.
 pub(super) const NSM_NAMESPACE: &str = "nsm-system";
+/// The fix on this machine for what an apply does not see and so leaves alone.
+pub(super) const FROM_THE_BEGINNING: &str = "nsmctl cleanup --target local && {deploy}   # from the beginning, with namespaces and links anew";
 /// How many errors of one log are quoted.
 const QUOTED_ERRORS: usize = 3;
 
@@ -94,6 +96,17 @@ impl<'a> Case<'a> {
     /// Whether any cause was found already for this subject.
     pub(super) fn is_explained(&self, subject: &str) -> bool {
         self.found.iter().any(|(_, about)| about == subject)
+    }
+
+    /// Whether one of these causes was found already for this subject.
+    pub(super) fn is_explained_by(&self, causes: &[&str], subject: &str) -> bool {
+        self.found.iter().any(|(id, about)| causes.contains(id) && about == subject)
+    }
+
+    /// The workloads of the manifests that offer a service.
+    pub(super) fn offering(&self, service: &str) -> Vec<&'a Workload> {
+        let offers = |workload: &&Workload| workload.endpoint.as_ref().is_some_and(|endpoint| endpoint.services.iter().any(|name| name == service));
+        self.expectations.workloads.iter().filter(offers).collect()
     }
 
     /// The components with the role that are known not to be ready.

@@ -7,7 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nix::unistd::{dup2_stdout, setsid};
+use nix::{
+    sys::resource::{Resource, getrlimit, setrlimit},
+    unistd::{dup2_stdout, setsid},
+};
 use tokio::{
     runtime,
     signal::unix::{SignalKind, signal},
@@ -92,6 +95,7 @@ fn begin(dir: &Path) -> Result<Option<(Held, UnixListener)>> {
     // A session of its own, so that the terminal's signals do not reach it; one that leads a group already has one.
     let _ = setsid();
     let Some(held) = lock(dir)? else { return Ok(None) };
+    raise_file_limit();
     net::enter().map_err(|missing| Failure::cannot_tell(&missing).hint(&missing.hint))?;
     match fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed("remove", &path, &error)),
@@ -102,6 +106,14 @@ fn begin(dir: &Path) -> Result<Option<(Held, UnixListener)>> {
     fs::set_permissions(&path, Permissions::from_mode(0o600)).map_err(|error| failed("close to others", &path, &error))?;
     listener.set_nonblocking(true).or_fail(Outcome::Defect, "cannot use the engine's socket")?;
     Ok(Some((held, listener)))
+}
+
+/// Every pod is an open file, and the soft limit is often 1024 for the sake of programs that use `select`. Where it cannot
+/// be raised, that is told once it is reached.
+fn raise_file_limit() {
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
 }
 
 /// Where the socket is.

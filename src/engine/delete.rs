@@ -37,13 +37,15 @@ impl Mesh {
         let gone = namespaces(&deployment).into_iter().filter(|namespace| !kept.contains(namespace));
         removed.gone.extend(gone.map(|namespace| ObjectRef::cluster("Namespace", namespace)));
 
-        removed.left.extend(still_used(&inodes));
+        let used = still_used(&inodes);
+        let free = inodes.values().filter(|pod| !used.iter().any(|(left, _)| left == *pod)).count();
+        removed.left.extend(used);
         removed.gone.retain(|object| !removed.left.iter().any(|(left, _)| left == object));
         for object in &removed.gone {
             emit(Event::Object(object.clone(), ObjectState::Gone));
         }
         removed.proof.push(format!("connections closed, with both their interfaces: {closed}"));
-        removed.proof.push(format!("network namespaces let go, and held by no process that can be seen: {}", inodes.len()));
+        removed.proof.push(format!("network namespaces let go, and held by no process that can be seen: {free}"));
         self.serve_requests().await;
         removed
     }

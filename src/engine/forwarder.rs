@@ -124,11 +124,11 @@ fn fault_of(name: &str, addresses: &[(IpAddr, IpAddr)], links: &[Link], routes: 
     if !link.is_up() {
         return Some(format!("the interface {name} is switched off"));
     }
-    let routed = |peer: IpAddr| routes.iter().any(|route| route.device.as_deref() == Some(name) && route.destination.contains(peer));
-    addresses.iter().find_map(|(own, peer)| match () {
-        () if !link.has(*own) => Some(format!("the interface {name} lacks the address {own}")),
-        () if !routed(*peer) => Some(format!("there is no route to {peer} over the interface {name}")),
-        () => None,
+    addresses.iter().find_map(|(own, peer)| match Route::best(routes, *peer) {
+        _ if !link.has(*own) => Some(format!("the interface {name} lacks the address {own}")),
+        Some(Route { refuses: Some(word), destination, .. }) => Some(format!("a {word} route to {destination} takes what is for {peer}")),
+        Some(route) if route.device.as_deref() == Some(name) => None,
+        _ => Some(format!("there is no route to {peer} over the interface {name}")),
     })
 }
 
@@ -142,10 +142,16 @@ mod tests {
         let (own, peer): (IpAddr, IpAddr) = ("10.0.0.1".parse().unwrap(), "10.0.0.0".parse().unwrap());
         let address = InterfaceAddress { address: own, prefix_length: 32 };
         let whole = Link { name: "nsm-1".into(), flags: ["UP".to_owned()].into(), addresses: vec![address], ..Link::default() };
-        let route = Route { destination: "10.0.0.0/32".parse().unwrap(), via: None, device: Some("nsm-1".into()) };
+        let route = Route { destination: "10.0.0.0/32".parse().unwrap(), via: None, device: Some("nsm-1".into()), refuses: None };
         let fault = |link: &Link, routes: &[Route]| fault_of("nsm-1", &[(own, peer)], std::slice::from_ref(link), routes);
         assert_eq!(fault(&whole, std::slice::from_ref(&route)), None);
         assert_eq!(fault(&whole, &[]).as_deref(), Some("there is no route to 10.0.0.0 over the interface nsm-1"));
+        let elsewhere = Route { device: Some("lo".into()), ..route.clone() };
+        let default = Route { destination: "0.0.0.0/0".parse().unwrap(), ..route.clone() };
+        let fault_by = |routes: &[Route]| fault(&whole, routes);
+        assert_eq!(fault_by(&[default.clone(), elsewhere]).as_deref(), Some("there is no route to 10.0.0.0 over the interface nsm-1"));
+        let hole = Route { device: None, refuses: Some("blackhole".into()), ..route.clone() };
+        assert_eq!(fault_by(&[default, hole]).as_deref(), Some("a blackhole route to 10.0.0.0/32 takes what is for 10.0.0.0"));
         let bare = Link { addresses: vec![], ..whole.clone() };
         assert_eq!(fault(&bare, std::slice::from_ref(&route)).as_deref(), Some("the interface nsm-1 lacks the address 10.0.0.1"));
         let down = Link { flags: [].into(), ..whole };

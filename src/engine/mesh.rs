@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     model::{Applied, Event, Namespaced, ObjectRef, ObjectState, Outcome, Workload},
-    net::Namespace,
+    net::{self, Namespace},
 };
 
 /// Where the events of an operation go while it works.
@@ -171,9 +171,12 @@ impl Mesh {
     }
 
     async fn make_pod(&mut self, pod: &Namespaced, instance: &str, workload: Arc<Workload>) -> Result<(), Refusal> {
-        let refuse = |error| {
-            Refusal::new(Outcome::Failed, format!("cannot make the pod {pod}: {error}"))
-                .hint("raise the limit in /proc/sys/user/max_net_namespaces, if it is reached")
+        let refuse = |error: net::Error| {
+            let hint = match error.is_out_of_files() {
+                true => "each pod is an open file of the engine: end it with `nsmctl cleanup`, raise the limit with `ulimit -n`, and deploy again",
+                false => "raise the limit in /proc/sys/user/max_net_namespaces, if it is reached",
+            };
+            Refusal::new(Outcome::Failed, format!("cannot make the pod {pod}: {error}")).hint(hint)
         };
         let namespace = Namespace::create().await.map_err(refuse)?;
         let mut sandbox = Sandbox::new(pod.clone(), instance.to_owned(), Arc::clone(&workload), namespace.clone());
@@ -188,7 +191,7 @@ impl Mesh {
     }
 
     /// Removes a pod and closes what it takes part in; the result is what was closed, with errors of the kernel.
-    pub(super) async fn remove_pod(&mut self, pod: &Namespaced) -> Vec<(Connection, Option<crate::net::Error>)> {
+    pub(super) async fn remove_pod(&mut self, pod: &Namespaced) -> Vec<(Connection, Option<net::Error>)> {
         let closed = self.manager.close(|connection| connection.client.pod == *pod || connection.endpoint.pod == *pod).await;
         self.manager.remove_endpoint(pod);
         self.sandboxes.remove(pod);

@@ -18,6 +18,14 @@ pub(super) fn interface(service: &str) -> Result<InterfaceName, InvalidInterface
     format!("{service}-{}", spell(random, ALPHANUMERIC, 4)).parse()
 }
 
+/// How many pods a workload makes here.
+pub(super) fn pod_count(workload: &Workload) -> u64 {
+    match workload.kind {
+        WorkloadKind::Pod | WorkloadKind::DaemonSet => 1,
+        WorkloadKind::StatefulSet | WorkloadKind::Deployment => u64::from(workload.replicas.unwrap_or(1)),
+    }
+}
+
 /// The names of a workload's pods.
 pub(super) fn pods(workload: &Workload) -> Vec<Namespaced> {
     let name = &workload.id.name;

@@ -5,6 +5,10 @@ use std::collections::BTreeMap;
 use super::{mesh::Mesh, names, protocol::Apply, protocol::Refusal};
 use crate::model::{Mechanism, Namespaced, NsUrl, Outcome, Workload};
 
+/// How many pods this machine holds in all. Each is a network namespace, which costs the kernel memory and the engine an
+/// open file; what asks for more has most likely been miswritten.
+const MOST_PODS: u64 = 1000;
+
 /// Judges a deployment as a whole.
 ///
 /// # Errors
@@ -18,6 +22,7 @@ pub(super) fn validate(mesh: &Mesh, wanted: &Apply) -> Result<(), Refusal> {
     for service in &wanted.services {
         mesh.manager.registry.check_service(&wanted.instance, &service.id).map_err(|error| conflict(error.to_string()))?;
     }
+    fits(mesh, wanted)?;
     let mut made_by: BTreeMap<Namespaced, &Workload> = BTreeMap::new();
     for workload in &wanted.workloads {
         for pod in names::pods(workload) {
@@ -30,6 +35,20 @@ pub(super) fn validate(mesh: &Mesh, wanted: &Apply) -> Result<(), Refusal> {
         }
     }
     Ok(())
+}
+
+/// Counts the pods before any list of them is made.
+fn fits(mesh: &Mesh, wanted: &Apply) -> Result<(), Refusal> {
+    let others = mesh.sandboxes.values().filter(|sandbox| sandbox.instance != wanted.instance).count() as u64;
+    let asked: u64 = wanted.workloads.iter().map(names::pod_count).sum();
+    if asked.saturating_add(others) <= MOST_PODS {
+        return Ok(());
+    }
+    let beside = if others > 0 { format!(" beside the {others} of other deployments") } else { String::new() };
+    let largest = wanted.workloads.iter().max_by_key(|workload| names::pod_count(workload));
+    let named = largest.map(|workload| format!(", {} of them for {workload}", names::pod_count(workload))).unwrap_or_default();
+    let message = format!("{asked} pods{beside} are too many for this machine{named}: it takes {MOST_PODS} in all");
+    Err(Refusal::new(Outcome::Usage, message).hint("ask for fewer replicas in the manifest, or use a cluster (--target cluster)"))
 }
 
 fn servable(workload: &Workload, url: &NsUrl) -> Result<(), Refusal> {

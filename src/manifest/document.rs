@@ -68,7 +68,10 @@ impl Document {
         if document.metadata().name.as_deref().unwrap_or_default().is_empty() {
             return Err(bad(format!("{} has no metadata.name", document.kind)));
         }
-        Ok(document)
+        match name_fault(&document.kind, document.name()) {
+            Some(fault) => Err(bad(format!("{} {:?} cannot have that name: {fault}", document.kind, document.name()))),
+            None => Ok(document),
+        }
     }
 
     /// The same document with something changed in it, understood anew.
@@ -112,6 +115,25 @@ impl Document {
     }
 }
 
+/// Why Kubernetes does not take the name for an object of the kind.
+fn name_fault(kind: &str, name: &str) -> Option<&'static str> {
+    // They are only a part of a path (kubernetes, `IsValidPathSegmentName`).
+    if ["Role", "RoleBinding"].contains(&kind) {
+        let is_fit = name != "." && name != ".." && !name.contains(['/', '%']);
+        return (!is_fit).then_some("it must not be . or .. or have / or % in it");
+    }
+    let is_label = |label: &str| {
+        let is_inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        !label.is_empty() && label.chars().all(is_inner) && !label.starts_with('-') && !label.ends_with('-')
+    };
+    if kind == "Namespace" {
+        return (name.len() > 63 || !is_label(name))
+            .then_some("it must be of at most 63 characters a-z, 0-9 and -, with none of - at its ends (RFC 1123)");
+    }
+    let is_fit = name.len() <= 253 && name.split('.').all(is_label);
+    (!is_fit).then_some("it must be of at most 253 characters a-z, 0-9, - and ., with none of - and . at its ends (RFC 1123)")
+}
+
 fn understand(kind: &str, value: &Value) -> Result<Object, serde_json::Error> {
     fn typed<T: DeserializeOwned>(value: &Value) -> Result<Box<T>, serde_json::Error> {
         T::deserialize(value).map(Box::new)
@@ -145,6 +167,31 @@ mod tests {
         assert_eq!(error(json!("text")), "a.yaml:1: this is no Kubernetes object: it has no apiVersion");
         assert_eq!(error(json!({"apiVersion": "v1"})), "a.yaml:1: this is no Kubernetes object: it has no kind");
         assert_eq!(error(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {}})), "a.yaml:1: Pod has no metadata.name");
+    }
+
+    #[test]
+    fn names_are_such_as_kubernetes_takes() {
+        let document = |kind: &str, name: &str| {
+            let api_version = KINDS.iter().find(|known| known.kind == kind).unwrap().api_version;
+            Document::new(json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name}}), "a.yaml:1")
+        };
+        let long = "x".repeat(254);
+        for (kind, name) in [
+            ("Pod", "../../x y"),
+            ("Pod", "Upper"),
+            ("Pod", "a..b"),
+            ("Pod", "-a"),
+            ("Pod", &long),
+            ("Namespace", "a.b"),
+            ("Role", "a/b"),
+            ("Role", ".."),
+        ] {
+            let error = document(kind, name).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("a.yaml:1: {kind} {name:?} cannot have that name: ")), "{error}");
+        }
+        for (kind, name) in [("Pod", "a-1.b"), ("Pod", "0"), ("Namespace", "ns-1"), ("Role", "system:x Y"), ("RoleBinding", "Upper")] {
+            assert!(document(kind, name).is_ok(), "{kind} {name}");
+        }
     }
 
     #[test]

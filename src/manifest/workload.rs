@@ -5,7 +5,7 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta},
 };
 
-use crate::model::{ANNOTATION, EndpointSpec, Namespaced, NsUrl, Workload, WorkloadKind};
+use crate::model::{ANNOTATION, EndpointSpec, Namespaced, NsUrl, PrefixGroups, Workload, WorkloadKind};
 
 use super::{Document, ManifestError, Object};
 
@@ -15,14 +15,16 @@ const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
 /// The parts of a workload that matter, whichever kind it is of.
 struct Parts<'a> {
     kind: WorkloadKind,
-    replicas: Option<u32>,
+    /// How many pods, as it was written; `None` for one a node.
+    replicas: Option<i32>,
     selector: Option<&'a LabelSelector>,
     template: Option<&'a ObjectMeta>,
     spec: Option<&'a PodSpec>,
 }
 
 fn parts(object: &Object) -> Option<Parts<'_>> {
-    let count = |replicas: Option<i32>| Some(replicas.and_then(|n| u32::try_from(n).ok()).unwrap_or(1));
+    // One where nothing is said, as Kubernetes has it.
+    let count = |replicas: Option<i32>| Some(replicas.unwrap_or(1));
     Some(match object {
         Object::Pod(pod) => {
             Parts { kind: WorkloadKind::Pod, replicas: Some(1), selector: None, template: Some(&pod.metadata), spec: pod.spec.as_ref() }
@@ -69,6 +71,8 @@ pub(super) fn workload(document: &Document, namespace: &str, inherited: Option<&
     let bad = |reason: String| ManifestError::Document { place: document.place.clone(), reason };
     let spec = parts.spec.filter(|spec| !spec.containers.is_empty());
     let spec = spec.ok_or_else(|| bad(format!("{} {} has no container", document.kind, document.name())))?;
+    let replicas = parts.replicas.map(u32::try_from).transpose();
+    let replicas = replicas.map_err(|_| bad(format!("{} {} has fewer than 0 replicas", document.kind, document.name())))?;
     let annotation = |metadata: Option<&ObjectMeta>, key: &str| metadata.and_then(|m| m.annotations.as_ref()?.get(key).cloned());
     let own = annotation(Some(document.metadata()), ANNOTATION);
     let template = annotation(parts.template, ANNOTATION);
@@ -90,31 +94,78 @@ pub(super) fn workload(document: &Document, namespace: &str, inherited: Option<&
     Ok(Some(Workload {
         kind: parts.kind,
         id: Namespaced::new(namespace, document.name()),
-        replicas: parts.replicas,
+        replicas,
         pod_labels: parts.template.and_then(|metadata| metadata.labels.clone()).unwrap_or_default(),
-        selector: selector(parts.selector, document)?,
+        selector: selector(&parts, document)?,
         container: container.unwrap_or_else(|| spec.containers[0].name.clone()),
         requests,
         endpoint: endpoint.map(|(container, services)| endpoint_spec(container, services, document)).transpose()?,
     }))
 }
 
-fn selector(selector: Option<&LabelSelector>, document: &Document) -> Result<BTreeMap<String, String>, ManifestError> {
-    let Some(selector) = selector else { return Ok(BTreeMap::new()) };
+/// What the pods are selected by, which the template's labels have to fit: Kubernetes refuses the object otherwise.
+fn selector(parts: &Parts<'_>, document: &Document) -> Result<BTreeMap<String, String>, ManifestError> {
+    let Some(selector) = parts.selector else { return Ok(BTreeMap::new()) };
+    let (kind, name) = (&document.kind, document.name());
+    let bad = |reason: String| ManifestError::Document { place: document.place.clone(), reason };
     if selector.match_expressions.as_ref().is_some_and(|expressions| !expressions.is_empty()) {
-        let reason = format!("{} {} selects its pods with matchExpressions; nsmctl finds pods by matchLabels", document.kind, document.name());
-        return Err(ManifestError::Document { place: document.place.clone(), reason });
+        return Err(bad(format!("{kind} {name} selects its pods with matchExpressions; nsmctl finds pods by matchLabels")));
     }
-    Ok(selector.match_labels.clone().unwrap_or_default())
+    let wanted = selector.match_labels.clone().unwrap_or_default();
+    if wanted.is_empty() {
+        return Err(bad(format!("{kind} {name} has no spec.selector.matchLabels, so that no pod is its own")));
+    }
+    let list = |labels: &BTreeMap<String, String>| labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",");
+    let labels = parts.template.and_then(|template| template.labels.clone()).unwrap_or_default();
+    if wanted.iter().any(|(key, value)| labels.get(key) != Some(value)) {
+        let has = if labels.is_empty() { "no labels".to_owned() } else { format!("the labels {}", list(&labels)) };
+        return Err(bad(format!("{kind} {name} selects pods with {}, and its template has {has}", list(&wanted))));
+    }
+    Ok(wanted)
 }
 
 fn endpoint_spec(container: &Container, services: &str, document: &Document) -> Result<EndpointSpec, ManifestError> {
     let prefixes = environment(container, "NSM_CIDR_PREFIX").unwrap_or_default();
-    let prefixes = prefixes.parse().map_err(|reason| ManifestError::Prefix { place: document.place.clone(), reason })?;
+    let bad = |reason| ManifestError::Prefix { place: document.place.clone(), reason };
+    let prefixes: PrefixGroups = prefixes.parse().map_err(bad)?;
+    prefixes.prefixes().try_for_each(|prefix| prefix.check_usable()).map_err(bad)?;
     let services = services.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
     Ok(EndpointSpec { services, prefixes })
 }
 
 fn environment<'a>(container: &'a Container, name: &str) -> Option<&'a str> {
     container.env.iter().flatten().find(|variable| variable.name == name)?.value.as_deref()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::{Source, read};
+
+    /// What is said of a Deployment in which one text stands for another.
+    fn said(written: &str, instead: &str) -> Result<Option<Workload>, String> {
+        let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: nse}\nspec:\n  replicas: 2\n  selector: {matchLabels: {app: nse}}\n  \
+                    template:\n    metadata: {labels: {app: nse, tier: x}, annotations: {networkservicemesh.io: \"kernel://t/nsm-1\"}}\n    \
+                    spec: {containers: [{name: c, image: x, env: [{name: NSM_SERVICE_NAMES, value: s}, {name: NSM_CIDR_PREFIX, value: \"10.0.0.0/31\"}]}]}\n";
+        assert!(text.contains(written), "{written}");
+        let documents = read(&[Source { name: "a.yaml".into(), text: text.replacen(written, instead, 1) }]).unwrap();
+        workload(&documents[0], "ns", None).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_cannot_be_deployed_is_refused_with_the_reason() {
+        assert_eq!(said("x", "x").unwrap().unwrap().replicas, Some(2));
+        for (written, instead, reason) in [
+            ("replicas: 2", "replicas: -3", "a.yaml:1: Deployment nse has fewer than 0 replicas"),
+            ("{app: nse}", "{app: zzz}", "a.yaml:1: Deployment nse selects pods with app=zzz, and its template has the labels app=nse,tier=x"),
+            ("{matchLabels: {app: nse}}", "{}", "a.yaml:1: Deployment nse has no spec.selector.matchLabels, so that no pod is its own"),
+            ("10.0.0.0/31", "10.0.0.0/31,fe80::10/127", "fe80::10/127 cannot be given out: fe80::/10 is link-local"),
+            ("nsm-1", "nsm-1,kernel://u/nsm-1", "\"kernel://u/nsm-1\": its interface is also that of kernel://t/nsm-1"),
+            ("nsm-1", "lo", "lo is every pod's own loopback interface"),
+            ("nsm-1", "nsm-1,", "it ends with a comma"),
+        ] {
+            let error = said(written, instead).unwrap_err();
+            assert!(error.contains(reason), "{instead}: {error}");
+        }
+    }
 }

@@ -119,6 +119,18 @@ impl Link {
     }
 }
 
+impl Link {
+    /// Its flags, MTU, queue and state in the words of `ip`.
+    #[must_use]
+    pub fn properties(&self) -> String {
+        let flags = self.flags.iter().map(String::as_str).collect::<Vec<_>>().join(",");
+        let mtu = self.mtu.map(|mtu| format!(" mtu {mtu}")).unwrap_or_default();
+        let qdisc = self.qdisc.as_ref().map(|qdisc| format!(" qdisc {qdisc}")).unwrap_or_default();
+        let state = self.state.as_ref().map(|state| format!(" state {state}")).unwrap_or_default();
+        format!("<{flags}>{mtu}{qdisc}{state}")
+    }
+}
+
 /// A route.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Route {
@@ -128,6 +140,19 @@ pub struct Route {
     pub via: Option<IpAddr>,
     /// The interface.
     pub device: Option<String>,
+    /// What it does where it leads nowhere: `blackhole`, `unreachable`, `prohibit` or `throw`.
+    #[serde(default)]
+    pub refuses: Option<String>,
+}
+
+impl Route {
+    /// The route that the kernel takes to an address: the most specific one.
+    #[must_use]
+    pub fn best(routes: &[Self], address: IpAddr) -> Option<&Self> {
+        let leading = routes.iter().filter(|route| route.destination.contains(address));
+        // Of two as specific the metric decides, which is not known here; one that leads somewhere gets the benefit.
+        leading.max_by_key(|route| (route.destination.length(), route.refuses.is_none()))
+    }
 }
 
 /// What a ping came to.

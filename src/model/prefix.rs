@@ -26,13 +26,39 @@ pub enum InvalidPrefix {
     /// The brackets of a list of groups do not fit.
     #[error("{0:?} is no list of prefixes: brackets must be balanced, as in [172.16.0.0/24,172.16.1.0/24],2001:db8::/64")]
     Brackets(String),
+    /// Of a range whose addresses no connection can have.
+    #[error("{prefix} cannot be given out: {range}")]
+    Reserved {
+        /// The prefix.
+        prefix: Prefix,
+        /// What its addresses are.
+        range: &'static str,
+    },
 }
+
+/// Ranges whose addresses no endpoint can have (RFC 6890, RFC 4291, RFC 5771).
+const RESERVED: [(&str, &str); 8] = [
+    ("0.0.0.0/8", "0.0.0.0/8 stands for no address at all"),
+    ("127.0.0.0/8", "127.0.0.0/8 never leaves the loopback interface"),
+    ("169.254.0.0/16", "169.254.0.0/16 is link-local"),
+    ("224.0.0.0/4", "224.0.0.0/4 is multicast"),
+    ("::/128", ":: stands for no address at all"),
+    ("::1/128", "::1 is the loopback interface's"),
+    ("fe80::/10", "fe80::/10 is link-local, and every interface has such addresses of its own"),
+    ("ff00::/8", "ff00::/8 is multicast"),
+];
 
 impl Prefix {
     /// Whether the address lies in the range.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address)
+    }
+
+    /// Whether an address lies in both ranges.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.0.contains(&other.0) || other.0.contains(&self.0)
     }
 
     /// The length of the prefix in bits.
@@ -46,6 +72,19 @@ impl Prefix {
     pub fn capacity(&self) -> u128 {
         let host_bits = u32::from(self.0.max_prefix_len() - self.0.prefix_len());
         1_u128.checked_shl(host_bits).map_or(u128::MAX, |addresses| addresses / 2)
+    }
+
+    /// Sees that its addresses can be given out, of which the first are the first to go.
+    ///
+    /// # Errors
+    /// They are reserved for something else.
+    pub fn check_usable(&self) -> Result<(), InvalidPrefix> {
+        let first = self.0.network();
+        let holds = |text: &str| text.parse::<IpNet>().is_ok_and(|range| range.contains(&first));
+        match RESERVED.iter().find(|(text, _)| holds(text)) {
+            Some((_, range)) => Err(InvalidPrefix::Reserved { prefix: *self, range }),
+            None => Ok(()),
+        }
     }
 
     /// The address at an offset from the first one; `None` past the last one.
@@ -238,6 +277,35 @@ mod tests {
     #[test]
     fn host_bits_are_cleared() {
         assert_eq!("10.0.0.7/24".parse::<Prefix>().unwrap().to_string(), "10.0.0.0/24");
+    }
+
+    #[test]
+    fn what_is_reserved_is_not_given_out() {
+        let check = |text: &str| text.parse::<Prefix>().unwrap().check_usable().map_err(|error| error.to_string());
+        for (bad, why) in [
+            ("0.0.0.0/31", "no address at all"),
+            ("0.0.0.0/0", "no address at all"),
+            ("127.0.0.0/31", "loopback"),
+            ("169.254.1.0/24", "link-local"),
+            ("224.0.0.0/31", "multicast"),
+            ("::/127", "no address at all"),
+            ("::1/128", "loopback"),
+            ("fe80::10/127", "link-local"),
+            ("ff02::/127", "multicast"),
+        ] {
+            let error = check(bad).unwrap_err();
+            assert!(error.starts_with(&format!("{bad} cannot be given out: ")) && error.contains(why), "{error}");
+        }
+        for good in ["172.16.1.100/31", "10.0.0.0/8", "2001:db8::/64", "fd00::/8", "100.64.0.0/10", "1.0.0.0/31"] {
+            assert_eq!(check(good), Ok(()), "{good}");
+        }
+    }
+
+    #[test]
+    fn ranges_overlap_where_one_holds_the_other() {
+        let overlap = |a: &str, b: &str| a.parse::<Prefix>().unwrap().overlaps(&b.parse().unwrap());
+        assert!(overlap("10.0.0.0/24", "10.0.0.128/31") && overlap("10.0.0.128/31", "10.0.0.0/24") && overlap("10.0.0.0/31", "10.0.0.0/31"));
+        assert!(!overlap("10.0.0.0/31", "10.0.0.2/31") && !overlap("0.0.0.0/0", "::/0"));
     }
 
     #[test]

@@ -98,6 +98,21 @@ pub enum UrlParseReason {
     /// The last part of the path is no name for an interface.
     #[error(transparent)]
     Interface(InvalidInterfaceName),
+    /// The interface that every pod has for itself.
+    #[error("lo is every pod's own loopback interface, so no connection can have that name")]
+    Loopback,
+    /// Another request of the same annotation has the interface.
+    #[error("its interface is also that of {0}, and a pod has no two of one name")]
+    SameInterface(String),
+    /// What stands for the service has a port.
+    #[error("{0:?} cannot be a network service: a name has no colon in it, and there are no ports")]
+    Colon(String),
+    /// The list ends with a comma.
+    #[error("it ends with a comma, with no URL behind it")]
+    TrailingComma,
+    /// Nothing stands in front of a comma.
+    #[error("there is no URL in front of one of its commas")]
+    EmptyItem,
     /// The value is empty.
     #[error("it is empty")]
     Empty,
@@ -107,9 +122,25 @@ impl NsUrl {
     /// Reads the value of a `networkservicemesh.io` annotation: URLs with commas between them.
     ///
     /// # Errors
-    /// The first URL that is malformed. White space around a comma is an error, because it is one to NSM.
+    /// The first URL that is malformed, or that asks for an interface that another has. White space around a comma is an
+    /// error, because it is one to NSM.
     pub fn parse_list(annotation: &str) -> Result<Vec<Self>, InvalidNsUrl> {
-        annotation.split(',').map(str::parse).collect()
+        let invalid = |url: &str, reason| InvalidNsUrl { url: url.to_owned(), reason };
+        if !annotation.is_empty() && annotation.split(',').any(str::is_empty) {
+            let reason = if annotation.ends_with(',') { UrlParseReason::TrailingComma } else { UrlParseReason::EmptyItem };
+            return Err(invalid(annotation, reason));
+        }
+        let mut urls: Vec<Self> = Vec::new();
+        for text in annotation.split(',') {
+            let url: Self = text.parse()?;
+            // Only those of the kernel are names in one and the same list.
+            let is_same = |other: &&Self| url.interface.is_some() && other.interface == url.interface && other.mechanism == url.mechanism;
+            if let Some(other) = urls.iter().find(is_same).filter(|_| url.mechanism == Mechanism::Kernel) {
+                return Err(invalid(text, UrlParseReason::SameInterface(other.to_string())));
+            }
+            urls.push(url);
+        }
+        Ok(urls)
     }
 }
 
@@ -158,9 +189,15 @@ fn parse(url: &str) -> Result<NsUrl, UrlParseReason> {
     if service.is_empty() {
         return Err(UrlParseReason::NoService);
     }
+    if service.contains(':') {
+        return Err(UrlParseReason::Colon(service));
+    }
     let interface = match path.and_then(|path| path.rsplit('/').next()) {
         None | Some("") => None,
-        Some(name) => Some(decode(name)?.parse().map_err(UrlParseReason::Interface)?),
+        Some(name) => match decode(name)? {
+            name if name == "lo" => return Err(UrlParseReason::Loopback),
+            name => Some(name.parse().map_err(UrlParseReason::Interface)?),
+        },
     };
     let mut labels: BTreeMap<String, String> = BTreeMap::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -251,9 +288,22 @@ mod tests {
         assert_eq!(reason("://x"), UrlParseReason::NoMechanism);
         assert_eq!(reason("ker_nel://x"), UrlParseReason::BadMechanism("ker_nel".into()));
         assert_eq!(reason("kernel:///nsm-1"), UrlParseReason::NoService);
+        assert_eq!(reason("kernel://s:80/nsm-1"), UrlParseReason::Colon("s:80".into()));
+        assert_eq!(reason("kernel://s/lo"), UrlParseReason::Loopback);
+        assert_eq!(reason("kernel://s/nsm-1,"), UrlParseReason::TrailingComma);
+        assert_eq!(reason("kernel://s/nsm-1,,kernel://t/nsm-2"), UrlParseReason::EmptyItem);
         assert_eq!(reason("kernel://a/nsm-1, kernel://b/nsm-2"), UrlParseReason::WhiteSpace);
         assert_eq!(reason("kernel://a?x=%4"), UrlParseReason::Encoding("%4".into()));
         assert!(matches!(reason("kernel://a/abcdefghijklmnop"), UrlParseReason::Interface(InvalidInterfaceName::TooLong(_))));
+    }
+
+    #[test]
+    fn one_interface_is_for_one_request() {
+        let error = NsUrl::parse_list("kernel://s/nsm-1,kernel://t/nsm-1").unwrap_err().to_string();
+        let expected =
+            "malformed network service URL \"kernel://t/nsm-1\": its interface is also that of kernel://s/nsm-1, and a pod has no two of one name";
+        assert_eq!(error, expected);
+        assert!(NsUrl::parse_list("kernel://s/nsm-1,memif://t/nsm-1,kernel://u,kernel://v").is_ok());
     }
 
     proptest! {
@@ -263,7 +313,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_printed_is_read_back(service in "[a-z][a-z0-9-]{0,20}", interface in proptest::option::of("[a-z][a-z0-9-]{0,14}"),
+        fn what_is_printed_is_read_back(service in "[a-z][a-z0-9-]{0,20}", interface in proptest::option::of("[a-km-z][a-z0-9-]{0,14}"),
                                         labels in proptest::collection::btree_map("[a-z]{1,5}", "[ -~]{0,8}", 0..3)) {
             let url = NsUrl { mechanism: Mechanism::Kernel, service, domain: None, interface: interface.map(|i| i.parse().unwrap()), labels };
             prop_assert_eq!(url.to_string().parse::<NsUrl>().unwrap(), url);

@@ -23,6 +23,12 @@ impl Error {
         self.reason.raw_os_error()
     }
 
+    /// Whether the process has as many files open as it may (`ulimit -n`).
+    #[must_use]
+    pub fn is_out_of_files(&self) -> bool {
+        self.raw_os_error() == Some(nix::errno::Errno::EMFILE as i32)
+    }
+
     pub(super) fn netlink(what: impl Display, error: &rtnetlink::Error) -> Self {
         let reason = match error {
             rtnetlink::Error::NetlinkError(message) => message.to_io(),

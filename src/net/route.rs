@@ -15,7 +15,8 @@ use super::{Error, Result, link::full_length};
 use crate::model::Route;
 
 /// Routes one peer over an interface, with the address of our own that belongs to it as the source: a connection with
-/// several pairs of addresses then keeps them apart.
+/// several pairs of addresses then keeps them apart. A route to this one address that is there already gives way: one
+/// that refuses packets, as a blackhole does, belongs to no interface and outlives them all.
 ///
 /// # Errors
 /// The kernel refused.
@@ -28,7 +29,7 @@ pub async fn add_peer_route(handle: &Handle, index: u32, peer: IpAddr, source: I
         .output_interface(index)
         .scope(RouteScope::Link)
         .build();
-    handle.route().add(message).execute().await.map_err(|error| Error::netlink(what(), &error))
+    handle.route().add(message).replace().execute().await.map_err(|error| Error::netlink(what(), &error))
 }
 
 /// The routes of the main table, IPv4 and then IPv6, as the kernel has them now.
@@ -58,10 +59,22 @@ async fn list(handle: &Handle, question: RouteMessage, names: &BTreeMap<u32, Str
     while let Some(message) = messages.try_next().await.map_err(|error| Error::netlink("list the routes", &error))? {
         let header = &message.header;
         // The kernel dumps every table, and for IPv6 also what it only remembers from a lookup.
-        let counts = header.table == RouteHeader::RT_TABLE_MAIN && header.kind == RouteType::Unicast && !header.flags.contains(RouteFlags::Cloned);
+        let leads = header.kind == RouteType::Unicast || refuses(header.kind).is_some();
+        let counts = header.table == RouteHeader::RT_TABLE_MAIN && leads && !header.flags.contains(RouteFlags::Cloned);
         routes.extend(counts.then(|| route(&message, names)).flatten());
     }
     Ok(routes)
+}
+
+/// The word of `ip` for a route that leads nowhere.
+fn refuses(kind: RouteType) -> Option<&'static str> {
+    match kind {
+        RouteType::BlackHole => Some("blackhole"),
+        RouteType::Unreachable => Some("unreachable"),
+        RouteType::Prohibit => Some("prohibit"),
+        RouteType::Throw => Some("throw"),
+        _ => None,
+    }
 }
 
 fn route(message: &RouteMessage, names: &BTreeMap<u32, String>) -> Option<Route> {
@@ -79,7 +92,7 @@ fn route(message: &RouteMessage, names: &BTreeMap<u32, String>) -> Option<Route>
         }
     }
     let destination = format!("{destination}/{}", message.header.destination_prefix_length).parse().ok()?;
-    Some(Route { destination, via, device })
+    Some(Route { destination, via, device, refuses: refuses(message.header.kind).map(str::to_owned) })
 }
 
 fn ip(address: &RouteAddress) -> Option<IpAddr> {

@@ -4,8 +4,10 @@ use crate::model::{Prefix, Route};
 
 use super::Unreadable;
 
-/// Words that iproute2 puts in front of a destination; routes of these kinds lead to nobody.
-const KINDS: [&str; 8] = ["unicast", "local", "broadcast", "multicast", "blackhole", "unreachable", "prohibit", "throw"];
+/// Words that iproute2 puts in front of a destination whose route is no way to a peer.
+const OTHERS: [&str; 3] = ["local", "broadcast", "multicast"];
+/// Words in front of a destination whose route leads nowhere.
+const REFUSING: [&str; 4] = ["blackhole", "unreachable", "prohibit", "throw"];
 
 /// Reads `ip route` and `ip -6 route`: one route a line, `DESTINATION [via GATEWAY] [dev DEVICE] …`.
 ///
@@ -20,7 +22,7 @@ pub fn routes(text: &str) -> Result<Vec<Route>, Unreadable> {
         if line.trim().is_empty() || line.starts_with(char::is_whitespace) {
             continue;
         }
-        if line.split_whitespace().next().is_some_and(|word| KINDS.contains(&word) && word != "unicast") {
+        if line.split_whitespace().next().is_some_and(|word| OTHERS.contains(&word)) {
             continue;
         }
         routes.push(route(line).ok_or_else(|| Unreadable(line.to_owned()))?);
@@ -30,7 +32,8 @@ pub fn routes(text: &str) -> Result<Vec<Route>, Unreadable> {
 
 fn route(line: &str) -> Option<Route> {
     let mut words: Vec<&str> = line.split_whitespace().collect();
-    if words.first() == Some(&"unicast") {
+    let refuses = words.first().filter(|word| REFUSING.contains(*word)).map(|word| (*word).to_owned());
+    if refuses.is_some() || words.first() == Some(&"unicast") {
         words.remove(0);
     }
     let after = |key: &str| words.iter().position(|word| *word == key).and_then(|at| words.get(at + 1)).copied();
@@ -40,7 +43,7 @@ fn route(line: &str) -> Option<Route> {
         "default" => "0.0.0.0/0".parse().ok()?,
         text => prefix(text)?,
     };
-    Some(Route { destination, via, device: after("dev").map(str::to_owned) })
+    Some(Route { destination, via, device: after("dev").map(str::to_owned), refuses })
 }
 
 fn prefix(text: &str) -> Option<Prefix> {
@@ -72,6 +75,13 @@ mod tests {
         let text = "2001:db8::1 dev nsm-1  metric 1024 \nfe80::/64 dev eth0  metric 256 \nmulticast ff00::/8 dev eth0  metric 256 \ndefault via fe80::1 dev eth0\n";
         let destinations: Vec<String> = read(text).into_iter().map(|(destination, _)| destination).collect();
         assert_eq!(destinations, ["2001:db8::1/128", "fe80::/64", "::/0"]);
+    }
+
+    #[test]
+    fn a_route_that_leads_nowhere_says_so() {
+        let read = routes("blackhole 172.16.1.100 \nunreachable 2001:db8::/64 dev lo  metric 1024  error -113\n").unwrap();
+        let told: Vec<_> = read.iter().map(|route| (route.destination.to_string(), route.refuses.as_deref())).collect();
+        assert_eq!(told, [("172.16.1.100/32".to_owned(), Some("blackhole")), ("2001:db8::/64".to_owned(), Some("unreachable"))]);
     }
 
     #[test]

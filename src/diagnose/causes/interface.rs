@@ -2,19 +2,26 @@
 
 use crate::{
     check::{Connection, Side},
-    diagnose::{Case, Found, case::client_init},
-    model::{Finding, Verdict},
+    diagnose::{
+        Case, Found,
+        case::{FROM_THE_BEGINNING, client_init},
+    },
+    model::{Finding, Link, Payload, PodState, Route, Verdict},
 };
 
 use super::request::about;
 
+/// What a connection is not blamed for again: its addresses and its other end follow from these.
+const ROOTS: [&str; 3] = ["endpoint-scaled-down", "endpoint-without-prefix", "prefixes-overlap"];
+/// The least MTU of an interface for IPv4 (RFC 791: what every host must take) and for IPv6 (RFC 8200).
+const LEAST_MTU: (u32, u32) = (576, 1280);
 /// How many events are quoted where nothing tells which of them counts.
 const LAST_WARNINGS: usize = 5;
 
 /// A cause for each connection that `judge` finds one for.
 fn connections(case: &Case<'_>, judge: impl Fn(&Connection<'_>, &Side<'_>) -> Option<Found>) -> Vec<Found> {
     let found = |connection: &Connection<'_>| {
-        let side = connection.client.as_ref()?;
+        let side = connection.client.as_ref().filter(|_| !case.is_explained_by(&ROOTS, &connection.subject))?;
         judge(connection, side).map(|found| about(case, connection, found.because(case.quote_lines(&side.pod.id, &["data plane is down"]))))
     };
     case.connections.iter().filter_map(found).collect()
@@ -32,6 +39,49 @@ fn observed(findings: &[&Finding]) -> String {
     findings.iter().map(|finding| finding.observed.as_str()).collect::<Vec<_>>().join("; ")
 }
 
+/// The interface at the endpoint's end: by its address, else the one that NSM has named after the service and that has none.
+fn far_end<'a>(connection: &'a Connection<'_>) -> Option<(&'a PodState, &'a Link)> {
+    let endpoint = connection.endpoint.as_ref()?;
+    let service: String = connection.expectation.url.service.chars().take(10).collect();
+    let is_link_local = |address: std::net::IpAddr| matches!(address, std::net::IpAddr::V6(address) if address.is_unicast_link_local());
+    let is_bare = |link: &&Link| {
+        let named = link.name.strip_prefix(&service).is_some_and(|rest| rest.starts_with('-'));
+        named && link.addresses.iter().all(|a| is_link_local(a.address))
+    };
+    let addressed = connection.pairs.iter().find_map(|pair| endpoint.link_with(pair.endpoint));
+    let link = addressed.or_else(|| endpoint.links.as_deref().unwrap_or_default().iter().find(is_bare))?;
+    Some((endpoint.pod, link))
+}
+
+/// Both ends, as far as they can be seen.
+fn ends<'a>(connection: &'a Connection<'_>) -> Vec<(&'a PodState, &'a Link)> {
+    let near = connection.client.as_ref().map(|side| side.pod).zip(connection.link.as_ref());
+    near.into_iter().chain(far_end(connection)).collect()
+}
+
+/// An end in the words of `ip`, with whose it is.
+fn describe((pod, link): (&PodState, &Link)) -> String {
+    format!("{}: {}: {}", pod.id.name, link.name, link.properties())
+}
+
+/// What an interface of the connection is that lets packets be lost although it is up.
+fn oddities(connection: &Connection<'_>) -> Vec<String> {
+    let is_six = connection.pairs.iter().any(|pair| pair.client.is_ipv6());
+    let (family, least) = if is_six { ("IPv6", LEAST_MTU.1) } else { ("IPv4", LEAST_MTU.0) };
+    let mut all = Vec::new();
+    for (pod, link) in ends(connection) {
+        let (name, pod) = (&link.name, &pod.id.name);
+        let small = link.mtu.filter(|mtu| *mtu < least);
+        all.extend(small.map(|mtu| format!("{name} of {pod} has an MTU of {mtu}, and {family} needs {least}")));
+        // Where there are but two ends and no link-layer addresses, there is nothing to resolve.
+        let is_mute = link.flags.contains("NOARP") && !link.flags.contains("POINTOPOINT");
+        if is_mute && connection.expectation.payload == Some(Payload::Ethernet) {
+            all.push(format!("{name} of {pod} has NOARP: it does not ask for the link-layer address of its peer"));
+        }
+    }
+    all
+}
+
 pub(in crate::diagnose) fn down(case: &Case<'_>) -> Vec<Found> {
     connections(case, |connection, _| {
         let link = connection.link.as_ref().filter(|link| !link.is_up())?;
@@ -40,15 +90,43 @@ pub(in crate::diagnose) fn down(case: &Case<'_>) -> Vec<Found> {
     })
 }
 
+pub(in crate::diagnose) fn peer_end_down(case: &Case<'_>) -> Vec<Found> {
+    connections(case, |connection, _| {
+        connection.link.as_ref().filter(|link| link.is_up())?;
+        let (pod, link) = far_end(connection).filter(|(_, link)| !link.is_up())?;
+        let observed = format!("{} of {} is there without UP", link.name, pod.id.name);
+        Some(Found::new(&connection.subject, observed).because(ends(connection).into_iter().map(describe)))
+    })
+}
+
+/// What the endpoint lacks of its addresses, where the client has its own: else another prefix is at work.
+fn lost_by_the_endpoint<'a>(case: &'a Case<'_>, connection: &Connection<'_>) -> Vec<&'a Finding> {
+    let (near, far): (Vec<_>, Vec<_>) = failed(case, connection, "address").into_iter().partition(|f| f.subject == connection.subject);
+    // Where the endpoint's pod is not ready, that its end is missing only follows.
+    let is_ready = connection.endpoint.as_ref().is_some_and(|endpoint| endpoint.pod.ready);
+    if near.is_empty() && is_ready { far } else { Vec::new() }
+}
+
+pub(in crate::diagnose) fn peer_address_missing(case: &Case<'_>) -> Vec<Found> {
+    connections(case, |connection, _| {
+        connection.link.as_ref().filter(|link| link.is_up())?;
+        let far = lost_by_the_endpoint(case, connection);
+        let (pod, link) = far_end(connection).filter(|(_, link)| link.is_up() && !far.is_empty())?;
+        let lost: Vec<&str> = far.iter().map(|finding| finding.expected.as_str()).collect();
+        let observed = format!("{} of {} has not {}", link.name, pod.id.name, lost.join(", "));
+        Some(Found::new(&connection.subject, observed).because(evidence(&far)).because([describe((pod, link))]))
+    })
+}
+
 pub(in crate::diagnose) fn peer_end_missing(case: &Case<'_>) -> Vec<Found> {
     connections(case, |connection, side| {
         let link = connection.link.as_ref()?;
         let near = failed(case, connection, "interface");
-        let far: Vec<&Finding> = failed(case, connection, "address").into_iter().filter(|f| f.subject != connection.subject).collect();
+        let far = lost_by_the_endpoint(case, connection);
         let is_alone = link.is_up() && !link.is_lower_up();
-        // Where the endpoint's pod is not ready, that its end is missing only follows.
-        let is_lost = !far.is_empty() && connection.endpoint.as_ref().is_some_and(|endpoint| endpoint.pod.ready);
-        if !is_alone && !is_lost {
+        let is_lost = !far.is_empty();
+        let is_told = case.is_explained_by(&["peer-end-down", "peer-address-missing"], &connection.subject);
+        if is_told || (!is_alone && !is_lost) {
             return None;
         }
         let observed = match connection.endpoint.as_ref().filter(|_| is_lost) {
@@ -77,13 +155,27 @@ pub(in crate::diagnose) fn address_wrong(case: &Case<'_>) -> Vec<Found> {
         let found: Vec<&Finding> = failed(case, connection, "address").into_iter().filter(|f| f.subject == connection.subject).collect();
         let first = found.first()?;
         let observed = format!("{} instead of {}", first.observed, first.expected);
+        let observed = [observed].into_iter().chain(oddities(connection)).collect::<Vec<_>>().join("; ");
+        Some(Found::new(&connection.subject, observed).because(evidence(&found)))
+    })
+}
+
+pub(in crate::diagnose) fn route_refusing(case: &Case<'_>) -> Vec<Found> {
+    connections(case, |connection, side| {
+        let found = failed(case, connection, "peer-route");
+        connection.link.as_ref().filter(|link| link.is_up() && !found.is_empty())?;
+        let refusing = |peer| Route::best(side.routes_to(peer).ok()?, peer).filter(|route| route.refuses.is_some()).map(|route| (peer, route));
+        let (peer, route) = connection.pairs.iter().find_map(|pair| refusing(pair.endpoint))?;
+        let word = route.refuses.as_deref().unwrap_or_default();
+        let observed = format!("a {word} route to {} takes what is for {peer}", route.destination);
         Some(Found::new(&connection.subject, observed).because(evidence(&found)))
     })
 }
 
 pub(in crate::diagnose) fn route_missing(case: &Case<'_>) -> Vec<Found> {
     connections(case, |connection, _| {
-        let found = failed(case, connection, "peer-route");
+        let is_told = case.is_explained_by(&["route-refusing"], &connection.subject);
+        let found = if is_told { Vec::new() } else { failed(case, connection, "peer-route") };
         let first = found.first()?;
         // A link that is down takes its routes along.
         connection.link.as_ref().filter(|link| link.is_up())?;
@@ -99,9 +191,16 @@ pub(in crate::diagnose) fn data_path(case: &Case<'_>) -> Vec<Found> {
         if lost.is_empty() || !is_whole || !side.pod.ready {
             return None;
         }
-        let lines: Vec<String> = lost.iter().map(|finding| format!("{} ({}): {}", finding.title, finding.subject, finding.observed)).collect();
+        let lines = lost.iter().map(|finding| format!("{} ({}): {}", finding.title, finding.subject, finding.observed));
+        let observed = oddities(connection).into_iter().chain(lines).collect::<Vec<_>>().join("; ");
         let said = case.says(connection, &[&[""]]);
-        Some(Found::new(&connection.subject, lines.join("; ")).because(said).because(evidence(&lost)))
+        // Of a ping that no program has printed there are only the figures.
+        let figures = lost.iter().filter(|finding| finding.evidence.is_empty());
+        let figures = figures.map(|finding| format!("ping by {}: {}, expected {}", finding.subject, finding.observed, finding.expected));
+        let found = Found::new(&connection.subject, observed).because(said).because(evidence(&lost)).because(figures);
+        let found = found.because(ends(connection).into_iter().map(describe));
+        // An apply finds the link, the addresses and the routes in order, and leaves them alone.
+        Some(if case.is_local() { found.fixed_by(FROM_THE_BEGINNING) } else { found })
     })
 }
 
@@ -112,5 +211,5 @@ pub(in crate::diagnose) fn unexplained(case: &Case<'_>) -> Vec<Found> {
     let mut warnings = case.warnings(|_| true);
     let old = warnings.len().saturating_sub(LAST_WARNINGS);
     let found = found.because(broken.evidence.clone()).because(warnings.split_off(old)).because(logs);
-    vec![if case.is_local() { found.fixed_by("nsmctl cleanup --target local && {deploy}   # from the beginning") } else { found }]
+    vec![if case.is_local() { found.fixed_by(FROM_THE_BEGINNING) } else { found }]
 }

@@ -2,8 +2,11 @@
 
 use crate::{
     check::Connection,
-    diagnose::{Case, Found, case::client_init},
-    model::{NsUrl, PodState, Prefix, log::reads},
+    diagnose::{
+        Case, Found,
+        case::{FROM_THE_BEGINNING, client_init},
+    },
+    model::{Expectation, NsUrl, PodState, Prefix, Verdict, Workload, log::reads},
 };
 
 /// Where NSM's webhook leaves pods alone.
@@ -95,9 +98,15 @@ pub(in crate::diagnose) fn network_service_missing(case: &Case<'_>) -> Vec<Found
             Some(services) => services.is_empty() && url.domain.is_none(),
             None => !said.is_empty(),
         };
-        is_missing.then(|| {
-            Found::new(&connection.subject, format!("there is no NetworkService {}", url.service)).because(said).because(complaint(case, connection))
-        })
+        // What no document makes, no deploy can bring back.
+        let is_promised = case.expectations.services.iter().any(|service| service.id.name == url.service);
+        let observed = match is_promised {
+            true => format!("there is no NetworkService {}", url.service),
+            false => format!("there is no NetworkService {}, and the manifests have none of that name", url.service),
+        };
+        let found = Found::new(&connection.subject, observed).because(said).because(complaint(case, connection));
+        is_missing
+            .then(|| if is_promised { found } else { found.fixed_by("{deploy}   # after a NetworkService {service} is added to the manifests") })
     })
 }
 
@@ -140,13 +149,55 @@ fn endpoint_says(case: &Case<'_>, connection: &Connection<'_>) -> Vec<String> {
     complaint(case, connection).into_iter().chain(said).collect()
 }
 
+/// What has pods that offer the service is to have none of them.
+pub(in crate::diagnose) fn endpoint_scaled_down(case: &Case<'_>) -> Vec<Found> {
+    let judge = |connection: &Connection<'_>| {
+        let url = &connection.expectation.url;
+        let offering = case.offering(&url.service);
+        let is_served = case.registrations_of(connection).is_some_and(|all| all.iter().any(|endpoint| case.expired_for(endpoint).is_none()));
+        if url.domain.is_some() || connection.client.is_none() || is_served || !offering.iter().all(|workload| workload.replicas == Some(0)) {
+            return None;
+        }
+        let workload = offering.first()?;
+        let found = Found::new(&connection.subject, format!("{workload} offers {}, and its manifest says replicas: 0", url.service));
+        let found = found.because(complaint(case, connection)).about(case, workload);
+        let found = if case.is_local() { found.fixed_by("{deploy}   # after replicas of {workload} is raised in the manifest") } else { found };
+        Some(about(case, connection, found))
+    };
+    case.connections.iter().filter_map(judge).collect()
+}
+
+/// Nobody is registered, and the manifests have nobody who could.
+pub(in crate::diagnose) fn endpoint_missing(case: &Case<'_>) -> Vec<Found> {
+    unserved(case, |connection| {
+        let url = &connection.expectation.url;
+        let is_registered = case.registrations_of(connection).is_none_or(|all| !all.is_empty());
+        if is_registered || url.domain.is_some() || !case.offering(&url.service).is_empty() || misspelt(case).is_some() {
+            return None;
+        }
+        let observed = format!("nobody is registered for {}, and no workload of the manifests offers it", url.service);
+        Some(Found::new(&connection.subject, observed).because(complaint(case, connection)))
+    })
+}
+
+/// A workload that offers what nobody asks for. Whoever deploys one service and asks for another has most likely misspelt
+/// one of them.
+fn misspelt<'a>(case: &Case<'a>) -> Option<(&'a Workload, String)> {
+    let is_asked_for = |service: &String| case.expectations.connections.iter().any(|connection| connection.url.service == *service);
+    case.expectations.workloads.iter().find_map(|workload| {
+        let services = &workload.endpoint.as_ref()?.services;
+        (!services.iter().any(is_asked_for)).then(|| (workload, services.join(", ")))
+    })
+}
+
 const MISSPELT: &str = "{deploy}   # after NSM_SERVICE_NAMES of {offering} and the client's annotation name the same service";
 
 pub(in crate::diagnose) fn endpoint_not_registered(case: &Case<'_>) -> Vec<Found> {
     unserved(case, |connection| {
         let url = &connection.expectation.url;
         let registrations = case.registrations_of(connection)?;
-        if !registrations.is_empty() || url.domain.is_some() || !may_run(case, connection) {
+        let is_told = case.is_explained_by(&["endpoint-missing", "endpoint-scaled-down"], &connection.subject);
+        if !registrations.is_empty() || url.domain.is_some() || !may_run(case, connection) || is_told {
             return None;
         }
         let pod = connection.endpoint.as_ref().map(|side| &side.pod.id.name);
@@ -155,9 +206,7 @@ pub(in crate::diagnose) fn endpoint_not_registered(case: &Case<'_>) -> Vec<Found
             .iter()
             .find(|endpoint| pod.is_some_and(|pod| endpoint.id.name.starts_with(pod.as_str())))
             .map(|endpoint| endpoint.services.join(", "));
-        // Whoever deploys one service and asks for another has most likely misspelt one of them.
-        let offers = || case.expectations.workloads.iter().find_map(|workload| Some((workload, workload.endpoint.as_ref()?.services.join(", "))));
-        let beside = if case.endpoint_of(connection).is_none() { offers() } else { None };
+        let beside = if case.endpoint_of(connection).is_none() { misspelt(case) } else { None };
         let observed = match (others, &beside) {
             (Some(services), _) => format!("{} is registered for {services} and not for {}", pod.map_or("it", String::as_str), url.service),
             (None, Some((workload, services))) => format!("nobody is registered for {}; {workload} offers {services}", url.service),
@@ -171,10 +220,58 @@ pub(in crate::diagnose) fn endpoint_not_registered(case: &Case<'_>) -> Vec<Found
     })
 }
 
+pub(in crate::diagnose) fn endpoint_without_prefix(case: &Case<'_>) -> Vec<Found> {
+    unserved(case, |connection| {
+        let workload = case.endpoint_of(connection).filter(|_| connection.expectation.prefixes.groups().is_empty())?;
+        let said = case.says(connection, &[&["IPPool is empty"]]);
+        if said.is_empty() {
+            return None;
+        }
+        let found =
+            Found::new(&connection.subject, format!("NSM_CIDR_PREFIX of {workload} is empty or not there")).because(said).about(case, workload);
+        let here = "{deploy}   # after NSM_CIDR_PREFIX of {workload} is given a prefix in the manifest, as 172.16.1.100/31";
+        Some(if case.is_local() { found.fixed_by(here) } else { found })
+    })
+}
+
+/// A prefix of each that has an address of the other's.
+fn overlap(one: &Expectation, other: &Expectation) -> Option<(Prefix, Prefix)> {
+    one.prefixes.prefixes().find_map(|prefix| Some((prefix, other.prefixes.prefixes().find(|beside| beside.overlaps(&prefix))?)))
+}
+
+/// Two endpoints that would give one client the same addresses: the later request gets none, or others than it should.
+/// Either end of it is told in the same words, so that both become one finding.
+pub(in crate::diagnose) fn prefixes_overlap(case: &Case<'_>) -> Vec<Found> {
+    let judge = |connection: &Connection<'_>| {
+        let own = connection.expectation;
+        let said = case.says(connection, &[&["IPPool is empty"], &["is excluded, but it was found"]]);
+        let is_refused = case.verdict("request", connection) == Some(Verdict::Fail) && !said.is_empty();
+        let amiss = case.checked(connection, &["address"]).into_iter().filter(|finding| finding.verdict == Verdict::Fail);
+        let amiss: Vec<String> = amiss.map(|finding| format!("{}: {} instead of {}", finding.subject, finding.observed, finding.expected)).collect();
+        if !is_refused && amiss.is_empty() {
+            return None;
+        }
+        let of_the_client: Vec<&Expectation> = case.expectations.connections.iter().filter(|other| other.client == own.client).collect();
+        let pairs = of_the_client.iter().enumerate().flat_map(|(at, first)| of_the_client[at + 1..].iter().map(move |second| (*first, *second)));
+        let mut pairs = pairs.filter(|(first, second)| (*first == own || *second == own) && first.endpoint != second.endpoint);
+        let (first, second, (taken, prefix)) = pairs.find_map(|(first, second)| Some((first, second, overlap(first, second)?)))?;
+        let endpoint = |expectation: &Expectation| case.expectations.workload(expectation.endpoint.as_ref()?);
+        let (rival, workload) = (endpoint(first)?, endpoint(second)?);
+        let (service, beside) = (&first.url.service, &second.url.service);
+        let observed = format!("{} asks for {service}, which has {taken}, and for {beside}, which has {prefix}", own.client.name);
+        let found = Found::new(&connection.subject, observed).because(said).because(amiss).about(case, workload).with("other", rival.to_string());
+        let here = "{deploy}   # after NSM_CIDR_PREFIX of {workload-named} is changed in the manifest to a prefix that {other} does not have";
+        let found = found.with("workload-named", workload.to_string());
+        let found = if case.is_local() { found.fixed_by(here) } else { found };
+        Some(about(case, connection, found))
+    };
+    case.connections.iter().filter_map(judge).collect()
+}
+
 pub(in crate::diagnose) fn address_pool_empty(case: &Case<'_>) -> Vec<Found> {
     unserved(case, |connection| {
         let said = case.says(connection, &[&["IPPool is empty"]]);
-        if said.is_empty() {
+        if said.is_empty() || case.is_explained_by(&["endpoint-without-prefix", "prefixes-overlap"], &connection.subject) {
             return None;
         }
         let prefixes = &connection.expectation.prefixes;
@@ -208,7 +305,8 @@ fn told(case: &Case<'_>, alternatives: &[&[&str]], observed: &str) -> Vec<Found>
 }
 
 pub(in crate::diagnose) fn address_excluded(case: &Case<'_>) -> Vec<Found> {
-    let found = told(case, &[&["is excluded, but it was found"]], "the client has these addresses already");
+    let mut found = told(case, &[&["is excluded, but it was found"]], "the client has these addresses already");
+    found.retain(|found| !case.is_explained_by(&["prefixes-overlap"], &found.subject));
     let endpoint = |found: Found| {
         let connection = case.connections.iter().find(|connection| connection.subject == found.subject)?;
         // The words of the endpoint stand before those of the client, so that the fix is the endpoint's.
@@ -245,7 +343,8 @@ pub(in crate::diagnose) fn no_matching_endpoint(case: &Case<'_>) -> Vec<Found> {
     unserved(case, |connection| {
         let said = case.says(connection, &[&["endpoint candidates not found"]]);
         let found = || Found::new(&connection.subject, format!("no registered endpoint of {} is a candidate", connection.expectation.url.service));
-        (!said.is_empty() && is_registered(connection) && may_run(case, connection)).then(|| found().because(said))
+        let is_told = case.is_explained_by(&["endpoint-scaled-down"], &connection.subject);
+        (!said.is_empty() && !is_told && is_registered(connection) && may_run(case, connection)).then(|| found().because(said))
     })
 }
 
@@ -267,6 +366,7 @@ pub(in crate::diagnose) fn request_failed(case: &Case<'_>) -> Vec<Found> {
         let said = if errors.is_empty() { complaint(case, connection).into_iter().collect() } else { errors };
         let observed =
             if said.is_empty() { format!("{} is still at it, and logs no error", init.name) } else { "the last error says why".to_owned() };
-        Some(Found::new(&connection.subject, observed).because(said))
+        let found = Found::new(&connection.subject, observed).because(said);
+        Some(if case.is_local() { found.fixed_by(FROM_THE_BEGINNING) } else { found })
     })
 }

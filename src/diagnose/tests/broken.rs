@@ -1,8 +1,8 @@
 //! The example, broken in every way that the catalogue of causes knows.
 
 use crate::{
-    check::fixture::{CLIENT, ENDPOINT, NOW, link, links, ping, pod_mut, printed, probes_mut, remove_pod},
-    model::{ComponentState, EventRecord, ObjectRef, Payload, Snapshot},
+    check::fixture::{CLIENT, ENDPOINT, NOW, link, links, ping, pod, pod_mut, printed, probes_mut, remove_pod},
+    model::{ComponentState, EndpointSpec, EventRecord, Expectations, ObjectRef, Payload, PrefixGroups, Snapshot},
 };
 
 pub(super) const UNAFFINE: &str = "0/2 nodes are available: 1 node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }, 1 node(s) didn't match pod affinity rules. preemption: 0/2 nodes are available.";
@@ -236,17 +236,99 @@ pub(super) const BROKEN: &[Broken] = &[
         change: |s| { silent(s); client_links(s, &link("nsm-1", &["172.16.1.101/32"]).replace("UP,LOWER_UP", "NO-CARRIER,UP")); } },
     Broken { what: "the endpoint has lost its end", cause: "peer-end-missing", step: "interface", says: "$ ip addr", fix: "delete pod alpine",
         change: |s| { silent(s); probes_mut(&mut s.observation, ENDPOINT).links = printed("ip addr", &links("")); } },
+    Broken { what: "the endpoint's end is switched off", cause: "peer-end-down", step: "interface", says: "kernel2ker-CKBv of nse-kernel-7d8b9c5f6-x2k4p is there without UP", fix: "delete pod alpine",
+        change: |s| { silent(s); client_links(s, &link("nsm-1", &["172.16.1.101/32"]).replace("UP,LOWER_UP", "NO-CARRIER,UP")); far_links(s, &link("kernel2ker-CKBv", &["172.16.1.100/32"]).replace("UP,LOWER_UP,", "")); } },
+    Broken { what: "the endpoint's end is switched off and has lost its address by that", cause: "peer-end-down", step: "interface", says: "without UP", fix: "delete pod alpine",
+        change: |s| { silent(s); client_links(s, &link("nsm-1", &["172.16.1.101/32"]).replace("UP,LOWER_UP", "NO-CARRIER,UP")); far_links(s, &link("kernel2ker-CKBv", &[]).replace("UP,LOWER_UP,", "")); } },
+    Broken { what: "the endpoint's address was deleted", cause: "peer-address-missing", step: "interface", says: "kernel2ker-CKBv of nse-kernel-7d8b9c5f6-x2k4p has not 172.16.1.100", fix: "delete pod alpine",
+        change: |s| { silent(s); far_links(s, &link("kernel2ker-CKBv", &["fe80::1/64"])); } },
     Broken { what: "the interface was deleted", cause: "interface-missing", step: "interface", says: "Data plane is down", fix: "delete pod alpine",
         change: |s| { silent(s); client_links(s, ""); log(s, CLIENT, "cmd-nsc", "Data plane is down"); } },
     Broken { what: "another address", cause: "address-wrong", step: "interface", says: "172.16.1.103/32", fix: "delete pod alpine",
         change: |s| { silent(s); client_links(s, &link("nsm-1", &["172.16.1.103/32"])); } },
     Broken { what: "no route to the peer", cause: "route-missing", step: "interface", says: "default via 10.244.1.1 dev eth0", fix: "delete pod alpine",
         change: |s| { silent(s); probes_mut(&mut s.observation, CLIENT).routes = printed("ip route", "default via 10.244.1.1 dev eth0 \n"); } },
+    Broken { what: "a blackhole in the way", cause: "route-refusing", step: "interface", says: "a blackhole route to 172.16.1.100/32 takes what is for 172.16.1.100", fix: "delete pod alpine",
+        change: |s| { silent(s); probes_mut(&mut s.observation, CLIENT).routes = printed("ip route", "default via 10.244.1.1 dev eth0 \nblackhole 172.16.1.100 \n"); } },
+    Broken { what: "an end that asks for no link-layer address", cause: "data-path", step: "ping", says: "nsm-1 of alpine has NOARP", fix: "delete pod alpine",
+        change: |s| { silent(s); client_links(s, &link("nsm-1", &["172.16.1.101/32"]).replace("MULTICAST,", "MULTICAST,NOARP,")); } },
+    Broken { what: "a small MTU", cause: "data-path", step: "ping", says: "kernel2ker-CKBv of nse-kernel-7d8b9c5f6-x2k4p has an MTU of 68, and IPv4 needs 576", fix: "delete pod alpine",
+        change: |s| { silent(s); far_links(s, &link("kernel2ker-CKBv", &["172.16.1.100/32"]).replace("mtu 16000", "mtu 68")); } },
     Broken { what: "packets are lost", cause: "data-path", step: "ping", says: "4 packets transmitted, 0 packets received", fix: "delete pod alpine",
         change: silent },
     Broken { what: "a pod is not ready and nobody says why", cause: "unexplained", step: "pods", says: "Readiness probe failed", fix: "kubectl get events",
         change: |s| { let pod = pod_mut(&mut s.observation, CLIENT); pod.ready = false; pod.containers[0].ready = false; event(s, "Pod", CLIENT, "Unhealthy", "Readiness probe failed"); } },
 ];
+
+/// What is broken by what was promised: other manifests than the example's.
+pub(super) struct Promised {
+    pub(super) change: fn(&mut Expectations),
+    pub(super) broken: Broken,
+}
+
+#[rustfmt::skip]
+pub(super) const PROMISED: &[Promised] = &[
+    Promised { change: |e| { e.services.clear(); e.connections[0].payload = None; }, broken: Broken {
+        what: "no document makes the NetworkService", cause: "network-service-missing", step: "request", says: "and the manifests have none of that name", fix: "nsmctl deploy   # after a NetworkService kernel2kernel is added to the manifests",
+        change: |s| { failing(s, "network service kernel2kernel is not found"); s.observation.inventory.services = Ok(Vec::new()); } } },
+    Promised { change: |e| { e.workloads.remove(0); unpromise(e); e.connections[0].endpoint = None; }, broken: Broken {
+        what: "no workload offers the service", cause: "endpoint-missing", step: "request", says: "no workload of the manifests offers it", fix: "nsmctl deploy   # after a workload with kernel2kernel in its NSM_SERVICE_NAMES is added",
+        change: |s| { failing(s, "network service endpoint candidates not found"); remove_pod(&mut s.observation, ENDPOINT); s.observation.inventory.endpoints = Ok(Vec::new()); } } },
+    Promised { change: |e| { e.workloads[0].replicas = Some(0); e.connections[0].addresses = None; }, broken: Broken {
+        what: "an endpoint with replicas 0", cause: "endpoint-scaled-down", step: "request", says: "its manifest says replicas: 0", fix: "kubectl -n ns-kernel2kernel scale deployment/nse-kernel --replicas=1",
+        change: |s| { failing(s, "network service endpoint candidates not found"); remove_pod(&mut s.observation, ENDPOINT); s.observation.inventory.endpoints = Ok(Vec::new()); } } },
+    Promised { change: unpromise, broken: Broken {
+        what: "an endpoint without a prefix", cause: "endpoint-without-prefix", step: "request", says: "NSM_CIDR_PREFIX of Deployment ns-kernel2kernel/nse-kernel is empty or not there", fix: "set env deployment/nse-kernel NSM_CIDR_PREFIX=172.16.1.100/31",
+        change: |s| failing(s, "IPPool is empty") } },
+    Promised { change: another_service, broken: Broken {
+        what: "two services with one prefix, and the second has none left", cause: "prefixes-overlap", step: "request", says: "alpine asks for kernel2kernel, which has 172.16.1.100/31, and for other, which has 172.16.1.0/24", fix: "set env deployment/nse-other NSM_CIDR_PREFIX=10.200.0.0/24   # any that Deployment ns-kernel2kernel/nse-kernel does not have",
+        change: |s| { twice(s); failing(s, "IPPool is empty"); } } },
+    Promised { change: another_service, broken: Broken {
+        what: "two services with one prefix, and the second gives other addresses", cause: "prefixes-overlap", step: "interface", says: "172.16.1.103/32 instead of 172.16.1.101", fix: "set env deployment/nse-other NSM_CIDR_PREFIX=10.200.0.0/24",
+        change: |s| { twice(s); silent(s); client_links(s, &(link("nsm-2", &["172.16.1.1/32"]) + &link("nsm-1", &["172.16.1.103/32"]))); far_links(s, &link("kernel2ker-CKBv", &["172.16.1.102/32"])); } } },
+];
+
+/// The endpoint gives addresses out of nothing.
+fn unpromise(expectations: &mut Expectations) {
+    for endpoint in expectations.workloads.iter_mut().filter_map(|workload| workload.endpoint.as_mut()) {
+        endpoint.prefixes = PrefixGroups::default();
+    }
+    (expectations.connections[0].prefixes, expectations.connections[0].addresses) = (PrefixGroups::default(), None);
+}
+
+/// The client asks for a second service, whose prefix holds that of the first.
+fn another_service(expectations: &mut Expectations) {
+    let mut endpoint = expectations.workloads[0].clone();
+    endpoint.id.name = "nse-other".into();
+    endpoint.selector = [("app".to_owned(), "nse-other".to_owned())].into();
+    endpoint.endpoint = Some(EndpointSpec { services: vec!["other".into()], prefixes: "172.16.1.0/24".parse().unwrap() });
+    let mut service = expectations.services[0].clone();
+    service.id.name = "other".into();
+    let mut connection = expectations.connections[0].clone();
+    (connection.url, connection.endpoint) = ("kernel://other/nsm-2".parse().unwrap(), Some(endpoint.id.clone()));
+    (connection.prefixes, connection.addresses) = ("172.16.1.0/24".parse().unwrap(), None);
+    expectations.workloads.iter_mut().filter(|workload| workload.is_client()).for_each(|client| client.requests.push(connection.url.clone()));
+    expectations.workloads.push(endpoint);
+    expectations.services.push(service);
+    expectations.connections.push(connection);
+}
+
+/// The second service and its endpoint are there, and the client asks for both.
+fn twice(snapshot: &mut Snapshot) {
+    pod_mut(&mut snapshot.observation, CLIENT).annotation = Some("kernel://kernel2kernel/nsm-1,kernel://other/nsm-2".into());
+    let inventory = &mut snapshot.observation.inventory;
+    inventory.pods.as_mut().unwrap().push(pod("nse-other-1", "nse-other", &["nse"]));
+    let mut service = inventory.services.as_ref().unwrap()[0].clone();
+    service.id.name = "other".into();
+    inventory.services.as_mut().unwrap().push(service);
+    let mut registration = inventory.endpoints.as_ref().unwrap()[0].clone();
+    (registration.id.name, registration.services) = ("nse-other-1".into(), vec!["other".into()]);
+    inventory.endpoints.as_mut().unwrap().push(registration);
+}
+
+fn far_links(snapshot: &mut Snapshot, nsm: &str) {
+    probes_mut(&mut snapshot.observation, ENDPOINT).links = printed("ip addr", &links(nsm));
+}
 
 /// The client's pings are lost; the endpoint was not asked.
 pub(super) fn silent_client(snapshot: &mut Snapshot) {

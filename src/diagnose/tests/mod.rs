@@ -3,22 +3,39 @@ mod broken;
 use std::collections::BTreeSet;
 
 use self::broken::{
-    BROKEN, Broken, REFUSED, UNAFFINE, absent, client_links, component, endpoint_removed, event, failing, local, log, pending, silent, stuck,
-    undeployed, uninjected, unready, waiting,
+    BROKEN, Broken, PROMISED, Promised, REFUSED, UNAFFINE, absent, client_links, component, endpoint_removed, event, failing, local, log, pending,
+    silent, stuck, undeployed, uninjected, unready, waiting,
 };
 use super::{CAUSES, Diagnosis, STEPS, diagnose, unreachable};
 use crate::{
     check::fixture::{
-        CLIENT, ENDPOINT, NOW, client, ended, expectations, expectations_of, forbidden, healthy, id, link, ping, pod_mut, probes_mut, remove_pod,
+        CLIENT, ENDPOINT, NOW, client, ended, expectations, expectations_of, forbidden, healthy, id, link, links, ping, pod_mut, printed, probes_mut,
+        remove_pod,
     },
     manifest::embedded,
-    model::{ExecEnd, Expectation, Outcome, Probe, Snapshot, Unavailable, UnavailableKind, Verdict, Workload},
+    model::{ExecEnd, Expectation, Outcome, PingStats, Probe, Snapshot, Unavailable, UnavailableKind, Verdict, Workload},
 };
 
 fn after(change: impl FnOnce(&mut Snapshot)) -> Diagnosis {
     let mut snapshot = healthy();
     change(&mut snapshot);
     diagnose(&expectations(), &snapshot)
+}
+
+/// Every broken case with what is said of it.
+fn cases() -> impl Iterator<Item = (&'static Broken, Diagnosis)> {
+    BROKEN.iter().map(|broken| (broken, after(broken.change))).chain(promised(|_| {}))
+}
+
+/// The cases whose manifests are what is wrong, `first` being done to the snapshot before it is broken.
+fn promised(first: fn(&mut Snapshot)) -> impl Iterator<Item = (&'static Broken, Diagnosis)> {
+    PROMISED.iter().map(move |Promised { change, broken }| {
+        let (mut expectations, mut snapshot) = (expectations(), healthy());
+        change(&mut expectations);
+        first(&mut snapshot);
+        (broken.change)(&mut snapshot);
+        (broken, diagnose(&expectations, &snapshot))
+    })
 }
 
 fn ids(diagnosis: &Diagnosis) -> Vec<&str> {
@@ -39,8 +56,7 @@ fn the_healthy_example_passes_every_step_and_has_no_causes() {
 #[test]
 fn every_cause_is_told_apart_with_its_step_evidence_and_fix() {
     let mut wrong = Vec::new();
-    for Broken { what, change, cause, step, says, fix } in BROKEN {
-        let diagnosis = after(change);
+    for (Broken { what, cause, step, says, fix, .. }, diagnosis) in cases() {
         let broken = diagnosis.first_broken().map(|finding| finding.check.clone());
         let first = diagnosis.causes.first();
         let told = first.map(|first| format!("{}\n{}", first.observed, first.evidence.join("\n"))).unwrap_or_default();
@@ -58,7 +74,7 @@ fn every_cause_is_told_apart_with_its_step_evidence_and_fix() {
 
 #[test]
 fn every_cause_of_the_catalogue_is_tried() {
-    let first: BTreeSet<&str> = BROKEN.iter().map(|broken| broken.cause).collect();
+    let first: BTreeSet<&str> = cases().map(|(broken, _)| broken.cause).collect();
     let catalogue: BTreeSet<&str> = CAUSES.iter().map(|cause| cause.id).collect();
     assert_eq!(first, catalogue);
     assert_eq!(catalogue.len(), CAUSES.len(), "ids are not used twice");
@@ -66,8 +82,7 @@ fn every_cause_of_the_catalogue_is_tried() {
 
 #[test]
 fn every_broken_case_fails_has_a_cause_and_whole_fixes() {
-    for Broken { what, change, .. } in BROKEN {
-        let diagnosis = after(change);
+    for (Broken { what, .. }, diagnosis) in cases() {
         assert_eq!(diagnosis.outcome(), Outcome::Failed, "{what}");
         assert!(!diagnosis.causes.is_empty(), "{what}");
         let order: Vec<usize> = diagnosis.path.iter().map(|f| STEPS.iter().position(|step| step.id == f.check).unwrap()).collect();
@@ -103,6 +118,48 @@ fn on_this_machine_no_fix_needs_a_cluster() {
             assert!(hint.contains("nsmctl") && hint.contains("--target local") && !hint.contains("kubectl"), "{number}: {} {hint}", cause.check);
         }
     }
+}
+
+#[test]
+fn on_this_machine_an_apply_is_no_fix_for_what_it_leaves_alone() {
+    let diagnosis = after(|s| {
+        local(s);
+        silent(s);
+        let client = probes_mut(&mut s.observation, CLIENT);
+        client.pings[0].result = Probe::Value(PingStats { transmitted: 4, received: 0, round_trip_ms: None });
+        client_links(s, &link("nsm-1", &["172.16.1.101/32"]).replace("MULTICAST,", "MULTICAST,NOARP,"));
+    });
+    let [cause] = &diagnosis.causes[..] else { panic!("{:?}", ids(&diagnosis)) };
+    assert_eq!(cause.check, "data-path");
+    assert!(cause.hint.as_deref().unwrap().starts_with("nsmctl cleanup --target local && nsmctl deploy --target local "), "{cause:?}");
+    for line in [
+        "ping by alpine nsm-1: 0/4 received, 100 % loss, expected 172.16.1.100 0 % loss",
+        "alpine: nsm-1: <BROADCAST,LOWER_UP,M-DOWN,MULTICAST,NOARP,UP> mtu 16000 qdisc noqueue",
+        "nse-kernel-7d8b9c5f6-x2k4p: kernel2ker-CKBv: <BROADCAST,LOWER_UP,M-DOWN,MULTICAST,UP> mtu 16000 qdisc noqueue",
+    ] {
+        assert!(cause.evidence.iter().any(|told| told == line), "{line}: {:#?}", cause.evidence);
+    }
+}
+
+#[test]
+fn what_the_manifests_have_wrong_is_told_alone() {
+    for (broken, diagnosis) in promised(|_| {}).chain(promised(local)) {
+        assert_eq!(ids(&diagnosis), [broken.cause], "{}: {:#?}", broken.what, diagnosis.causes);
+    }
+    for (broken, diagnosis) in promised(local) {
+        let hint = diagnosis.causes[0].hint.as_deref().unwrap();
+        assert!(hint.starts_with("nsmctl deploy --target local   # after ") && !hint.contains(['{', '}']), "{}: {hint}", broken.what);
+    }
+}
+
+#[test]
+fn an_endpoint_with_another_prefix_has_not_lost_its_end() {
+    let diagnosis = after(|s| {
+        client_links(s, &link("nsm-1", &["10.9.0.1/32"]));
+        probes_mut(&mut s.observation, ENDPOINT).links = printed("ip addr", &links(&link("kernel2ker-CKBv", &["10.9.0.0/32"])));
+        silent(s);
+    });
+    assert_eq!(ids(&diagnosis)[0], "address-wrong");
 }
 
 #[test]

@@ -26,10 +26,11 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Connects to the engine of the directory; `None` where nobody answers.
+    /// Connects to the engine of the directory; `None` where nobody answers. That the directory is closed to us is an error:
+    /// another user's engine may be in it.
     pub(super) async fn open(dir: &Path) -> Result<Option<Self>> {
         let path = socket_path(dir)?;
-        if !path.exists() {
+        if !runtime_dir::holds(&path)? {
             return Ok(None);
         }
         runtime_dir::check(dir)?;
