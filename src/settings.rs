@@ -237,8 +237,12 @@ fn check_registry(registry: &str) -> Result<(), &'static str> {
     }
 }
 
-fn with_flag(line: String, (flag, value): (&str, Option<String>)) -> String {
-    value.map_or_else(|| format!("{line} {flag}"), |value| format!("{line} {flag} {}", quoted(&value)))
+fn with_flag(mut line: String, (flag, value): (&str, Option<String>)) -> String {
+    for word in [Some(flag.to_owned()), value.as_deref().map(quoted)].into_iter().flatten() {
+        line.push(' ');
+        line.push_str(&word);
+    }
+    line
 }
 
 /// A word as a POSIX shell takes it.

@@ -108,9 +108,9 @@ fn expectations(workloads: Vec<Workload>, services: Vec<NetworkServiceSpec>) -> 
     let demand_on = |endpoint: &Workload| -> Option<u32> {
         let clients = workloads.iter().map(|client| {
             let requests = client.requests.iter().filter(|url| offers(endpoint, &url.service)).count();
-            if requests == 0 { Some(0) } else { Some(client.replicas? * u32::try_from(requests).ok()?) }
+            if requests == 0 { Some(0) } else { client.replicas?.checked_mul(u32::try_from(requests).ok()?) }
         });
-        clients.sum()
+        clients.into_iter().try_fold(0_u32, |sum, demand| sum.checked_add(demand?))
     };
     let mut connections = Vec::new();
     for client in &workloads {

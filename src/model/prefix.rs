@@ -114,12 +114,6 @@ impl Prefix {
         let length = u8::try_from(length).ok()?.min(self.length());
         IpNet::new(self.0.addr(), length).ok().map(|net| Self(net.trunc()))
     }
-
-    /// Whether an address lies in both.
-    #[must_use]
-    pub fn overlaps(&self, other: &Self) -> bool {
-        self.0.contains(&other.0) || other.0.contains(&self.0)
-    }
 }
 
 impl FromStr for Prefix {

@@ -91,7 +91,7 @@ impl Cluster {
             match list {
                 // The server has selected by the label already; what is deleted is worth a second look.
                 Ok(objects) => {
-                    doomed.extend(objects.into_iter().filter(|object| is_of(instance, object)).map(|object| Doomed::new(&resource, object)))
+                    doomed.extend(objects.into_iter().filter(|object| is_of(instance, object)).map(|object| Doomed::new(&resource, object)));
                 }
                 // A kind that the cluster does not serve has no objects.
                 Err(error) if error::code(&error) == Some(404) => {}

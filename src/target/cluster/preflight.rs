@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::{StreamExt, future::join_all, stream};
+use futures::{FutureExt, StreamExt, future::join_all, stream};
 use k8s_openapi::{
     api::{
         authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec},
@@ -61,7 +61,8 @@ impl Cluster {
             let version = self.version.clone();
             Ok(Facts { version, permissions, components, nodes, on_nodes, forwarders, webhook, identities, namespaces, services })
         };
-        ctx.run("looking whether the cluster is fit", look).await
+        // Many looks at once make a large future, which is better off on the heap.
+        ctx.run("looking whether the cluster is fit", look.boxed_local()).await
     }
 
     async fn may(&self, permission: Permission) -> (Permission, Result<bool, Unavailable>) {
