@@ -58,6 +58,12 @@ set edit:completion:arg-completer[nsmctl] = {|@words|
             cand --timeout 'The time budget of the whole command, as in 90s or 2m'
             cand -o 'The form of the report on standard output'
             cand --output 'The form of the report on standard output'
+            cand --dry-run 'Ask the cluster what would be done, and do nothing'
+            cand --diff 'Show what would be changed, and do nothing; the exit code is 0 where nothing would, else 1'
+            cand --atomic 'Remove again what was made if the deploy does not end well'
+            cand --force-conflicts 'Take over fields that somebody else has set'
+            cand --skip-preflight 'Do not look first whether the cluster is fit'
+            cand --timings 'Say how the time divides'
             cand --cross-node 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
             cand -h 'Print help'
             cand --help 'Print help'
@@ -121,6 +127,8 @@ set edit:completion:arg-completer[nsmctl] = {|@words|
             cand --timeout 'The time budget of the whole command, as in 90s or 2m'
             cand -o 'The form of the report on standard output'
             cand --output 'The form of the report on standard output'
+            cand --dry-run 'Only say what would be removed'
+            cand --force 'Take the finalizers off what does not go by itself, after saying so'
             cand --cross-node 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
             cand -h 'Print help'
             cand --help 'Print help'
@@ -147,6 +155,7 @@ set edit:completion:arg-completer[nsmctl] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
             cand images 'The images of all containers, one a line: what a cluster without access to their registries needs a mirror of'
+            cand rbac 'The least role that suffices for all commands, for an administrator to grant'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'nsmctl;manifests;images'= {
@@ -170,11 +179,35 @@ set edit:completion:arg-completer[nsmctl] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
+        &'nsmctl;manifests;rbac'= {
+            cand --cidr 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125'
+            cand --clients 'How many pods each client has; a Pod is copied, a Deployment or StatefulSet scaled'
+            cand --payload 'What travels over every network service'
+            cand --name-prefix 'What all names begin with, so that a second deployment stands beside the first'
+            cand --image-registry 'The registry that all images come from, as in mirror.example.com/nsm'
+            cand --image 'The image of a container; may be given several times, and counts before --image-registry'
+            cand --target 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine'
+            cand --context 'The kubeconfig''s context'
+            cand --kubeconfig 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config'
+            cand -n 'The namespace of the deployment, instead of the one in the manifests'
+            cand --namespace 'The namespace of the deployment, instead of the one in the manifests'
+            cand -f 'The manifests, instead of the example''s: a file, a directory, or - for standard input'
+            cand --manifests 'The manifests, instead of the example''s: a file, a directory, or - for standard input'
+            cand --timeout 'The time budget of the whole command, as in 90s or 2m'
+            cand -o 'The form of the report on standard output'
+            cand --output 'The form of the report on standard output'
+            cand --cross-node 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
         &'nsmctl;manifests;help'= {
             cand images 'The images of all containers, one a line: what a cluster without access to their registries needs a mirror of'
+            cand rbac 'The least role that suffices for all commands, for an administrator to grant'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'nsmctl;manifests;help;images'= {
+        }
+        &'nsmctl;manifests;help;rbac'= {
         }
         &'nsmctl;manifests;help;help'= {
         }
@@ -251,8 +284,11 @@ set edit:completion:arg-completer[nsmctl] = {|@words|
         }
         &'nsmctl;help;manifests'= {
             cand images 'The images of all containers, one a line: what a cluster without access to their registries needs a mirror of'
+            cand rbac 'The least role that suffices for all commands, for an administrator to grant'
         }
         &'nsmctl;help;manifests;images'= {
+        }
+        &'nsmctl;help;manifests;rbac'= {
         }
         &'nsmctl;help;completions'= {
         }

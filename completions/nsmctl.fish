@@ -61,6 +61,12 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -s f -l manifests 
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
 json\t'For programs'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l dry-run -d 'Ask the cluster what would be done, and do nothing'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l diff -d 'Show what would be changed, and do nothing; the exit code is 0 where nothing would, else 1'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l atomic -d 'Remove again what was made if the deploy does not end well'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l force-conflicts -d 'Take over fields that somebody else has set'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l skip-preflight -d 'Do not look first whether the cluster is fit'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l timings -d 'Say how the time divides'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l cidr -d 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125' -r
@@ -118,30 +124,33 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -s f -l manifests
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
 json\t'For programs'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -l dry-run -d 'Only say what would be removed'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -l force -d 'Take the finalizers off what does not go by itself, after saying so'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -s h -l help -d 'Print help'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images help" -l out -d 'Write a file for each object into this directory, which is made, and list them' -r -F
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images help" -l cidr -d 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images help" -l clients -d 'How many pods each client has; a Pod is copied, a Deployment or StatefulSet scaled' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images help" -l payload -d 'What travels over every network service' -r -f -a "ethernet\t'Ethernet frames'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images rbac help" -l out -d 'Write a file for each object into this directory, which is made, and list them' -r -F
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images rbac help" -l cidr -d 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images rbac help" -l clients -d 'How many pods each client has; a Pod is copied, a Deployment or StatefulSet scaled' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images rbac help" -l payload -d 'What travels over every network service' -r -f -a "ethernet\t'Ethernet frames'
 ip\t'IP packets'"
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images help" -l name-prefix -d 'What all names begin with, so that a second deployment stands beside the first' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images help" -l image-registry -d 'The registry that all images come from, as in mirror.example.com/nsm' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images help" -l image -d 'The image of a container; may be given several times, and counts before --image-registry' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images help" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images rbac help" -l name-prefix -d 'What all names begin with, so that a second deployment stands beside the first' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images rbac help" -l image-registry -d 'The registry that all images come from, as in mirror.example.com/nsm' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images rbac help" -l image -d 'The image of a container; may be given several times, and counts before --image-registry' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images rbac help" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
 cluster\t'A Kubernetes cluster'
 local\t'This machine'"
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images help" -l context -d 'The kubeconfig\'s context' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images help" -l kubeconfig -d 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config' -r -F
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images help" -s n -l namespace -d 'The namespace of the deployment, instead of the one in the manifests' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images help" -s f -l manifests -d 'The manifests, instead of the example\'s: a file, a directory, or - for standard input' -r -F
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images help" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images help" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images rbac help" -l context -d 'The kubeconfig\'s context' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images rbac help" -l kubeconfig -d 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config' -r -F
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images rbac help" -s n -l namespace -d 'The namespace of the deployment, instead of the one in the manifests' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images rbac help" -s f -l manifests -d 'The manifests, instead of the example\'s: a file, a directory, or - for standard input' -r -F
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images rbac help" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images rbac help" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
 json\t'For programs'"
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images help" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images help" -s h -l help -d 'Print help'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images help" -f -a "images" -d 'The images of all containers, one a line: what a cluster without access to their registries needs a mirror of'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images rbac help" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images rbac help" -s h -l help -d 'Print help'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images rbac help" -f -a "images" -d 'The images of all containers, one a line: what a cluster without access to their registries needs a mirror of'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images rbac help" -f -a "rbac" -d 'The least role that suffices for all commands, for an administrator to grant'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images rbac help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from images" -l cidr -d 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from images" -l clients -d 'How many pods each client has; a Pod is copied, a Deployment or StatefulSet scaled' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from images" -l payload -d 'What travels over every network service' -r -f -a "ethernet\t'Ethernet frames'
@@ -161,7 +170,27 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen
 json\t'For programs'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from images" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from images" -s h -l help -d 'Print help'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from rbac" -l cidr -d 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from rbac" -l clients -d 'How many pods each client has; a Pod is copied, a Deployment or StatefulSet scaled' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from rbac" -l payload -d 'What travels over every network service' -r -f -a "ethernet\t'Ethernet frames'
+ip\t'IP packets'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from rbac" -l name-prefix -d 'What all names begin with, so that a second deployment stands beside the first' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from rbac" -l image-registry -d 'The registry that all images come from, as in mirror.example.com/nsm' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from rbac" -l image -d 'The image of a container; may be given several times, and counts before --image-registry' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from rbac" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
+cluster\t'A Kubernetes cluster'
+local\t'This machine'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from rbac" -l context -d 'The kubeconfig\'s context' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from rbac" -l kubeconfig -d 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config' -r -F
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from rbac" -s n -l namespace -d 'The namespace of the deployment, instead of the one in the manifests' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from rbac" -s f -l manifests -d 'The manifests, instead of the example\'s: a file, a directory, or - for standard input' -r -F
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from rbac" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from rbac" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
+json\t'For programs'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from rbac" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from rbac" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from help" -f -a "images" -d 'The images of all containers, one a line: what a cluster without access to their registries needs a mirror of'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from help" -f -a "rbac" -d 'The least role that suffices for all commands, for an administrator to grant'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand completions" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
 cluster\t'A Kubernetes cluster'
@@ -210,4 +239,5 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot cleanup manifests completions engine help" -f -a "engine" -d 'The engine of this machine; deploy starts it'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot cleanup manifests completions engine help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and __fish_seen_subcommand_from manifests" -f -a "images" -d 'The images of all containers, one a line: what a cluster without access to their registries needs a mirror of'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and __fish_seen_subcommand_from manifests" -f -a "rbac" -d 'The least role that suffices for all commands, for an administrator to grant'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and __fish_seen_subcommand_from engine" -f -a "run" -d 'Run the engine in this process'

@@ -107,7 +107,9 @@ impl Report {
         let differs = self.shown.diff && self.differences.iter().flatten().any(|difference| difference.change != Change::None);
         let differs = differs.then_some(Outcome::Failed);
         let path = self.path.as_deref().map(Finding::outcome);
-        let removed = self.removed.as_ref().map(Removed::outcome);
+        // What is left because there was no more time for it has not failed to go.
+        let in_time = self.failure.as_ref().is_none_or(|failure| failure.outcome != Outcome::TimedOut);
+        let removed = self.removed.as_ref().filter(|_| in_time).map(Removed::outcome);
         [failure, findings, differs, path, removed].into_iter().flatten().max().unwrap_or(Outcome::Passed)
     }
 
@@ -141,6 +143,9 @@ mod tests {
         assert_eq!(report.outcome(), Outcome::CannotTell, "nothing found is not a pass");
         report.removed = Some(Removed { left: vec![(ObjectRef::cluster("Namespace", "a"), "b".to_owned())], ..Removed::default() });
         assert_eq!(report.outcome(), Outcome::Failed);
+        report.findings = None;
+        report.failure = Some(Failure::msg(Outcome::TimedOut, "the time is up"));
+        assert_eq!(report.outcome(), Outcome::TimedOut, "there was no time to remove the rest");
         report.failure = Some(Failure::msg(Outcome::Interrupted, "stopped"));
         assert_eq!(report.outcome(), Outcome::Interrupted);
     }

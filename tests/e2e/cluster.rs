@@ -113,6 +113,9 @@ impl Cluster {
     /// Removes what tests make, by kubectl: also where nsmctl is what is broken.
     fn sweep(&self) {
         for namespace in &self.namespaces {
+            // What a test has stuck must not stick to the next.
+            let stuck = ["patch", "networkservice", "kernel2kernel", "-n", namespace, "--type=merge", "-p", "{\"metadata\":{\"finalizers\":null}}"];
+            self.output(&stuck);
             self.output(&["delete", "namespace", namespace, "--ignore-not-found", "--wait=true", "--timeout=60s"]);
         }
         let crd = self.output(&["get", "crd", "networkserviceendpoints.networkservicemesh.io"]);
