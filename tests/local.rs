@@ -171,7 +171,8 @@ fn what_the_manifests_have_wrong_is_named() {
         let ran = place.run(&["troubleshoot", "-f", file.to_str().unwrap(), "-o", "json"]);
         let (ids, first) = causes(ran.exits(1));
         assert_eq!(ids, [cause], "{text}: {ran:?}");
-        assert!(first["hint"].as_str().unwrap().contains("nsmctl deploy --target local   # after "), "{first}");
+        assert!(first["hint"].as_str().unwrap().contains("--target local   # after "), "{first}");
+        assert!(first["hint"].as_str().unwrap().starts_with("nsmctl deploy --manifests "), "the fix is about the same deployment: {first}");
     }
 }
 

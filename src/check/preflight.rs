@@ -17,7 +17,7 @@ pub struct PreflightCheck {
 }
 
 /// Every check before a deployment. One that fails makes success impossible; what is only doubtful is a warning.
-pub const PREFLIGHT: [PreflightCheck; 10] = [
+pub const PREFLIGHT: [PreflightCheck; 11] = [
     PreflightCheck {
         id: "server-version",
         title: "server version",
@@ -56,6 +56,12 @@ pub const PREFLIGHT: [PreflightCheck; 10] = [
         title: "identities for the pods",
         hint: "`kubectl get clusterspiffeids -o yaml`: one must select the label spiffe.io/spiffe-id and the namespace",
         judge: identities,
+    },
+    PreflightCheck {
+        id: "nodes",
+        title: "nodes that take pods",
+        hint: "`kubectl get nodes`: those that are not ready, cordoned or tainted take none; without --cross-node one is enough",
+        judge: nodes,
     },
     PreflightCheck {
         id: "names-free",
@@ -259,6 +265,24 @@ fn identities(check: &PreflightCheck, plan: &Plan, facts: &Facts) -> Vec<Finding
         }
     };
     concerned.map(judge).collect()
+}
+
+/// As many nodes take pods as the plan needs: two where a client must not be where its endpoint is.
+fn nodes(check: &PreflightCheck, plan: &Plan, facts: &Facts) -> Vec<Finding> {
+    let apart = plan.objects.iter().any(|object| {
+        let spec = object.body.pointer("/spec/template/spec").or_else(|| object.body.pointer("/spec"));
+        spec.and_then(|spec| spec.pointer("/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/0")).is_some()
+    });
+    let wanted = if apart { 2 } else { 1 };
+    let expected = if apart { "two: client and endpoint must be apart" } else { "one" };
+    vec![match &facts.nodes {
+        Err(unavailable) => check.unseen("nodes", expected, unavailable),
+        Ok(nodes) => {
+            let able: Vec<&str> = nodes.iter().filter(|node| node.schedulable).map(|node| node.name.as_str()).collect();
+            let verdict = if able.len() >= wanted { Verdict::Pass } else { Verdict::Fail };
+            check.finding("nodes", verdict, expected, if able.is_empty() { "none".to_owned() } else { able.join(", ") })
+        }
+    }]
 }
 
 fn names(check: &PreflightCheck, plan: &Plan, facts: &Facts) -> Vec<Finding> {

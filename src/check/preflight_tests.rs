@@ -129,12 +129,27 @@ fn a_node_without_a_part_is_a_warning_and_all_of_them_a_failure() {
 
 #[test]
 fn where_nodes_may_not_be_seen_the_parts_speak_for_themselves() {
-    assert_eq!(after(|facts| facts.nodes = Err(forbidden())), []);
+    assert_eq!(one(|facts| facts.nodes = Err(forbidden())), told("nodes", Verdict::Unknown, "nodes is forbidden"));
     let both = after(|facts| {
         facts.nodes = Err(forbidden());
         component(facts, "nsmgr").ready = Ok((2, 1));
     });
-    assert_eq!(both, [told("nsmgr", Verdict::Fail, "1 of 2 ready")]);
+    assert_eq!(both[0], told("nsmgr", Verdict::Fail, "1 of 2 ready"));
+}
+
+#[test]
+fn a_client_that_must_be_on_another_node_needs_one() {
+    let documents = read(&embedded()).unwrap();
+    let apart = plan(&documents, &Customisation { cross_node: true, ..Customisation::default() }, "default").unwrap();
+    let mut facts = fit(&apart);
+    assert!(preflight(&apart, &facts).iter().all(|finding| finding.verdict == Verdict::Pass));
+    facts.nodes.as_mut().unwrap()[1].schedulable = false;
+    let failed: Vec<_> = preflight(&apart, &facts).into_iter().filter(|finding| finding.verdict == Verdict::Fail).collect();
+    assert_eq!((failed.len(), &*failed[0].check, failed[0].observed.as_str()), (1, "nodes", "node1"));
+    assert!(
+        !after(|facts| facts.nodes.as_mut().unwrap()[1].schedulable = false).iter().any(|(check, ..)| check == "nodes"),
+        "one is enough for others"
+    );
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod bare;
 mod bystanders;
 mod cleanup;
 mod cluster;
+mod customise;
 mod deploy;
 mod faults;
 mod main_job;

@@ -116,10 +116,10 @@ fn the_example_stands_beside_itself() {
 #[test]
 fn two_can_share_a_namespace() {
     let (plain, blue) = (example(&Customisation { namespace: Some("demo".into()), ..Customisation::default() }), example(&blue(Some("demo"))));
-    assert_eq!((plain.instance.as_str(), blue.instance.as_str(), blue.namespace.as_str()), ("demo", "blue-demo", "demo"));
+    assert_eq!((plain.instance.as_str(), blue.instance.as_str(), blue.namespace.as_str()), ("demo", "demo.blue", "demo"));
     let shared: Vec<_> = plain.objects.iter().filter(|one| blue.objects.iter().any(|other| other.reference == one.reference)).collect();
     assert!(shared.len() == 1 && shared[0].reference.kind == "Namespace", "{shared:?}");
-    assert!(blue.objects.iter().all(|object| object.body["metadata"]["labels"][INSTANCE_LABEL] == "blue-demo"));
+    assert!(blue.objects.iter().all(|object| object.body["metadata"]["labels"][INSTANCE_LABEL] == "demo.blue"));
     // Neither selects the other's pods.
     let workload = |plan: &Plan| plan.expectations.workloads[0].clone();
     assert_ne!(workload(&plain).selector, workload(&blue).selector);
@@ -130,7 +130,7 @@ fn two_can_share_a_namespace() {
 fn without_a_namespace_of_its_own_the_deployment_is_told_apart_by_the_prefix() {
     let service = "apiVersion: networkservicemesh.io/v1\nkind: NetworkService\nmetadata: {name: s}\n";
     let plan = from_text(service, &blue(None)).unwrap();
-    assert_eq!((plan.instance.as_str(), plan.namespace.as_str()), ("blue-current", "current"));
+    assert_eq!((plan.instance.as_str(), plan.namespace.as_str()), ("current.blue", "current"));
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn names_must_stay_names() {
     let long = "s".repeat(60);
     let expected = format!("--name-prefix blue-: NetworkService {long} would be called blue-{long}: it is longer than 63 characters");
     assert_eq!(error(&service(&long), &blue(None)), expected);
-    let expected = format!("--name-prefix blue-: the deployment would be called blue-{long}: it is longer than 63 characters");
+    let expected = format!("--name-prefix blue-: the deployment would be called {long}.blue, which is longer than 63 characters");
     assert_eq!(error(&service("s"), &blue(Some(&long))), expected);
     assert!(from_text(&service("a.b"), &blue(None)).is_ok(), "what has dots has them still");
     let pod = format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: p, labels: {{app: {long}}}}}\nspec: {{containers: [{{name: c}}]}}\n");

@@ -1,0 +1,121 @@
+//! deploy and cleanup against the scripts that they replace, in pairs on the same cluster.
+//!
+//! `NSMCTL_E2E_KUBECONFIG=FILE NSMCTL_BENCH_SCRIPTS=DIR cargo bench --bench cluster` runs both alternately and prints the ratio of
+//! each pair, the median and the spread. DIR holds the example's deploy.sh and cleanup.sh; `NSMCTL_E2E_BIN` is a
+//! directory with kubectl, where PATH has none; `NSMCTL_BENCH_PAIRS` is the number of pairs, 7 where it is not set.
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a benchmark prints, and one that cannot go on says so")]
+
+use std::{
+    env,
+    ffi::OsString,
+    path::PathBuf,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use nix::sys::{
+    resource::{UsageWho, getrusage},
+    time::TimeValLike,
+};
+
+/// What one run cost.
+#[derive(Clone, Copy)]
+struct Cost {
+    wall: Duration,
+    cpu: Duration,
+}
+
+struct Bench {
+    kubeconfig: PathBuf,
+    scripts: PathBuf,
+    path: OsString,
+    home: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let named = |name: &str, what: &str| PathBuf::from(env::var_os(name).unwrap_or_else(|| panic!("{name} must name {what}")));
+        let path = env::var_os("PATH").unwrap_or_default();
+        let bin = env::var_os("NSMCTL_E2E_BIN").map(PathBuf::from);
+        let path = env::join_paths(bin.into_iter().chain(env::split_paths(&path))).expect("a PATH");
+        let (kubeconfig, scripts) = (named("NSMCTL_E2E_KUBECONFIG", "a kubeconfig"), named("NSMCTL_BENCH_SCRIPTS", "the scripts' directory"));
+        Self { kubeconfig, scripts, path, home: tempfile::tempdir().expect("a directory") }
+    }
+
+    fn run(&self, mut command: Command) -> Cost {
+        let used = || {
+            let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("usage");
+            let micros = (usage.user_time().num_microseconds() + usage.system_time().num_microseconds()).unsigned_abs();
+            Duration::from_micros(micros)
+        };
+        command.env("KUBECONFIG", &self.kubeconfig).env("PATH", &self.path).env("NSMCTL_RUNTIME_DIR", self.home.path().join("run"));
+        let (cpu, begun) = (used(), Instant::now());
+        let output = command.stdin(Stdio::null()).output().expect("the program");
+        let cost = Cost { wall: begun.elapsed(), cpu: used() - cpu };
+        assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+        cost
+    }
+
+    fn nsmctl(&self, command: &str) -> Cost {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_nsmctl"));
+        program.arg(command);
+        self.run(program)
+    }
+
+    fn script(&self, name: &str) -> Cost {
+        let mut program = Command::new("bash");
+        program.arg(name).current_dir(&self.scripts);
+        self.run(program)
+    }
+
+    fn kubectl(&self, arguments: &[&str]) {
+        let mut program = Command::new("kubectl");
+        program.args(arguments);
+        self.run(program);
+    }
+
+    /// Removes what the scripts leave, so that the next run does not pay for it: the NetworkService in `default`, and the
+    /// endpoint's registration.
+    fn tidy(&self) {
+        self.kubectl(&["delete", "networkservice", "kernel2kernel", "-n", "default", "--ignore-not-found"]);
+        let left = "kubectl get nse -n nsm-system -o name | grep nse-kernel | xargs -r kubectl delete -n nsm-system";
+        let mut program = Command::new("bash");
+        program.args(["-c", left]);
+        self.run(program);
+    }
+}
+
+fn median(mut values: Vec<f64>) -> (f64, f64, f64) {
+    values.sort_by(f64::total_cmp);
+    (values[values.len() / 2], values[0], values[values.len() - 1])
+}
+
+fn main() {
+    let bench = Bench::new();
+    let pairs: usize = env::var("NSMCTL_BENCH_PAIRS").ok().and_then(|text| text.parse().ok()).unwrap_or(7);
+    let mut rows = Vec::new();
+    for pair in 1..=pairs {
+        let (script_deploy, script_cleanup) = (bench.script("deploy.sh"), bench.script("cleanup.sh"));
+        bench.tidy();
+        let (deploy, cleanup) = (bench.nsmctl("deploy"), bench.nsmctl("cleanup"));
+        println!(
+            "pair {pair}: deploy {:.2} s / {:.2} s, cleanup {:.2} s / {:.2} s",
+            deploy.wall.as_secs_f64(),
+            script_deploy.wall.as_secs_f64(),
+            cleanup.wall.as_secs_f64(),
+            script_cleanup.wall.as_secs_f64()
+        );
+        rows.push([(deploy, script_deploy), (cleanup, script_cleanup)]);
+    }
+    for (index, name) in ["deploy", "cleanup"].iter().enumerate() {
+        for (what, ratio) in [
+            ("wall", (|a: Cost, b: Cost| a.wall.as_secs_f64() / b.wall.as_secs_f64()) as fn(Cost, Cost) -> f64),
+            ("cpu", |a, b| a.cpu.as_secs_f64() / b.cpu.as_secs_f64()),
+        ] {
+            let (median, least, most) = median(rows.iter().map(|row| ratio(row[index].0, row[index].1)).collect());
+            println!("{name} / script, {what}: median {median:.2} ({least:.2} to {most:.2}) of {pairs} pairs");
+        }
+    }
+    let peak = getrusage(UsageWho::RUSAGE_CHILDREN).expect("usage").max_rss();
+    println!("peak memory of any program run here: {:.1} MB", f64::from(u32::try_from(peak).unwrap_or(u32::MAX)) / 1024.0);
+}

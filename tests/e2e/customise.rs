@@ -1,0 +1,118 @@
+//! Deployments that differ from their manifests, by flags alone.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::{
+    cluster::{Cluster, EXAMPLE},
+    program::Ran,
+};
+
+fn observed(ran: &Ran, check: &str) -> Vec<String> {
+    let document = ran.json();
+    let findings = document["findings"].as_array().unwrap_or_else(|| panic!("{document}")).clone();
+    findings.iter().filter(|finding| finding["check"] == check).map(|finding| finding["observed"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn three_clients_that_truly_work() {
+    let cluster = Cluster::new();
+    let ran = cluster.nsmctl(&["deploy", "--clients", "3"]);
+    ran.exits(2).prints_nothing().says(&["172.16.1.100/31 holds 1", "--cidr 172.16.1.96/29"]);
+    assert!(!cluster.has(&["namespace", EXAMPLE]));
+    let ran = cluster.nsmctl(&["deploy", "--clients", "3", "--cidr", "172.16.1.96/29", "-o", "json"]);
+    ran.exits(0);
+    let addresses: BTreeSet<String> = observed(&ran, "address").into_iter().collect();
+    assert_eq!(observed(&ran, "ping-endpoint").len(), 3, "{ran:?}");
+    assert_eq!(addresses.len(), 6, "{addresses:?}");
+    // Fewer: what is no more is removed, the rest goes on.
+    cluster.nsmctl(&["deploy", "--clients", "2", "--cidr", "172.16.1.96/29"]).exits(0).says(&["Pod ns-kernel2kernel/alpine-3 is removed"]);
+    cluster.nsmctl(&["verify", "--clients", "2", "--cidr", "172.16.1.96/29"]).exits(0);
+}
+
+#[test]
+fn another_prefix() {
+    let cluster = Cluster::new();
+    let ran = cluster.nsmctl(&["deploy", "--cidr", "10.0.0.100/31", "-o", "json"]);
+    ran.exits(0);
+    assert_eq!(observed(&ran, "address")[0], "10.0.0.101/32");
+}
+
+#[test]
+fn client_and_endpoint_on_different_nodes() {
+    let cluster = Cluster::new();
+    cluster.nsmctl(&["deploy", "--cross-node"]).exits(0);
+    let pods = cluster.get(&["pods", "-n", EXAMPLE]);
+    let nodes: BTreeSet<&str> = pods["items"].as_array().unwrap().iter().map(|pod| pod["spec"]["nodeName"].as_str().unwrap()).collect();
+    assert_eq!(nodes.len(), 2, "{nodes:?}");
+}
+
+#[test]
+fn payload_ip() {
+    let cluster = Cluster::new();
+    cluster.nsmctl(&["deploy", "--payload", "ip", "--timeout", "60s"]);
+    assert_eq!(cluster.get(&["-n", EXAMPLE, "networkservice/kernel2kernel"])["spec"]["payload"], "IP");
+}
+
+#[test]
+fn two_deployments_side_by_side_in_one_namespace() {
+    let cluster = Cluster::new();
+    cluster.nsmctl(&["deploy"]).exits(0);
+    cluster.nsmctl(&["deploy", "--name-prefix", "blue-", "-n", EXAMPLE]).exits(0);
+    cluster.nsmctl(&["verify"]).exits(0);
+    cluster.nsmctl(&["cleanup", "--name-prefix", "blue-", "-n", EXAMPLE]).exits(0);
+    assert!(!cluster.has(&["-n", EXAMPLE, "pod/blue-alpine"]));
+    cluster.nsmctl(&["verify"]).exits(0);
+    cluster.nsmctl(&["cleanup"]).exits(0);
+    assert_eq!(cluster.traces(), Vec::<String>::new());
+}
+
+#[test]
+fn an_image_of_ones_own_and_a_registry_of_ones_own() {
+    let cluster = Cluster::new();
+    let ran = cluster.nsmctl(&["deploy", "--image-registry", "mirror.invalid/nsm", "--timeout", "90s"]);
+    ran.exits(1).says(&["ImagePullBackOff of mirror.invalid/nsm/"]);
+    let images = cluster.nsmctl(&["manifests", "images", "--image-registry", "mirror.invalid/nsm", "--image", "alpine=alpine:3.15.0"]);
+    assert_eq!(images.exits(0).stdout, "alpine:3.15.0\nmirror.invalid/nsm/networkservicemesh/ci/cmd-nse-icmp-responder:a00fa0f\n");
+}
+
+#[test]
+fn what_is_printed_is_what_is_applied() {
+    let cluster = Cluster::new();
+    let file = cluster.place.write("printed.yaml", &cluster.nsmctl(&["manifests"]).stdout);
+    cluster.nsmctl(&["deploy"]).exits(0);
+    let ran = cluster.nsmctl(&["deploy", "-f", file.to_str().unwrap(), "-o", "json"]);
+    let document = ran.exits(0).json();
+    assert!(document["applied"].as_array().unwrap().iter().all(|object| object["result"] == "unchanged"), "{document}");
+}
+
+#[test]
+fn the_printed_role_is_enough_for_all_four_commands() {
+    let cluster = Cluster::new().with_namespace("nsmctl-theirs");
+    for namespace in ["nsmctl-theirs", EXAMPLE] {
+        cluster.kubectl(&["create", "namespace", namespace]);
+    }
+    cluster.kubectl(&["create", "serviceaccount", "-n", "nsmctl-theirs", "deployer"]);
+    let roles = cluster.nsmctl(&["manifests", "rbac"]);
+    cluster.apply(&roles.exits(0).stdout);
+    let name = format!("nsmctl-{EXAMPLE}");
+    let account = "--serviceaccount=nsmctl-theirs:deployer";
+    cluster.kubectl(&["create", "clusterrolebinding", &name, &format!("--clusterrole={name}"), account]);
+    for namespace in [EXAMPLE, "nsm-system"] {
+        cluster.kubectl(&["create", "rolebinding", "-n", namespace, &name, &format!("--role={name}"), account]);
+    }
+    let token = cluster.kubectl(&["create", "token", "-n", "nsmctl-theirs", "deployer"]);
+    let mut kubeconfig: Value = serde_json::from_str(&cluster.kubectl(&["config", "view", "--raw", "--minify", "--flatten", "-o", "json"])).unwrap();
+    kubeconfig["users"][0]["user"] = serde_json::json!({"token": token.trim()});
+    let file = cluster.place.write("deployer.json", &kubeconfig.to_string());
+    let file = file.to_str().unwrap();
+    let codes: Vec<(&str, Ran)> =
+        ["deploy", "verify", "troubleshoot", "cleanup"].map(|command| (command, cluster.nsmctl(&[command, "--kubeconfig", file]))).into();
+    cluster.kubectl(&["delete", "clusterrole,clusterrolebinding", &name]);
+    cluster.kubectl(&["delete", "role,rolebinding", "-n", "nsm-system", &name]);
+    for (command, ran) in &codes {
+        assert_eq!(ran.code, Some(0), "{command}: {ran:?}");
+        assert!(!ran.stderr.contains("warning"), "{command}: {ran:?}");
+    }
+}
