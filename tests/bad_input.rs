@@ -455,3 +455,59 @@ fn a_stopped_deploy_says_what_is_there_and_how_to_remove_it() {
     let command = format!("`nsmctl cleanup --kubeconfig {kubeconfig}` removes what is there now: Pod ns-kernel2kernel/alpine");
     ran.exits(4).says(&["give it longer with --timeout; ", &command]);
 }
+
+/// A kubeconfig whose user is this.
+fn kubeconfig_of(place: &Place, server: &str, user: &serde_json::Value) {
+    let config = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "here",
+        "clusters": [{"name": "c", "cluster": {"server": server}}],
+        "contexts": [{"name": "here", "context": {"cluster": "c", "user": "u"}}],
+        "users": [{"name": "u", "user": user}]
+    });
+    fs::create_dir_all(place.path(".kube")).unwrap();
+    place.write(".kube/config", &config.to_string());
+}
+
+#[test]
+fn credentials_come_from_a_plugin_as_for_kubectl() {
+    let place = Place::new();
+    let cluster = Cluster::new(|_, _| None);
+    let credential = json!({"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {"token": "from-the-plugin"}});
+    let plugin = place.write("plugin.sh", &format!("#!/bin/sh\necho '{credential}'\n"));
+    fs::set_permissions(&plugin, fs::Permissions::from_mode(0o755)).unwrap();
+    let exec = |command: &str| json!({"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": command, "interactiveMode": "Never"}});
+    kubeconfig_of(&place, &cluster.url(), &exec(plugin.to_str().unwrap()));
+    place.run(&["verify"]).exits(3).says(&["nothing of the deployment"]);
+    assert!(!cluster.credentials().is_empty() && cluster.credentials().iter().all(|credentials| credentials == "Bearer from-the-plugin"));
+
+    kubeconfig_of(&place, &cluster.url(), &exec("a-plugin-that-is-not-there"));
+    place.run(&["verify"]).exits(3).prints_nothing().says(&["cannot reach the cluster", "a-plugin-that-is-not-there"]);
+}
+
+#[test]
+fn credentials_come_from_a_token_file() {
+    let place = Place::new();
+    let cluster = Cluster::new(|_, _| None);
+    let token = place.write("token", "from-the-file\n");
+    kubeconfig_of(&place, &cluster.url(), &json!({"tokenFile": token}));
+    place.run(&["verify"]).exits(3);
+    assert!(cluster.credentials().iter().all(|credentials| credentials == "Bearer from-the-file"), "{:?}", cluster.credentials());
+}
+
+#[test]
+fn a_proxy_is_used_where_the_environment_names_one() {
+    use std::io::{BufRead, BufReader};
+    let place = Place::new();
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    place.kubeconfig("https://cluster.invalid:6443");
+    let mut command = place.command(&["verify", "--timeout", "5s"]);
+    command.env("HTTPS_PROXY", format!("http://{}", proxy.local_addr().unwrap())).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let (mut stream, _) = proxy.accept().unwrap();
+    let mut line = String::new();
+    BufReader::new(&stream).read_line(&mut line).unwrap();
+    assert_eq!(line.trim_end(), "CONNECT cluster.invalid:6443 HTTP/1.1");
+    stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\n\r\n").unwrap();
+    drop(stream);
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+}

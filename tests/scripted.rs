@@ -12,12 +12,15 @@ use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::a
 /// What a scripted server answers to method and path; `None` leaves it to the default.
 type Script = dyn Fn(&str, &str) -> Option<ResponseTemplate> + Send + Sync;
 
-struct Scripted(Box<Script>, Arc<Mutex<Vec<String>>>);
+/// The script, the requests so far, and what each said about who asks.
+struct Scripted(Box<Script>, Arc<Mutex<Vec<String>>>, Arc<Mutex<Vec<String>>>);
 
 impl Respond for Scripted {
     fn respond(&self, request: &Request) -> ResponseTemplate {
         let (method, path) = (request.method.as_str(), request.url.path());
         self.1.lock().expect("a log").push(format!("{method} {path}"));
+        let credentials = request.headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        self.2.lock().expect("a log").push(credentials.to_owned());
         (self.0)(method, path).unwrap_or_else(|| match (method, path) {
             ("GET", "/version") => ok(json!({
                 "major": "1", "minor": "34", "gitVersion": "v1.34.1", "gitCommit": "", "gitTreeState": "", "buildDate": "", "goVersion": "",
@@ -106,20 +109,21 @@ pub(crate) fn silence() -> ResponseTemplate {
 pub(crate) struct Cluster {
     server: MockServer,
     seen: Arc<Mutex<Vec<String>>>,
+    credentials: Arc<Mutex<Vec<String>>>,
     _runtime: Runtime,
 }
 
 impl Cluster {
     pub(crate) fn new(script: impl Fn(&str, &str) -> Option<ResponseTemplate> + Send + Sync + 'static) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let scripted = Scripted(Box::new(script), seen.clone());
+        let (seen, credentials) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
+        let scripted = Scripted(Box::new(script), seen.clone(), credentials.clone());
         let server = runtime.block_on(async {
             let server = MockServer::start().await;
             Mock::given(any()).respond_with(scripted).mount(&server).await;
             server
         });
-        Self { server, seen, _runtime: runtime }
+        Self { server, seen, credentials, _runtime: runtime }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -129,6 +133,11 @@ impl Cluster {
     /// The requests so far: `METHOD /path`.
     pub(crate) fn seen(&self) -> Vec<String> {
         self.seen.lock().expect("a log").clone()
+    }
+
+    /// What the requests said about who asks: their `Authorization` headers.
+    pub(crate) fn credentials(&self) -> Vec<String> {
+        self.credentials.lock().expect("a log").clone()
     }
 
     /// Nothing was changed.

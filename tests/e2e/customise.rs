@@ -51,7 +51,7 @@ fn client_and_endpoint_on_different_nodes() {
 #[test]
 fn payload_ip() {
     let cluster = Cluster::new();
-    cluster.nsmctl(&["deploy", "--payload", "ip", "--timeout", "60s"]);
+    cluster.nsmctl(&["deploy", "--payload", "ip"]).exits(0);
     assert_eq!(cluster.get(&["-n", EXAMPLE, "networkservice/kernel2kernel"])["spec"]["payload"], "IP");
 }
 

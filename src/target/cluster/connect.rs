@@ -154,14 +154,22 @@ impl Cluster {
         config.default_retry = false;
         let namespace = config.default_namespace.clone();
         let what = format!("reach the cluster at {server}");
+        let plugin = config.auth_info.exec.as_ref().and_then(|exec| exec.command.clone());
+        let refused = |error: kube::Error| match (&error, &plugin) {
+            (kube::Error::Auth(cause), Some(plugin)) => {
+                Failure::cannot_tell(format!("cannot {what}: the credential plugin {plugin} of the kubeconfig fails: {}", flat(cause)))
+                    .hint("run it by hand to see why, install it, or log in again")
+            }
+            _ => error::failure(&error, &what),
+        };
         let step = async {
             // A credential plugin is run here, and waited for.
             let client = tokio::task::spawn_blocking(move || Client::try_from(config)).await.or_fail(Outcome::Defect, "cannot make a client")?;
-            let client = client.map_err(|error| error::failure(&error, &what))?;
+            let client = client.map_err(&refused)?;
             let asked = tokio::time::timeout(ANSWER, client.apiserver_version()).await;
             let version = asked
                 .map_err(|_| Failure::cannot_tell(format!("cannot {what}: no answer within {} s", ANSWER.as_secs())).hint(error::WRONG_SERVER))?;
-            Ok((client, version.map_err(|error| error::failure(&error, &what))?))
+            Ok((client, version.map_err(&refused)?))
         };
         let (client, version) = ctx.run("connecting to the cluster", step).await?;
         Ok(Self { client, server, context, namespace, version: version.git_version })
