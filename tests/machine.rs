@@ -64,7 +64,7 @@ impl Machine {
     }
 
     pub(crate) async fn probe(&self, name: &str, pings: &[&str]) -> PodProbes {
-        let ping = PingOptions { count: 3, interval_ms: 10, wait_ms: 500 };
+        let ping = PingOptions { count: 3, interval_ms: 10, wait_ms: 2000 };
         let pings = pings.iter().map(|address| address.parse().expect("an address")).collect();
         let request = ProbeRequest { pod: self.pod(name).await.id, container: "c".into(), network: true, pings, ping };
         self.local.probe(&self.ctx, vec![request]).await.expect("probes").remove(0)

@@ -17,7 +17,8 @@ struct Scripted(Box<Script>, Arc<Mutex<Vec<String>>>, Arc<Mutex<Vec<String>>>);
 
 impl Respond for Scripted {
     fn respond(&self, request: &Request) -> ResponseTemplate {
-        let (method, path) = (request.method.as_str(), request.url.path());
+        let watches = request.url.query_pairs().any(|(key, value)| key == "watch" && value == "true");
+        let (method, path) = (if watches { "WATCH" } else { request.method.as_str() }, request.url.path());
         self.1.lock().expect("a log").push(format!("{method} {path}"));
         let credentials = request.headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
         self.2.lock().expect("a log").push(credentials.to_owned());
@@ -33,6 +34,8 @@ impl Respond for Scripted {
                 ok(json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": {}, "status": {"allowed": true}}))
             }
             ("GET", path) if healthy(path).is_some() => ok(healthy(path).expect("it is")),
+            // A watch that sees nothing, and breaks off at once.
+            ("WATCH", _) => ResponseTemplate::new(200),
             ("PATCH", _) => created(&serde_json::from_slice(&request.body).expect("a body")),
             ("GET", _)
                 if path.split('/').next_back().is_some_and(|last| last.ends_with('s') && !path.contains("namespaces/ns-kernel2kernel/pods/")) =>
@@ -94,6 +97,12 @@ pub(crate) fn ok(value: Value) -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_json(value)
 }
 
+/// What a watch has seen before it breaks off: type and object of each event.
+pub(crate) fn events(events: &[(&str, Value)]) -> ResponseTemplate {
+    let lines: String = events.iter().map(|(kind, object)| format!("{}\n", json!({"type": kind, "object": object}))).collect();
+    ResponseTemplate::new(200).set_body_raw(lines, "application/json")
+}
+
 /// A refusal, as Kubernetes words it.
 pub(crate) fn status(code: u16, reason: &str, message: &str) -> ResponseTemplate {
     let body = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message, "reason": reason, "code": code});
@@ -143,7 +152,8 @@ impl Cluster {
     /// Nothing was changed.
     #[track_caller]
     pub(crate) fn is_untouched(&self) {
-        let is_question = |request: &String| request.starts_with("GET ") || request.ends_with("/selfsubjectaccessreviews");
+        let is_question =
+            |request: &String| request.starts_with("GET ") || request.starts_with("WATCH ") || request.ends_with("/selfsubjectaccessreviews");
         let changes: Vec<String> = self.seen().into_iter().filter(|request| !is_question(request)).collect();
         assert!(changes.is_empty(), "{changes:?}");
     }

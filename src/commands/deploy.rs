@@ -4,7 +4,8 @@ use super::{lock, preflight, session::Session, verify};
 use crate::{
     cancel::Cancel,
     cli::ApplyArgs,
-    model::{Failure, Milestones, Outcome, Result},
+    manifest::write,
+    model::{Failure, IntoFailure, Milestones, Outcome, Result},
     report::{Report, Shown},
     runtime_dir,
     settings::Settings,
@@ -44,7 +45,13 @@ async fn differences(session: &Session, options: ApplyOptions, ctx: &Ctx, report
         return Err(Failure::usage("--dry-run and --diff ask a cluster's server, and this machine has none")
             .hint("`nsmctl deploy --target local` changes nothing but namespaces of its own, and `nsmctl cleanup` ends them"));
     };
-    report.differences = Some(cluster.differences(ctx, &session.plan, options).await?);
+    let mut differences = cluster.differences(ctx, &session.plan, options).await?;
+    for difference in &mut differences {
+        let yaml = |value: &Option<serde_json::Value>| value.as_ref().map_or(Ok(String::new()), |value| write(&[value]));
+        let both = yaml(&difference.before).and_then(|before| Ok((before, yaml(&difference.after)?)));
+        difference.yaml = both.or_fail(Outcome::Defect, "cannot write YAML")?;
+    }
+    report.differences = Some(differences);
     Ok(())
 }
 

@@ -1,6 +1,9 @@
 //! Makes and closes the links of connections, and looks at them.
 
-use std::net::IpAddr;
+use std::{
+    net::IpAddr,
+    time::{Duration, Instant},
+};
 
 use crate::{
     model::{AddressPair, InterfaceName, Link, Namespaced, Payload, Route},
@@ -64,6 +67,9 @@ impl Connection {
                 return Err(error);
             }
         }
+        for end in [&self.client, &self.endpoint] {
+            carries(end).await?;
+        }
         Ok(())
     }
 
@@ -94,6 +100,32 @@ impl Connection {
         }
         None
     }
+}
+
+/// How long a link may take to carry packets. The kernel turns it on from a work queue that it runs once a second at most
+/// where many links change at the same time (net/core/link_watch.c), and until then drops what is sent.
+const CARRIES: Duration = Duration::from_secs(3);
+/// The queueing discipline of a link that does not carry packets yet: it drops them.
+const DROPPING: &str = "noop";
+/// How often it is looked whether it does.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+/// Waits until the kernel sends packets over a link; one that never says so is taken as it is.
+async fn carries(end: &End) -> net::Result<()> {
+    let name = end.interface.clone();
+    let work = async move |handle: Handle| {
+        let begun = Instant::now();
+        while begun.elapsed() < CARRIES {
+            let links = net::list_links(&handle).await?;
+            let qdisc = links.iter().find(|link| link.name == name.as_str()).and_then(|link| link.qdisc.as_deref());
+            if qdisc.is_some_and(|qdisc| qdisc != DROPPING) {
+                break;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        Ok(())
+    };
+    end.namespace.run(work).await
 }
 
 async fn configure(end: &End, addresses: Addresses) -> net::Result<()> {

@@ -16,6 +16,9 @@ pub struct Difference {
     /// What would be there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Value>,
+    /// Both as YAML, for people.
+    #[serde(skip)]
+    pub yaml: (String, String),
     /// Why the server could not be asked about it; `None` where it was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unchecked: Option<String>,

@@ -19,9 +19,8 @@ const CONTEXT: usize = 3;
 pub(super) fn diff(differences: &[Difference], look: Look) -> String {
     let mut text = String::new();
     for difference in differences.iter().filter(|difference| difference.change != Change::None) {
-        let yaml = |value: &Option<serde_json::Value>| value.as_ref().map(lines).unwrap_or_default();
-        let (before, after) = (yaml(&difference.before), yaml(&difference.after));
-        let diff = TextDiff::from_lines(&before, &after);
+        let (before, after) = &difference.yaml;
+        let diff = TextDiff::from_lines(before, after);
         let _ = writeln!(text, "--- {} (now)\n+++ {} ({})", difference.object, difference.object, difference.change);
         if let Some(reason) = &difference.unchecked {
             let _ = writeln!(text, "# {reason}");
@@ -56,13 +55,6 @@ pub(super) fn dry_run(differences: &[Difference], look: Look) -> String {
     format!("{}\n\nnothing was changed\n", table(header, rows, paint, look))
 }
 
-/// An object as lines, in the order of its fields.
-fn lines(value: &serde_json::Value) -> String {
-    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
-    text.push('\n');
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -78,6 +70,7 @@ mod tests {
             change,
             before: Some(json!({"spec": {"image": "old", "name": "a"}})),
             after: Some(json!({"spec": {"image": "new", "name": "a"}})),
+            yaml: ("spec:\n  image: old\n  name: a\n".to_owned(), "spec:\n  image: new\n  name: a\n".to_owned()),
             unchecked: None,
         }
     }
@@ -85,7 +78,7 @@ mod tests {
     #[test]
     fn only_what_changes_is_shown_with_its_lines() {
         let text = diff(&[difference(Change::Configure)], PLAIN);
-        for line in ["--- Pod ns/a (now)", "+++ Pod ns/a (configure)", "-    \"image\": \"old\",", "+    \"image\": \"new\","] {
+        for line in ["--- Pod ns/a (now)", "+++ Pod ns/a (configure)", "-  image: old", "+  image: new", "   name: a"] {
             assert!(text.lines().any(|l| l == line), "{line}: {text}");
         }
         assert_eq!(diff(&[difference(Change::None)], PLAIN), "nothing would be changed\n");

@@ -72,7 +72,10 @@ fn deploy_then_cleanup_leaves_the_listing_as_it_was() {
         lines
     };
     let before = listing();
-    cluster.nsmctl(&["deploy"]).exits(0);
-    cluster.nsmctl(&["cleanup"]).exits(0);
-    assert_eq!(listing(), before);
+    let plans: [&[&str]; 4] = [&[], &["--cross-node"], &["--clients", "2", "--cidr", "10.7.0.0/30"], &["--name-prefix", "blue-", "--payload", "ip"]];
+    for flags in plans {
+        cluster.nsmctl(&[&["deploy"], flags].concat()).exits(0);
+        cluster.nsmctl(&[&["cleanup"], flags].concat()).exits(0);
+        assert_eq!(listing(), before, "{flags:?}");
+    }
 }

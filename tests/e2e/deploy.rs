@@ -167,3 +167,22 @@ fn a_deploy_that_stops_says_what_nsm_last_said_and_how_to_remove_what_is_there()
     let command = format!("`nsmctl cleanup --manifests {wrong}` removes what is there now: Namespace ns-kernel2kernel");
     ran.exits(4).says(&["Pod ns-kernel2kernel/alpine (Init:0/1, cmd-nsc-init: network service endpoint candidates not found)", &command]);
 }
+
+#[test]
+fn a_quota_that_is_used_up_ends_the_wait_with_its_reason() {
+    let cluster = Cluster::new().with_namespace("nsmctl-quota");
+    cluster.kubectl(&["create", "namespace", "nsmctl-quota"]);
+    cluster.kubectl(&["create", "quota", "none", "-n", "nsmctl-quota", "--hard=pods=0"]);
+    let used = || cluster.get(&["-n", "nsmctl-quota", "quota/none"])["status"]["hard"]["pods"] == "0";
+    eventually("the quota", used);
+    let ran = cluster.nsmctl(&["deploy", "-n", "nsmctl-quota", "--timeout", "60s"]);
+    ran.exits(1).says(&["exceeded quota", "free some of the quota"]);
+}
+
+#[test]
+fn a_network_service_of_the_same_name_elsewhere_is_warned_about() {
+    let cluster = Cluster::new().with_namespace("nsmctl-theirs");
+    cluster.kubectl(&["create", "namespace", "nsmctl-theirs"]);
+    cluster.apply("apiVersion: networkservicemesh.io/v1\nkind: NetworkService\nmetadata: {name: kernel2kernel, namespace: nsmctl-theirs}\nspec: {payload: ETHERNET}\n");
+    cluster.nsmctl(&["deploy"]).says(&["warning: names are free (NetworkService kernel2kernel): also in nsmctl-theirs"]);
+}

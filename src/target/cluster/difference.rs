@@ -36,6 +36,7 @@ impl Cluster {
                 before: Some(clean(&before)),
                 after: None,
                 unchecked: None,
+                yaml: Default::default(),
             }));
             Ok(differences)
         };
@@ -47,11 +48,11 @@ impl Cluster {
         let object = planned.reference.clone();
         let before = existing.as_ref().map(clean);
         if object.kind == "Namespace" && existing.as_ref().is_some_and(|existing| !is_of(&plan.instance, existing)) {
-            return Ok(Difference { object, change: Change::None, after: before.clone(), before, unchecked: None });
+            return Ok(Difference { object, change: Change::None, after: before.clone(), before, unchecked: None, yaml: Default::default() });
         }
         if let Some(namespace) = object.namespace.as_deref().filter(|namespace| missing.contains(namespace)) {
             let unchecked = Some(format!("the server checks nothing in the namespace {namespace} before it exists"));
-            return Ok(Difference { object, change: Change::Create, before, after: Some(planned.body.clone()), unchecked });
+            return Ok(Difference { object, change: Change::Create, before, after: Some(planned.body.clone()), unchecked, yaml: Default::default() });
         }
         let params =
             PatchParams { field_manager: Some(MANAGED_BY.to_owned()), force: options.force_conflicts, dry_run: true, field_validation: None };
@@ -61,7 +62,14 @@ impl Cluster {
         let after = match answer {
             Ok(after) => clean(&after),
             Err(error) if error::code(&error) == Some(422) && existing.is_some() && is_immutable(&error) => {
-                return Ok(Difference { object, change: Change::Recreate, before, after: Some(planned.body.clone()), unchecked: None });
+                return Ok(Difference {
+                    object,
+                    change: Change::Recreate,
+                    before,
+                    after: Some(planned.body.clone()),
+                    unchecked: None,
+                    yaml: Default::default(),
+                });
             }
             Err(error) => return Err(refused(&error, planned)),
         };
@@ -70,7 +78,7 @@ impl Cluster {
             Some(before) if *before == after => Change::None,
             Some(_) => Change::Configure,
         };
-        Ok(Difference { object, change, before, after: Some(after), unchecked: None })
+        Ok(Difference { object, change, before, after: Some(after), unchecked: None, yaml: Default::default() })
     }
 }
 
