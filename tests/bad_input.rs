@@ -431,7 +431,7 @@ fn a_refused_preflight_stops_the_deploy_and_can_be_passed_over() {
     let cluster = Cluster::new(move |method, path| (method == "POST" && path.ends_with("/selfsubjectaccessreviews")).then(|| denied("no")));
     place.kubeconfig(&cluster.url());
     let ran = place.run(&["deploy"]);
-    ran.exits(1).says(&["is not fit: permissions", "nothing was changed", "--skip-preflight"]);
+    ran.exits(3).says(&["is not fit: permissions", "nothing was changed", "--skip-preflight"]);
     assert!(ran.stdout.contains("denied: create pods/exec in ns-kernel2kernel") && ran.stdout.contains("nsmctl manifests rbac"), "{ran:?}");
     cluster.is_untouched();
     place.run(&["deploy", "--skip-preflight", "--timeout", "1s"]).exits(4);

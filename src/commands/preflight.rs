@@ -2,7 +2,7 @@ use super::session::Session;
 use crate::{
     check::{NOT_INSTALLED, preflight},
     manifest::permissions,
-    model::{Failure, Result, Verdict},
+    model::{Failure, Outcome, Result, Verdict},
     report::Report,
     target::{Ctx, Target},
 };
@@ -35,5 +35,8 @@ pub(super) async fn look(session: &Session, ctx: &Ctx, report: &mut Report) -> R
         return Err(Failure::failed(message).hint(format!("{hint}, or use this machine with --target local")));
     }
     let message = format!("the cluster at {} is not fit: {}; nothing was changed", cluster.server(), failed.join(", "));
-    Err(Failure::failed(message).hint("mend what failed; `nsmctl troubleshoot` says more. --skip-preflight deploys all the same"))
+    // What is only forbidden says nothing about the cluster.
+    let forbidden = report.preflight.iter().flatten().all(|finding| finding.verdict != Verdict::Fail || finding.check == "permissions");
+    let outcome = if forbidden { Outcome::CannotTell } else { Outcome::Failed };
+    Err(Failure::msg(outcome, message).hint("mend what failed; `nsmctl troubleshoot` says more. --skip-preflight deploys all the same"))
 }

@@ -76,6 +76,10 @@ fn without_permission_nothing_is_changed_and_what_is_missing_is_named() {
     let file = file.to_str().unwrap();
 
     let ran = cluster.nsmctl(&["deploy", "--kubeconfig", file, "-n", THEIRS]);
+    ran.exits(3).says(&["is not fit: permissions", "nothing was changed"]);
+    assert!(ran.stdout.contains("denied: create pods/exec in nsmctl-theirs") && ran.stdout.contains("nsmctl manifests rbac"), "{ran:?}");
+    // Who goes on all the same is told by the server.
+    let ran = cluster.nsmctl(&["deploy", "--kubeconfig", file, "-n", THEIRS, "--skip-preflight"]);
     let forbidden = "User \"system:serviceaccount:nsmctl-theirs:reader\" cannot";
     ran.exits(3).prints_nothing().says(&[forbidden, "ask for this permission"]);
     assert!(!cluster.has(&["-n", THEIRS, "pod/alpine"]));

@@ -31,7 +31,7 @@ fn no_interface_because_nobody_offers_the_service() {
     let cluster = Cluster::new();
     let wrong = manifests(|text| text.replace("value: \"kernel2kernel\"", "value: \"another\""));
     let (deployed, ran) = troubleshoot(&cluster, &wrong, "12s", 4);
-    deployed.says(&["Pod ns-kernel2kernel/alpine (Init:0/1, cmd-nsc-init asks for the connection)"]);
+    deployed.says(&["Pod ns-kernel2kernel/alpine (Init:0/1, cmd-nsc-init: network service endpoint candidates not found)"]);
     assert_eq!(diagnosis(&ran).1, "request", "{ran:?}");
     assert!(diagnosis(&ran).0.contains("endpoint"), "{ran:?}");
 }
