@@ -1,5 +1,3 @@
-use std::borrow::Cow;
-
 use crate::model::{Expectations, Finding, Mechanism, Observation, Unavailable, UnavailableKind, Verdict};
 
 use super::{Connection, connections, network, pods};
@@ -119,17 +117,7 @@ fn unchecked(check: &Check, connection: &Connection<'_>) -> Option<Finding> {
 impl Check {
     /// A finding of this check. What is not as promised comes with the check's hint.
     pub(super) fn finding(&self, subject: impl Into<String>, verdict: Verdict, expected: impl Into<String>, observed: impl Into<String>) -> Finding {
-        Finding {
-            check: Cow::Borrowed(self.id),
-            title: Cow::Borrowed(self.title),
-            subject: subject.into(),
-            verdict,
-            expected: expected.into(),
-            observed: observed.into(),
-            documented: None,
-            evidence: Vec::new(),
-            hint: matches!(verdict, Verdict::Fail | Verdict::Warn).then(|| self.hint.to_owned()),
-        }
+        Finding::new(self.id, self.title, subject, verdict, expected, observed).advised(self.hint)
     }
 
     /// A finding about what could not be seen: skipped where something else has to be there first, unknown otherwise.

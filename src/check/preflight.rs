@@ -1,7 +1,5 @@
 //! Whether a cluster is fit for a plan: judged before anything is changed. Pure.
 
-use std::borrow::Cow;
-
 use crate::model::{ComponentState, Facts, Finding, Holder, Permission, Plan, Purpose, Unavailable, UnavailableKind, Verdict};
 
 /// A check before a deployment: data, one a place.
@@ -85,17 +83,7 @@ pub fn preflight(plan: &Plan, facts: &Facts) -> Vec<Finding> {
 
 impl PreflightCheck {
     fn finding(&self, subject: impl Into<String>, verdict: Verdict, expected: impl Into<String>, observed: impl Into<String>) -> Finding {
-        Finding {
-            check: Cow::Borrowed(self.id),
-            title: Cow::Borrowed(self.title),
-            subject: subject.into(),
-            verdict,
-            expected: expected.into(),
-            observed: observed.into(),
-            documented: None,
-            evidence: Vec::new(),
-            hint: matches!(verdict, Verdict::Fail | Verdict::Warn).then(|| self.hint.to_owned()),
-        }
+        Finding::new(self.id, self.title, subject, verdict, expected, observed).advised(self.hint)
     }
 
     fn unseen(&self, subject: &str, expected: &str, unavailable: &Unavailable) -> Finding {

@@ -1,14 +1,12 @@
 use crate::{
     check::{Connection, connections, evaluate_connection},
     model::{
-        ComponentState, ContainerState, EventRecord, Expectations, Finding, Namespaced, NetworkServiceState, Observation, PodState,
+        ComponentState, ContainerState, EventRecord, Expectations, Finding, NSM_NAMESPACE, Namespaced, NetworkServiceState, Observation, PodState,
         RegisteredEndpoint, Snapshot, Verdict, Workload, WorkloadKind,
         log::{self, LogError},
     },
 };
 
-/// Where Network Service Mesh itself runs.
-pub(super) const NSM_NAMESPACE: &str = "nsm-system";
 /// The fix on this machine for what an apply does not see and so leaves alone.
 pub(super) const FROM_THE_BEGINNING: &str = "nsmctl cleanup --target local && {deploy}   # from the beginning, with namespaces and links anew";
 /// How many errors of one log are quoted.

@@ -4,10 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use crate::model::{KINDS, Permission, Plan, Purpose};
-
-/// Where NSM and its registry are (upstream's manifests).
-const NSM_NAMESPACE: &str = "nsm-system";
+use crate::model::{KINDS, NSM_NAMESPACE, Permission, Plan, Purpose};
 
 /// Every permission that the four commands need for a plan, each once.
 #[must_use]

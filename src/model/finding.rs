@@ -71,6 +71,35 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// A finding with nothing to rest on yet.
+    pub fn new(
+        check: &'static str,
+        title: &'static str,
+        subject: impl Into<String>,
+        verdict: Verdict,
+        expected: impl Into<String>,
+        observed: impl Into<String>,
+    ) -> Self {
+        Self {
+            check: Cow::Borrowed(check),
+            title: Cow::Borrowed(title),
+            subject: subject.into(),
+            verdict,
+            expected: expected.into(),
+            observed: observed.into(),
+            documented: None,
+            evidence: Vec::new(),
+            hint: None,
+        }
+    }
+
+    /// Says what to do, where it is not as promised.
+    #[must_use]
+    pub fn advised(self, hint: &str) -> Self {
+        let hint = matches!(self.verdict, Verdict::Fail | Verdict::Warn).then(|| hint.to_owned());
+        Self { hint, ..self }
+    }
+
     /// What all the findings together amount to.
     #[must_use]
     pub fn outcome(findings: &[Self]) -> Outcome {

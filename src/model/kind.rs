@@ -26,6 +26,9 @@ pub const KINDS: [Kind; 11] = [
     Kind { api_version: "v1", kind: "Pod", plural: "pods" },
 ];
 
+/// Where NSM's own parts are, and with them the registry's NetworkServiceEndpoint objects (upstream's manifests).
+pub const NSM_NAMESPACE: &str = "nsm-system";
+
 /// The label that says who made an object.
 pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
 /// The value of [`MANAGED_BY_LABEL`], and the name of the field manager of server-side apply.

@@ -37,7 +37,7 @@ pub use expectation::{AddressPair, Expectation, Expectations};
 pub use failure::{Failure, IntoFailure, Result};
 pub use finding::{Finding, Verdict};
 pub use interface::{InterfaceName, InvalidInterfaceName, MAX_INTERFACE_NAME};
-pub use kind::{ANNOTATION, INSTANCE_LABEL, KINDS, Kind, MANAGED_BY, MANAGED_BY_LABEL, PART_OF_LABEL};
+pub use kind::{ANNOTATION, INSTANCE_LABEL, KINDS, Kind, MANAGED_BY, MANAGED_BY_LABEL, NSM_NAMESPACE, PART_OF_LABEL};
 pub use milestones::Milestones;
 pub use object::{Applied, ObjectRef, Removed};
 pub use observation::{

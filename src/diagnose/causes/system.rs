@@ -3,9 +3,9 @@
 use crate::{
     diagnose::{
         Case, Found,
-        case::{NSM_NAMESPACE, describe, is_about},
+        case::{describe, is_about},
     },
-    model::{ComponentState, EventRecord, log::reads},
+    model::{ComponentState, EventRecord, NSM_NAMESPACE, log::reads},
 };
 
 const INSTALL_SPIRE: &str =

@@ -4,7 +4,7 @@ use futures::future::{join_all, try_join_all};
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::{
     Api, ResourceExt,
-    api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, Preconditions},
+    api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams},
     runtime::wait::await_condition,
 };
 use serde_json::Value;
@@ -188,18 +188,9 @@ impl Cluster {
     }
 
     async fn take_away(&self, ctx: &Ctx, reference: &ObjectRef, api: &Api<DynamicObject>, object: &DynamicObject) -> Result<()> {
-        // Not another of the same name that somebody makes in this moment.
-        let params = DeleteParams {
-            preconditions: Some(Preconditions { uid: object.metadata.uid.clone(), resource_version: None }),
-            ..DeleteParams::background()
-        };
-        let what = format!("delete {reference}");
         ctx.events.object(reference, ObjectState::Deleting(String::new()));
-        match persist(ctx, &what, async || api.delete(&reference.name, &params).await).await? {
-            Err(error) if !matches!(error::code(&error), Some(404 | 409)) => return Err(error::failure(&error, &what)),
-            _ => {}
-        }
-        gone::wait(api, object).await.map_err(|error| error::failure(&error, &what))
+        gone::ask(ctx, api, reference, object).await?;
+        gone::wait(api, object).await.map_err(|error| error::failure(&error, &format!("delete {reference}")))
     }
 
     /// Applies the clients of endpoints that were there before. Where an endpoint has changed, its clients are taken away

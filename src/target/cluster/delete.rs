@@ -6,17 +6,11 @@ use std::{
 use futures::future::join_all;
 use kube::{
     Api, ResourceExt,
-    api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, Preconditions},
+    api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams},
 };
 use serde_json::{Value, json};
 
-use super::{
-    Cluster, endpoint_resource, error, gone,
-    inventory::registered,
-    is_of,
-    persist::{attempt, persist},
-    reference, resource_of, selector,
-};
+use super::{Cluster, endpoint_resource, error, gone, inventory::registered, is_of, persist::attempt, reference, resource_of, selector};
 use crate::{
     model::{Failure, KINDS, Kind, Namespaced, ObjectRef, ObjectState, Removed, Result},
     target::{Ctx, DeleteOptions},
@@ -149,19 +143,10 @@ impl Cluster {
     async fn remove(&self, ctx: &Ctx, doomed: &Doomed, options: DeleteOptions) -> Result<(), String> {
         let Doomed { reference, resource, object } = doomed;
         let api = self.api(resource, reference.namespace.as_deref());
-        // Not another of the same name that somebody makes in this moment.
-        let params = DeleteParams {
-            preconditions: Some(Preconditions { uid: object.metadata.uid.clone(), resource_version: None }),
-            ..DeleteParams::background()
-        };
         ctx.events.object(reference, ObjectState::Deleting(String::new()));
         let step = async {
             if object.metadata.deletion_timestamp.is_none() {
-                let what = format!("delete {reference}");
-                match persist(ctx, &what, async || api.delete(&reference.name, &params).await).await? {
-                    Err(error) if !matches!(error::code(&error), Some(404 | 409)) => return Err(error::failure(&error, &what)),
-                    _ => {}
-                }
+                gone::ask(ctx, &api, reference, object).await?;
             }
             let gone = gone::wait(&api, object);
             tokio::select! {

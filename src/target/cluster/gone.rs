@@ -1,8 +1,28 @@
 use kube::{
     Api, Error,
-    api::DynamicObject,
+    api::{DeleteParams, DynamicObject, Preconditions},
     runtime::wait::{self, await_condition, conditions::is_deleted},
 };
+
+use super::{error, persist::persist};
+use crate::{
+    model::{ObjectRef, Result},
+    target::Ctx,
+};
+
+/// Asks for an object's deletion, and for no other's: one of the same name that somebody makes in this moment stays. That it
+/// is gone already is no error.
+pub(super) async fn ask(ctx: &Ctx, api: &Api<DynamicObject>, reference: &ObjectRef, object: &DynamicObject) -> Result<()> {
+    let params = DeleteParams {
+        preconditions: Some(Preconditions { uid: object.metadata.uid.clone(), resource_version: None }),
+        ..DeleteParams::background()
+    };
+    let what = format!("delete {reference}");
+    match persist(ctx, &what, async || api.delete(&reference.name, &params).await).await? {
+        Err(error) if !matches!(error::code(&error), Some(404 | 409)) => Err(error::failure(&error, &what)),
+        _ => Ok(()),
+    }
+}
 
 /// Waits until an object is gone, or another of the same name stands in its place. Has no end of its own.
 pub(super) async fn wait(api: &Api<DynamicObject>, object: &DynamicObject) -> Result<(), Error> {

@@ -32,10 +32,8 @@ use kube::{
 
 pub use connect::{Access, Lookup, lookup};
 
-use crate::model::{INSTANCE_LABEL, KINDS, Kind, MANAGED_BY, MANAGED_BY_LABEL, ObjectRef};
+use crate::model::{INSTANCE_LABEL, KINDS, Kind, MANAGED_BY, MANAGED_BY_LABEL, NSM_NAMESPACE, ObjectRef};
 
-/// Where NSM's own parts are, and with them the registry's NetworkServiceEndpoint objects (upstream's manifests).
-const NSM_NAMESPACE: &str = "nsm-system";
 /// Where SPIRE's parts are (upstream's manifests).
 const SPIRE_NAMESPACE: &str = "spire";
 /// NSM's API (upstream: apis/networkservicemesh.io/v1).

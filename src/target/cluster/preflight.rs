@@ -122,9 +122,7 @@ impl Cluster {
     }
 
     async fn webhook(&self) -> Result<Option<WebhookState>, Unavailable> {
-        let resource = resource("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", "mutatingwebhookconfigurations");
-        let listed = self.api(&resource, None).list(&ListParams::default()).await.map_err(|error| error::unavailable(&error))?;
-        let Some(found) = listed.items.iter().find(|object| object.name_any().contains("nsm")) else { return Ok(None) };
+        let Some(found) = self.webhook_object().await? else { return Ok(None) };
         let config = found.data.pointer("/webhooks/0/clientConfig").cloned().unwrap_or_default();
         let text = |pointer: &str| config.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         let has_authority = text("/caBundle").is_some_and(|bundle| !bundle.is_empty());

@@ -90,12 +90,17 @@ impl Cluster {
     }
 
     async fn webhook_configuration(&self) -> ComponentState {
-        let resource = resource("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", "mutatingwebhookconfigurations");
-        let listed = self.api(&resource, None).list(&ListParams::default()).await;
-        let found = listed.as_ref().ok().and_then(|list| list.items.iter().find(|object| object.name_any().contains("nsm")));
-        let object = found.map(|object| ObjectRef::cluster("MutatingWebhookConfiguration", object.name_any()));
-        let ready = listed.as_ref().map(|_| (1, u32::from(object.is_some()))).map_err(error::unavailable);
+        let found = self.webhook_object().await;
+        let ready = found.as_ref().map(|object| (1, u32::from(object.is_some()))).map_err(Clone::clone);
+        let object = found.ok().flatten().map(|object| ObjectRef::cluster("MutatingWebhookConfiguration", object.name_any()));
         ComponentState { role: "webhook-configuration".to_owned(), object, ready }
+    }
+
+    /// NSM's webhook configuration.
+    pub(super) async fn webhook_object(&self) -> Result<Option<DynamicObject>, Unavailable> {
+        let resource = resource("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", "mutatingwebhookconfigurations");
+        let listed = self.api(&resource, None).list(&ListParams::default()).await.map_err(|error| error::unavailable(&error))?;
+        Ok(listed.items.into_iter().find(|object| object.name_any().contains("nsm")))
     }
 
     /// The workloads that are the part; one that is not there is told as not ready.
