@@ -1068,12 +1068,44 @@ _nsmctl() {
             return 0
             ;;
         nsmctl__subcmd__verify)
-            opts="-n -f -o -h --cidr --clients --cross-node --payload --name-prefix --image-registry --image --target --context --kubeconfig --namespace --manifests --timeout --output --help"
+            opts="-A -l -n -f -o -h --all-namespaces --selector --client --count --interval --max-loss --max-rtt --debug-image --cidr --clients --cross-node --payload --name-prefix --image-registry --image --target --context --kubeconfig --namespace --manifests --timeout --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --selector)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -l)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --client)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --count)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-loss)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-rtt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --debug-image)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cidr)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -69,6 +69,13 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l skip-preflight 
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l timings -d 'Say how the time divides'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -s h -l help -d 'Print help'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -s l -l selector -d 'The clients with these labels, as in app=alpine or \'tier in (a,b)\'' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l client -d 'The client of this name: a workload\'s or a pod\'s' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l count -d 'How many pings each way' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l interval -d 'The time between two pings' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l max-loss -d 'How many of them may be lost, in percent' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l max-rtt -d 'How long the mean round trip may take, as in 5ms' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l debug-image -d 'The image of the container that is put into a pod whose own have no ip or ping; empty for none' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l cidr -d 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l clients -d 'How many pods each client has; a Pod is copied, a Deployment or StatefulSet scaled' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l payload -d 'What travels over every network service' -r -f -a "ethernet\t'Ethernet frames'
@@ -86,6 +93,7 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -s f -l manifests 
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
 json\t'For programs'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -s A -l all-namespaces -d 'Every client of NSM\'s in all namespaces, whoever deployed it'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -l cidr -d 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125' -r

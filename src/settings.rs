@@ -71,7 +71,8 @@ impl Settings {
         }
         let default = match command {
             Command::Deploy(_) => DEPLOY,
-            Command::Verify(_) | Command::Troubleshoot(_) | Command::Manifests(_) | Command::Completions(_) | Command::Engine(_) => LOOK,
+            Command::Verify(arguments) => LOOK + arguments.look.interval * arguments.look.count,
+            Command::Troubleshoot(_) | Command::Manifests(_) | Command::Completions(_) | Command::Engine(_) => LOOK,
             Command::Cleanup(_) => CLEANUP,
         };
         let asked = command.customise().map(customisation).transpose()?.unwrap_or_default();

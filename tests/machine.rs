@@ -13,7 +13,7 @@ use nsmctl::{
     cancel::Cancel,
     engine::protocol::Status,
     model::{
-        EndpointSpec, Expectations, Inventory, Namespaced, NetworkServiceSpec, NsUrl, ObjectRef, Payload, PingOptions, Plan, PlannedObject,
+        Asks, EndpointSpec, Expectations, Inventory, Namespaced, NetworkServiceSpec, NsUrl, ObjectRef, Payload, PingOptions, Plan, PlannedObject,
         PodProbes, PodState, ProbeRequest, Sink, Workload, WorkloadKind,
     },
     target::{Ctx, local::Local},
@@ -66,7 +66,14 @@ impl Machine {
     pub(crate) async fn probe(&self, name: &str, pings: &[&str]) -> PodProbes {
         let ping = PingOptions { count: 3, interval_ms: 10, wait_ms: 2000 };
         let pings = pings.iter().map(|address| address.parse().expect("an address")).collect();
-        let request = ProbeRequest { pod: self.pod(name).await.id, container: "c".into(), network: true, pings, ping };
+        let request = ProbeRequest {
+            pod: self.pod(name).await.id,
+            container: "c".into(),
+            asks: Asks { network: true, path_mtu: true, ..Asks::default() },
+            pings,
+            ping,
+            debug_image: None,
+        };
         self.local.probe(&self.ctx, vec![request]).await.expect("probes").remove(0)
     }
 
@@ -159,7 +166,7 @@ pub(crate) fn plan(instance: &str, services: Vec<NetworkServiceSpec>, workloads:
     let mut objects = vec![ObjectRef::cluster("Namespace", NS)];
     objects.extend(services.iter().map(|service| ObjectRef::namespaced("NetworkService", NS, &service.id.name)));
     objects.extend(workloads.iter().map(|workload| ObjectRef::namespaced(workload.kind.to_string(), NS, &workload.id.name)));
-    let expectations = Expectations { workloads, services, connections: vec![] };
+    let expectations = Expectations { workloads, services, connections: vec![], unreadable: Vec::new() };
     Plan {
         instance: instance.into(),
         part_of: "test".into(),

@@ -56,7 +56,7 @@ fn no_colour_and_no_bars_where_they_are_not_wanted() {
         let environment = if variable.0 == "TERM" { vec![variable] } else { vec![("TERM", "xterm"), variable] };
         let text = on_a_terminal(&place, "deploy", &environment);
         assert!(!text.contains('\u{1b}'), "{variable:?}: {text:?}");
-        assert!(text.contains("Pod ns-kernel2kernel/alpine: ready after") && text.contains("9 passed, 0 failed"), "{text}");
+        assert!(text.contains("Pod ns-kernel2kernel/alpine: ready after") && text.contains("14 passed, 0 failed"), "{text}");
     }
 }
 
@@ -66,7 +66,7 @@ fn a_locale_without_unicode_is_shown_ascii() {
     let text = on_a_terminal(&place, "deploy", &[("TERM", "xterm"), ("LC_ALL", "C")]);
     let beyond: String = text.chars().filter(|c| !c.is_ascii()).collect();
     assert_eq!(beyond, "", "{text}");
-    let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("address") || line.starts_with("ping client ->")).collect();
+    let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("address ") || line.starts_with("ping client ->")).collect();
     let columns: Vec<Option<usize>> = rows.iter().map(|row| row.find("nse-").or_else(|| row.find("alpine"))).collect();
     assert!(columns.len() > 1 && columns.windows(2).all(|pair| pair[0] == pair[1]), "the columns stand below each other: {rows:#?}");
 }

@@ -1,6 +1,6 @@
 use crate::model::{Expectations, Finding, Mechanism, Observation, Unavailable, UnavailableKind, Verdict};
 
-use super::{Connection, connections, network, pods};
+use super::{Connection, Thresholds, connections, mechanism, network, path, pods, registration};
 
 /// A check: data, one a place.
 #[derive(Debug, Clone, Copy)]
@@ -20,83 +20,138 @@ pub struct Check {
 pub enum Subject {
     /// The deployment as a whole.
     Deployment(fn(&Check, &Expectations, &Observation) -> Vec<Finding>),
+    /// All connections together.
+    Connections(fn(&Check, &[Connection<'_>]) -> Vec<Finding>),
     /// Each connection.
     Connection(fn(&Check, &Connection<'_>) -> Vec<Finding>),
 }
 
+const fn check(id: &'static str, title: &'static str, subject: Subject, hint: &'static str) -> Check {
+    Check { id, title, hint, subject }
+}
+
 /// Every check, in the order of a packet's way: what is nearer to the cause comes first.
-pub const CATALOGUE: [Check; 7] = [
-    Check {
-        id: "pods-ready",
-        title: "pods ready",
-        hint: "nsmctl troubleshoot says why a pod is not ready",
-        subject: Subject::Deployment(pods::ready),
-    },
-    Check {
-        id: "sidecar-injected",
-        title: "NSM client injected",
-        hint: "NSM's webhook injects only when a pod is created: check the webhook, then delete the pod and deploy again",
-        subject: Subject::Connection(pods::injected),
-    },
-    Check {
-        id: "interface",
-        title: "interface up",
-        hint: "nsmctl troubleshoot says why the connection has no interface, or why it is down",
-        subject: Subject::Connection(network::interface),
-    },
-    Check {
-        id: "address",
-        title: "address",
-        hint: "the endpoint gives the addresses out of NSM_CIDR_PREFIX; delete the client's pod to have them given again",
-        subject: Subject::Connection(network::address),
-    },
-    Check {
-        id: "peer-route",
-        title: "route to the peer",
-        hint: "delete the client's pod to have the route made again",
-        subject: Subject::Connection(network::peer_route),
-    },
-    Check {
-        id: "ping-endpoint",
-        title: "ping client → endpoint",
-        hint: "nsmctl troubleshoot follows the path from the client to the endpoint",
-        subject: Subject::Connection(network::ping_endpoint),
-    },
-    Check {
-        id: "ping-client",
-        title: "ping endpoint → client",
-        hint: "nsmctl troubleshoot follows the path from the client to the endpoint",
-        subject: Subject::Connection(network::ping_client),
-    },
+pub const CATALOGUE: [Check; 16] = [
+    check(
+        "request",
+        "request readable",
+        Subject::Deployment(pods::readable),
+        "correct the annotation: MECHANISM://SERVICE/INTERFACE, several with a comma and no space between them",
+    ),
+    check("pods-ready", "pods ready", Subject::Deployment(pods::ready), "nsmctl troubleshoot says why a pod is not ready"),
+    check(
+        "sidecar-injected",
+        "NSM client injected",
+        Subject::Connection(pods::injected),
+        "NSM's webhook injects only when a pod is created: check the webhook, then delete the pod and deploy again",
+    ),
+    check(
+        "identity",
+        "SPIFFE identity",
+        Subject::Connections(registration::identity),
+        "give the pod's template the label spiffe.io/spiffe-id: \"true\", or make a ClusterSPIFFEID that selects the pod",
+    ),
+    check(
+        "network-service",
+        "NetworkService",
+        Subject::Deployment(registration::network_service),
+        "make it, or remove the one that is too many: `kubectl get networkservices --all-namespaces`",
+    ),
+    check(
+        "endpoint-registered",
+        "endpoint registered",
+        Subject::Connections(registration::endpoint_registered),
+        "the endpoint renews its registration while it runs and reaches NSM: see its log and nsmgr's on its node",
+    ),
+    check("mechanism", "mechanism", Subject::Connection(mechanism::accepted), "nsmctl troubleshoot says why NSM does not accept the request"),
+    check(
+        "interface",
+        "interface up",
+        Subject::Connection(network::interface),
+        "nsmctl troubleshoot says why the connection has no interface, or why it is down",
+    ),
+    check(
+        "address",
+        "address",
+        Subject::Connection(network::address),
+        "the endpoint gives the addresses out of NSM_CIDR_PREFIX; delete the client's pod to have them given again",
+    ),
+    check(
+        "address-overlap",
+        "addresses apart",
+        Subject::Connections(path::overlap),
+        "give the endpoints prefixes (NSM_CIDR_PREFIX) that do not overlap, then delete the clients' pods",
+    ),
+    check("peer-route", "route to the peer", Subject::Connection(network::peer_route), "delete the client's pod to have the route made again"),
+    check(
+        "ping-endpoint",
+        "ping client → endpoint",
+        Subject::Connection(network::ping_endpoint),
+        "nsmctl troubleshoot follows the path from the client to the endpoint",
+    ),
+    check(
+        "ping-client",
+        "ping endpoint → client",
+        Subject::Connection(network::ping_client),
+        "nsmctl troubleshoot follows the path from the client to the endpoint",
+    ),
+    check(
+        "path-mtu",
+        "path MTU",
+        Subject::Connection(path::path_mtu),
+        "longer packets vanish and connections hang: set the interface's MTU in the pod to what passes, or raise the MTU between the nodes",
+    ),
+    check(
+        "dns",
+        "DNS",
+        Subject::Connections(path::dns),
+        "see the log of the container cmd-nsc; NSM_LOCAL_DNS_SERVER_ENABLED=false there leaves the pod's resolv.conf alone",
+    ),
+    check(
+        "encryption",
+        "encryption",
+        Subject::Connection(path::encryption),
+        "forwarder-vpp with payload IP encrypts between nodes; else encrypt above it",
+    ),
 ];
+
+/// The checks that say something of a connection without a kernel interface.
+const WITHOUT_INTERFACE: [&str; 3] = ["sidecar-injected", "mechanism", "encryption"];
 
 /// Judges everything that was promised by everything that was seen.
 ///
 /// No finding at all means that there was nothing to judge; that is not a pass.
 #[must_use]
-pub fn evaluate(expectations: &Expectations, observation: &Observation) -> Vec<Finding> {
-    let connections = connections(expectations, observation);
+pub fn evaluate(expectations: &Expectations, observation: &Observation, thresholds: Thresholds) -> Vec<Finding> {
+    let connections = connections(expectations, observation, thresholds);
     let mut findings = Vec::new();
     for check in &CATALOGUE {
         match check.subject {
             Subject::Deployment(judge) => findings.extend(judge(check, expectations, observation)),
-            Subject::Connection(judge) => {
-                let judge = |connection| unchecked(check, connection).map_or_else(|| judge(check, connection), |finding| vec![finding]);
-                findings.extend(connections.iter().flat_map(judge));
-            }
+            Subject::Connections(judge) => findings.extend(judge(check, &connections)),
+            Subject::Connection(judge) => findings.extend(connections.iter().flat_map(|connection| of_connection(check, judge, connection))),
         }
     }
     findings
 }
 
-/// Judges one connection by every check that looks at connections, in the order of the catalogue.
+/// Judges one connection by every check that looks at one connection, in the order of the catalogue.
 #[must_use]
 pub fn evaluate_connection(connection: &Connection<'_>) -> Vec<Finding> {
     let judge = |check: &Check| match check.subject {
-        Subject::Deployment(_) => Vec::new(),
-        Subject::Connection(judge) => unchecked(check, connection).map_or_else(|| judge(check, connection), |finding| vec![finding]),
+        Subject::Deployment(_) | Subject::Connections(_) => Vec::new(),
+        Subject::Connection(judge) => of_connection(check, judge, connection),
     };
     CATALOGUE.iter().flat_map(judge).collect()
+}
+
+fn of_connection(check: &Check, judge: fn(&Check, &Connection<'_>) -> Vec<Finding>, connection: &Connection<'_>) -> Vec<Finding> {
+    // Of a connection that has an interface there is nothing to say about what has none.
+    let concerns = check.id != "mechanism" || connection.expectation.url.mechanism != Mechanism::Kernel;
+    if !concerns {
+        return Vec::new();
+    }
+    unchecked(check, connection).map_or_else(|| judge(check, connection), |finding| vec![finding])
 }
 
 /// Why a check of a connection is passed over: no client to look into, or a mechanism that makes no kernel interface.
@@ -108,7 +163,7 @@ fn unchecked(check: &Check, connection: &Connection<'_>) -> Option<Finding> {
         return Some(check.finding(&connection.subject, Verdict::Skip, "", "not checked: the client has no pod"));
     }
     let mechanism = &connection.expectation.url.mechanism;
-    if *mechanism != Mechanism::Kernel && check.id != "sidecar-injected" {
+    if *mechanism != Mechanism::Kernel && !WITHOUT_INTERFACE.contains(&check.id) {
         return Some(check.finding(&connection.subject, Verdict::Skip, "", format!("not checked: {mechanism} makes no kernel interface")));
     }
     None

@@ -1,118 +1,133 @@
-use std::net::IpAddr;
+use std::{collections::HashMap, net::IpAddr, rc::Rc};
 
-use crate::model::{
-    AddressPair, Expectation, Expectations, Link, Mechanism, Observation, PingOptions, PodProbes, PodState, Prefix, ProbeRequest, Route, Unavailable,
-    UnavailableKind, Workload,
-};
+use crate::model::{AddressPair, Expectation, Expectations, Link, Namespaced, Observation, Prefix, Unavailable, Workload};
 
-use super::parse;
-
-/// One end of a connection: a pod, and what it said.
-#[derive(Debug, Clone)]
-pub struct Side<'a> {
-    /// The pod.
-    pub pod: &'a PodState,
-    /// What was asked inside it, word for word.
-    pub probes: Option<&'a PodProbes>,
-    /// Its interfaces.
-    pub links: Result<Vec<Link>, Unavailable>,
-    /// Its IPv4 routes.
-    pub routes: Result<Vec<Route>, Unavailable>,
-    /// Its IPv6 routes; none where its kernel knows no IPv6.
-    pub routes_v6: Result<Vec<Route>, Unavailable>,
-}
+use super::{Thresholds, index::PodIndex, side::Side};
 
 /// A connection that was promised, found again among the pods.
 #[derive(Debug, Clone)]
 pub struct Connection<'a> {
     /// The promise.
     pub expectation: &'a Expectation,
+    /// Everything that was seen.
+    pub observation: &'a Observation,
+    /// How much of it is good enough.
+    pub thresholds: Thresholds,
     /// What findings call it: the client's pod and the interface.
     pub subject: String,
+    /// Whether the namespace belongs to a name, because there are workloads of several.
+    pub(super) qualified: bool,
     /// Why the pods could not be seen, where they could not.
     pub hidden: Option<Unavailable>,
     /// The client; `None` where no such pod exists or the pods could not be seen.
-    pub client: Option<Side<'a>>,
+    pub client: Option<Rc<Side<'a>>>,
     /// The client's interface, where it was seen.
     pub link: Option<Link>,
     /// The addresses: those that are certain, else those that were seen on the client.
     pub pairs: Vec<AddressPair>,
     /// The pod that has the endpoint's address; where none has it, the endpoint's first pod.
-    pub endpoint: Option<Side<'a>>,
+    pub endpoint: Option<Rc<Side<'a>>>,
 }
 
-impl<'a> Side<'a> {
-    fn new(pod: &'a PodState, observation: &'a Observation) -> Self {
-        let probes = observation.probes_of(&pod.id);
-        let not_asked = || Unavailable { kind: UnavailableKind::NotAsked, reason: format!("pod {} was not asked: it is {}", pod.id, pod.status()) };
-        let Some(probes) = probes else {
-            return Self { pod, probes, links: Err(not_asked()), routes: Err(not_asked()), routes_v6: Err(not_asked()) };
-        };
-        let routes_v6 = match parse::value(&probes.routes_v6, true, parse::routes) {
-            // A kernel without IPv6 has no IPv6 routes; what is asked of them is then missing, not unknown.
-            Err(_) if parse::is_refusal(&probes.routes_v6) => Ok(Vec::new()),
-            routes => routes,
-        };
-        let links = parse::value(&probes.links, true, parse::links);
-        Self { pod, probes: Some(probes), links, routes: parse::value(&probes.routes, true, parse::routes), routes_v6 }
+impl Connection<'_> {
+    /// What findings call something in a namespace.
+    pub(super) fn call(&self, id: &Namespaced) -> String {
+        name_of(id, self.qualified)
     }
+}
 
-    /// Its routes of the address's family.
-    ///
-    /// # Errors
-    /// Why they could not be seen.
-    pub fn routes_to(&self, address: IpAddr) -> Result<&[Route], &Unavailable> {
-        if address.is_ipv4() { &self.routes } else { &self.routes_v6 }.as_deref()
-    }
+/// Whether names alone are not enough, because there are workloads of several namespaces.
+pub(super) fn is_qualified(expectations: &Expectations) -> bool {
+    let mut namespaces = expectations.workloads.iter().map(|workload| &workload.id.namespace);
+    namespaces.next().is_some_and(|first| namespaces.any(|other| other != first))
+}
 
-    /// The interface that has the address.
-    #[must_use]
-    pub fn link_with(&self, address: IpAddr) -> Option<&Link> {
-        self.links.as_ref().ok()?.iter().find(|link| link.has(address))
-    }
+pub(super) fn name_of(id: &Namespaced, qualified: bool) -> String {
+    if qualified { id.to_string() } else { id.name.clone() }
 }
 
 /// Finds every promised connection among the pods: one for each pod of the client and each of its requests, and one
 /// without a pod where the client has none.
 #[must_use]
-pub fn connections<'a>(expectations: &'a Expectations, observation: &'a Observation) -> Vec<Connection<'a>> {
+pub fn connections<'a>(expectations: &'a Expectations, observation: &'a Observation, thresholds: Thresholds) -> Vec<Connection<'a>> {
+    let probes: HashMap<&Namespaced, _> = observation.probes.iter().map(|probes| (&probes.pod, probes)).collect();
+    let pods = observation.pods().iter().filter(|pod| !pod.deleting);
+    let finder = Finder {
+        observation,
+        thresholds,
+        qualified: is_qualified(expectations),
+        hidden: observation.inventory.pods.as_ref().err().cloned(),
+        pods: PodIndex::new(observation.pods()),
+        sides: pods.map(|pod| (&pod.id, Rc::new(Side::new(pod, probes.get(&pod.id).copied())))).collect(),
+        workloads: expectations.workloads.iter().map(|workload| (&workload.id, workload)).collect(),
+    };
+    let mut ends: HashMap<&[Namespaced], Rc<Ends<'a>>> = HashMap::new();
     let mut connections = Vec::new();
     for expectation in &expectations.connections {
-        let Some(workload) = expectations.workload(&expectation.client) else { continue };
-        let pods: Vec<_> = pods_of(workload, observation).collect();
+        let Some(workload) = finder.workloads.get(&expectation.client) else { continue };
+        let ends = ends.entry(&expectation.candidates).or_insert_with(|| Rc::new(finder.ends(&expectation.candidates)));
+        let pods = finder.sides_of(workload);
         if pods.is_empty() {
-            connections.push(connect(expectations, observation, expectation, None));
+            connections.push(finder.connect(expectation, None, ends));
         }
-        connections.extend(pods.into_iter().map(|pod| connect(expectations, observation, expectation, Some(pod))));
+        connections.extend(pods.into_iter().map(|side| finder.connect(expectation, Some(side), ends)));
     }
     connections
 }
 
-/// The pods of a workload that are there to stay. One that is being deleted proves nothing: an endpoint goes on answering
-/// pings for seconds after its end.
-pub(super) fn pods_of<'a>(workload: &Workload, observation: &'a Observation) -> impl Iterator<Item = &'a PodState> {
-    let workload = workload.clone();
-    observation.pods().iter().filter(move |pod| !pod.deleting && workload.owns(pod))
+/// The pods that may be a connection's other end, and which of them have an address.
+struct Ends<'a> {
+    sides: Vec<Rc<Side<'a>>>,
+    by_address: HashMap<IpAddr, Vec<usize>>,
 }
 
-fn connect<'a>(expectations: &Expectations, observation: &'a Observation, expectation: &'a Expectation, pod: Option<&'a PodState>) -> Connection<'a> {
-    let client = pod.map(|pod| Side::new(pod, observation));
-    let name = pod.map_or(&expectation.client, |pod| &pod.id);
-    let subject = match expectation.interface() {
-        Some(interface) => format!("{} {interface}", name.name),
-        None => format!("{} {}", name.name, expectation.url.service),
-    };
-    let link = client.as_ref().and_then(|side| find_link(side, expectation)).cloned();
-    let pairs = match &expectation.addresses {
-        Some(pairs) => pairs.clone(),
-        None => client.as_ref().zip(link.as_ref()).map(|(side, link)| seen_pairs(side, link, expectation)).unwrap_or_default(),
-    };
-    let workload = expectation.endpoint.as_ref().and_then(|id| expectations.workload(id));
-    let mut sides: Vec<Side<'a>> = workload.into_iter().flat_map(|w| pods_of(w, observation)).map(|pod| Side::new(pod, observation)).collect();
-    let at = sides.iter().position(|side| pairs.iter().any(|pair| side.link_with(pair.endpoint).is_some())).unwrap_or(0);
-    let endpoint = (at < sides.len()).then(|| sides.swap_remove(at));
-    let hidden = observation.inventory.pods.as_ref().err().cloned();
-    Connection { hidden, expectation, subject, client, link, pairs, endpoint }
+struct Finder<'a> {
+    observation: &'a Observation,
+    thresholds: Thresholds,
+    qualified: bool,
+    hidden: Option<Unavailable>,
+    pods: PodIndex<'a>,
+    /// Each pod's words, read once.
+    sides: HashMap<&'a Namespaced, Rc<Side<'a>>>,
+    workloads: HashMap<&'a Namespaced, &'a Workload>,
+}
+
+impl<'a> Finder<'a> {
+    fn sides_of(&self, workload: &Workload) -> Vec<Rc<Side<'a>>> {
+        self.pods.of(workload).into_iter().filter_map(|pod| self.sides.get(&pod.id).cloned()).collect()
+    }
+
+    fn ends(&self, candidates: &[Namespaced]) -> Ends<'a> {
+        let workloads = candidates.iter().filter_map(|id| self.workloads.get(id));
+        let sides: Vec<_> = workloads.flat_map(|workload| self.sides_of(workload)).collect();
+        let mut by_address: HashMap<IpAddr, Vec<usize>> = HashMap::new();
+        for (at, side) in sides.iter().enumerate() {
+            for address in side.links.iter().flatten().flat_map(|link| &link.addresses) {
+                by_address.entry(address.address).or_default().push(at);
+            }
+        }
+        Ends { sides, by_address }
+    }
+
+    fn connect(&self, expectation: &'a Expectation, client: Option<Rc<Side<'a>>>, ends: &Ends<'a>) -> Connection<'a> {
+        let name = client.as_ref().map_or(&expectation.client, |side| &side.pod.id);
+        let called = name_of(name, self.qualified);
+        let subject = match expectation.interface() {
+            Some(interface) => format!("{called} {interface}"),
+            None => format!("{called} {}", expectation.url.service),
+        };
+        let link = client.as_ref().and_then(|side| find_link(side, expectation)).cloned();
+        let pairs = match &expectation.addresses {
+            Some(pairs) => pairs.clone(),
+            None => client.as_ref().zip(link.as_ref()).map(|(side, link)| seen_pairs(side, link, expectation)).unwrap_or_default(),
+        };
+        let has_it: Vec<usize> = pairs.iter().filter_map(|pair| ends.by_address.get(&pair.endpoint)).flatten().copied().collect();
+        // Two deployments may use the same addresses; the client's own namespace is the likelier one.
+        let near = has_it.iter().find(|at| ends.sides[**at].pod.id.namespace == name.namespace).or(has_it.first());
+        let endpoint = ends.sides.get(near.copied().unwrap_or(0)).filter(|_| near.is_some() || expectation.endpoint.is_some()).cloned();
+        let (observation, thresholds, qualified, hidden) = (self.observation, self.thresholds, self.qualified, self.hidden.clone());
+        Connection { expectation, observation, thresholds, subject, qualified, hidden, client, link, pairs, endpoint }
+    }
 }
 
 /// The interface by its promised name, else by an address out of the service's prefixes; where those are not known, by the
@@ -162,64 +177,4 @@ pub(super) fn is_of_the_kernel(address: IpAddr, expectation: &Expectation) -> bo
     let promises = |prefix: Prefix| prefix.contains(address) && prefix.address(0).is_some_and(is_link_local);
     let is_promised = expectation.addresses.iter().flatten().any(|pair| pair.client == address) || expectation.prefixes.prefixes().any(promises);
     is_link_local(address) && !is_promised
-}
-
-/// What to ask inside the pods, in one round: interfaces and routes of every pod that takes part, and pings to the
-/// addresses that are certain.
-#[must_use]
-pub fn probe_requests(expectations: &Expectations, pods: &[PodState], ping: PingOptions) -> Vec<ProbeRequest> {
-    let mut requests = Vec::new();
-    for workload in &expectations.workloads {
-        if !workload.is_client() && workload.endpoint.is_none() {
-            continue;
-        }
-        let mut pings = Vec::new();
-        for connection in expectations.connections.iter().filter(|c| c.url.mechanism == Mechanism::Kernel) {
-            for pair in connection.addresses.iter().flatten() {
-                if connection.client == workload.id {
-                    pings.push(pair.endpoint);
-                }
-                if connection.endpoint.as_ref() == Some(&workload.id) {
-                    pings.push(pair.client);
-                }
-            }
-        }
-        for pod in pods.iter().filter(|pod| !pod.deleting && workload.owns(pod)) {
-            let runs = pod.containers.iter().any(|container| container.name == workload.container && container.running);
-            if runs {
-                requests.push(ProbeRequest { pod: pod.id.clone(), container: workload.container.clone(), network: true, pings: pings.clone(), ping });
-            }
-        }
-    }
-    requests
-}
-
-/// The second round: pings between addresses that only the first round could tell.
-#[must_use]
-pub fn follow_up_requests(expectations: &Expectations, observation: &Observation, ping: PingOptions) -> Vec<ProbeRequest> {
-    let mut requests: Vec<ProbeRequest> = Vec::new();
-    let mut ask = |side: &Side<'_>, destination: IpAddr| {
-        let Some(probes) = side.probes else { return };
-        match requests.iter_mut().find(|request| request.pod == side.pod.id) {
-            Some(request) => request.pings.push(destination),
-            None => requests.push(ProbeRequest {
-                pod: side.pod.id.clone(),
-                container: probes.container.clone(),
-                network: false,
-                pings: vec![destination],
-                ping,
-            }),
-        }
-    };
-    for connection in connections(expectations, observation).iter().filter(|c| c.expectation.addresses.is_none()) {
-        for pair in &connection.pairs {
-            if let Some(client) = &connection.client {
-                ask(client, pair.endpoint);
-            }
-            if let Some(endpoint) = connection.endpoint.as_ref().filter(|side| side.link_with(pair.endpoint).is_some()) {
-                ask(endpoint, pair.client);
-            }
-        }
-    }
-    requests
 }

@@ -3,8 +3,9 @@
 use crate::{
     manifest::{Customisation, Source, embedded, plan, read},
     model::{
-        ComponentState, ContainerState, EventRecord, ExecEnd, ExecOutput, Expectations, Inventory, LogTail, Namespaced, NetworkServiceState,
-        ObjectRef, Observation, Payload, Pinged, PodProbes, PodState, Probe, RegisteredEndpoint, Snapshot, System, Unavailable, UnavailableKind,
+        ComponentState, ContainerState, EventRecord, ExecEnd, ExecOutput, Expectations, IdentityRule, Inventory, LogTail, Lookup, Namespaced,
+        NetworkServiceState, ObjectRef, Observation, Payload, Pinged, PodProbes, PodState, Probe, RegisteredEndpoint, Resolver, Snapshot, System,
+        Unavailable, UnavailableKind,
     },
 };
 
@@ -74,18 +75,45 @@ pub(crate) fn ping(destination: &str, received: u32) -> Pinged {
     let stdout = format!(
         "PING {destination} ({destination}): 56 data bytes\n\n--- {destination} ping statistics ---\n4 packets transmitted, {received} packets received, {loss}% packet loss\n{times}"
     );
-    Pinged { destination: destination.parse().unwrap(), result: ended(&format!("ping -c 4 {destination}"), ExecEnd::Exited(end), &stdout, "") }
+    Pinged {
+        destination: destination.parse().unwrap(),
+        packet_bytes: None,
+        result: ended(&format!("ping -c 4 {destination}"), ExecEnd::Exited(end), &stdout, ""),
+    }
 }
 
-/// What was asked inside a pod that has one interface of NSM's.
-pub(crate) fn probes(pod: &str, container: &str, nsm: &str, routes: &str, routes_v6: &str, pings: Vec<Pinged>) -> PodProbes {
+/// What busybox's ping prints of a packet as long as the interface admits, or of a shorter one.
+pub(crate) fn packet(destination: &str, length: u32, passes: bool) -> Pinged {
+    let counts = if passes { "1 packets received, 0%" } else { "0 packets received, 100%" };
+    let stdout = format!("--- {destination} ping statistics ---\n1 packets transmitted, {counts} packet loss\n");
+    let result = ended(&format!("ping -s {} {destination}", length - 28), ExecEnd::Exited(i32::from(!passes)), &stdout, "");
+    Pinged { destination: destination.parse().unwrap(), packet_bytes: Some(length), result }
+}
+
+/// What a pod's resolver answers, in which NSM has put one of its own: itself, and the cluster's.
+pub(crate) fn resolver(own: bool, before: bool) -> Resolver {
+    let lookup = |server: &str, answers: bool| {
+        let words = if answers { "Address: 10.96.0.1\n" } else { "** server can't find kubernetes.default.svc.cluster.local: SERVFAIL\n" };
+        let Probe::<()>::Output(answer) = ended(&format!("nslookup {server}"), ExecEnd::Exited(i32::from(!answers)), words, "") else {
+            unreachable!()
+        };
+        Lookup { server: server.into(), answer }
+    };
+    let text = "#search ns.svc.cluster.local svc.cluster.local\n#nameserver 10.96.0.10\n\nnameserver 127.0.0.1\noptions ndots:5";
+    Resolver { configuration: Probe::Value(text.into()), lookups: vec![lookup("127.0.0.1", own), lookup("10.96.0.10", before)] }
+}
+
+/// What was asked inside a pod that has one interface of NSM's; the path takes what the interface admits.
+pub(crate) fn probes(pod: &str, container: &str, nsm: &str, routes: &str, routes_v6: &str, pings: &[Pinged]) -> PodProbes {
     PodProbes {
         pod: id(pod),
         container: container.into(),
         links: printed("ip addr", &links(nsm)),
         routes: printed("ip route", &format!("{ETH0_ROUTES}{routes}")),
         routes_v6: printed("ip -6 route", routes_v6),
-        pings,
+        pings: pings.iter().cloned().chain(pings.iter().map(|ping| packet(&ping.destination.to_string(), 16000, true))).collect(),
+        resolver: Some(resolver(true, true)),
+        traces: None,
     }
 }
 
@@ -101,6 +129,7 @@ pub(crate) fn pod(name: &str, app: &str, containers: &[&str]) -> PodState {
         id: id(name),
         labels: [("app".to_owned(), app.to_owned())].into(),
         annotation: None,
+        controller: None,
         node: Some("worker".into()),
         phase: "Running".into(),
         ready: true,
@@ -133,14 +162,15 @@ fn log(pod: Namespaced, container: &str, line: &str) -> LogTail {
 
 /// The example on a cluster, connected.
 pub(crate) fn healthy() -> Snapshot {
-    let near = probes(CLIENT, "alpine", &link("nsm-1", &["172.16.1.101/32"]), "172.16.1.100 dev nsm-1 \n", "", vec![ping("172.16.1.100", 4)]);
+    let near = probes(CLIENT, "alpine", &link("nsm-1", &["172.16.1.101/32"]), "172.16.1.100 dev nsm-1 \n", "", &[ping("172.16.1.100", 4)]);
     let far = link("kernel2ker-CKBv", &["172.16.1.100/32"]);
-    let far = probes(ENDPOINT, "nse", &far, "172.16.1.101 dev kernel2ker-CKBv \n", "", vec![ping("172.16.1.101", 4)]);
+    let far = probes(ENDPOINT, "nse", &far, "172.16.1.101 dev kernel2ker-CKBv \n", "", &[ping("172.16.1.101", 4)]);
     let registration = RegisteredEndpoint {
         id: Namespaced::new("nsm-system", ENDPOINT),
         services: vec!["kernel2kernel".into()],
         spiffe_id: Some(format!("spiffe://k8s.nsm/ns/{NAMESPACE}/pod/{ENDPOINT}")),
         expires_at: Some(NOW + 40),
+        forwards_on: None,
     };
     let components = [
         ("crd", "CustomResourceDefinition", "networkservices.networkservicemesh.io"),
@@ -160,6 +190,7 @@ pub(crate) fn healthy() -> Snapshot {
                 pods: Ok(vec![pod(ENDPOINT, "nse-kernel", &["nse"]), client(CLIENT)]),
                 services: Ok(vec![NetworkServiceState { id: id("kernel2kernel"), payload: Some(Payload::Ethernet) }]),
                 endpoints: Ok(vec![registration]),
+                identities: Ok(vec![IdentityRule { name: "nsm-workloads".into(), pods: [id(ENDPOINT), id(CLIENT)].into() }]),
             },
             probes: vec![near, far],
         },

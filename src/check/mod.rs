@@ -12,12 +12,26 @@ mod catalogue;
 mod connection;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod index;
+mod mechanism;
 mod network;
+mod path;
+#[cfg(test)]
+mod path_tests;
 mod pods;
 mod preflight;
+mod registration;
+#[cfg(test)]
+mod registration_tests;
+mod requests;
+mod side;
 #[cfg(test)]
 mod tests;
+mod thresholds;
 
 pub use catalogue::{CATALOGUE, Check, Subject, evaluate, evaluate_connection};
-pub use connection::{Connection, Side, connections, follow_up_requests, probe_requests};
+pub use connection::{Connection, connections};
 pub use preflight::{NOT_INSTALLED, PREFLIGHT, PreflightCheck, preflight};
+pub use requests::{Look, follow_up_requests, probe_requests};
+pub use side::Side;
+pub use thresholds::Thresholds;

@@ -1,9 +1,9 @@
 use std::net::IpAddr;
 
-use crate::model::{Finding, PodProbes, Route, Verdict};
+use crate::model::{Finding, Route, Verdict};
 
 use super::{
-    Check, Connection, Side,
+    Check, Connection, Side, Thresholds,
     connection::{host, is_of_the_kernel},
     parse,
 };
@@ -41,7 +41,7 @@ pub(super) fn address(check: &Check, connection: &Connection<'_>) -> Vec<Finding
     let mut findings = vec![client_address(check, connection, client)];
     for pair in &connection.pairs {
         let Some(endpoint) = &connection.endpoint else { break };
-        let subject = endpoint.pod.id.name.clone();
+        let subject = connection.call(&endpoint.pod.id);
         let expected = pair.endpoint.to_string();
         findings.push(match &endpoint.links {
             Err(unavailable) => check.unseen(subject, expected, unavailable),
@@ -130,7 +130,7 @@ pub(super) fn ping_endpoint(check: &Check, connection: &Connection<'_>) -> Vec<F
     if connection.pairs.is_empty() {
         return vec![no_peer(check, connection)];
     }
-    connection.pairs.iter().map(|pair| ping(check, &connection.subject, client, pair.endpoint)).collect()
+    connection.pairs.iter().map(|pair| ping(check, &connection.subject, client, pair.endpoint, connection.thresholds)).collect()
 }
 
 /// Every ping of the endpoint to the client is answered.
@@ -145,17 +145,19 @@ pub(super) fn ping_client(check: &Check, connection: &Connection<'_>) -> Vec<Fin
     if connection.pairs.is_empty() {
         return vec![no_peer(check, connection)];
     }
-    connection.pairs.iter().map(|pair| ping(check, &endpoint.pod.id.name, endpoint, pair.client)).collect()
+    connection.pairs.iter().map(|pair| ping(check, &connection.call(&endpoint.pod.id), endpoint, pair.client, connection.thresholds)).collect()
 }
 
 fn no_peer(check: &Check, connection: &Connection<'_>) -> Finding {
     check.finding(&connection.subject, Verdict::Skip, "", "not checked: the addresses are not known")
 }
 
-fn ping(check: &Check, subject: &str, side: &Side<'_>, destination: IpAddr) -> Finding {
-    let expected = format!("{destination} 0 % loss");
-    let pinged = side.probes.and_then(|probes: &PodProbes| probes.pings.iter().find(|ping| ping.destination == destination));
-    let Some(pinged) = pinged else {
+fn ping(check: &Check, subject: &str, side: &Side<'_>, destination: IpAddr, thresholds: Thresholds) -> Finding {
+    let Thresholds { max_loss_percent, max_round_trip_ms, .. } = thresholds;
+    let least = if max_loss_percent > 0.0 { "at most " } else { "" };
+    let within = max_round_trip_ms.map(|ms| format!(" within {ms} ms")).unwrap_or_default();
+    let expected = format!("{destination} {least}{max_loss_percent} % loss{within}");
+    let Some(pinged) = side.ping_to(destination) else {
         let reason = match side.probes {
             Some(_) => format!("not checked: pod {} was not asked to ping it", side.pod.id.name),
             None => format!("not checked: pod {} is {}", side.pod.id.name, side.pod.status()),
@@ -170,7 +172,9 @@ fn ping(check: &Check, subject: &str, side: &Side<'_>, destination: IpAddr) -> F
         Ok(stats) => {
             let times = stats.round_trip_ms.map(|(min, avg, max)| format!(", {min:.3}/{avg:.3}/{max:.3} ms")).unwrap_or_default();
             let observed = format!("{}/{} received, {:.0} % loss{times}", stats.received, stats.transmitted, stats.loss_percent());
-            if stats.transmitted > 0 && stats.received >= stats.transmitted {
+            // Where nothing came back there is no time to be judged, and the loss says enough.
+            let slow = max_round_trip_ms.zip(stats.round_trip_ms).is_some_and(|(limit, (_, mean, _))| mean > limit);
+            if stats.received > 0 && stats.loss_percent() <= max_loss_percent && !slow {
                 check.finding(subject, Verdict::Pass, expected, observed)
             } else {
                 Finding { evidence: parse::evidence(&pinged.result), ..check.finding(subject, Verdict::Fail, expected, observed) }

@@ -1,17 +1,22 @@
 use crate::model::{Expectations, Finding, Observation, Verdict};
 
-use super::{Check, Connection, connection::pods_of};
+use super::{
+    Check, Connection,
+    connection::{is_qualified, name_of},
+    index::PodIndex,
+};
 
 /// Every workload has as many ready pods as it should.
 pub(super) fn ready(check: &Check, expectations: &Expectations, observation: &Observation) -> Vec<Finding> {
+    let (index, qualified) = (PodIndex::new(observation.pods()), is_qualified(expectations));
     let judge = |workload: &crate::model::Workload| {
-        let subject = workload.id.name.clone();
+        let subject = name_of(&workload.id, qualified);
         let wanted = workload.replicas.map_or_else(|| "one a node".to_owned(), |n| n.to_string());
         let expected = format!("{wanted} ready");
         if let Err(unavailable) = &observation.inventory.pods {
             return check.unseen(subject, expected, unavailable);
         }
-        let pods: Vec<_> = pods_of(workload, observation).collect();
+        let pods = index.of(workload);
         let ready = pods.iter().filter(|pod| pod.ready).count();
         let enough = workload.replicas.map_or(!pods.is_empty() && ready == pods.len(), |wanted| u32::try_from(ready).is_ok_and(|r| r >= wanted));
         let states: Vec<String> = pods.iter().filter(|pod| !pod.ready).map(|pod| format!("{} {}", pod.id.name, pod.status())).collect();
@@ -25,6 +30,13 @@ pub(super) fn ready(check: &Check, expectations: &Expectations, observation: &Ob
         check.finding(subject, if enough { Verdict::Pass } else { Verdict::Fail }, expected, observed)
     };
     expectations.workloads.iter().map(judge).collect()
+}
+
+/// What a workload requests can be told.
+pub(super) fn readable(check: &Check, expectations: &Expectations, _: &Observation) -> Vec<Finding> {
+    let qualified = is_qualified(expectations);
+    let finding = |(id, reason): &(_, String)| check.finding(name_of(id, qualified), Verdict::Fail, "what NSM can read", reason);
+    expectations.unreadable.iter().map(finding).collect()
 }
 
 /// NSM's webhook put its client into the pod.

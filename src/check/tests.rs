@@ -1,16 +1,14 @@
 use std::collections::BTreeSet;
 
 use super::{
-    evaluate,
+    Look, Thresholds, evaluate,
     fixture::{
         CLIENT, ENDPOINT, client, ended, expectations, expectations_of, forbidden, healthy, id, link, links, ping, pod, pod_mut, printed, probes,
         probes_mut, remove_pod,
     },
     probe_requests,
 };
-use crate::model::{
-    ExecEnd, Expectations, Finding, Mechanism, Observation, Outcome, PingOptions, PingStats, Pinged, Probe, UnavailableKind, Verdict,
-};
+use crate::model::{ExecEnd, Expectations, Finding, Mechanism, Observation, Outcome, PingStats, Pinged, Probe, UnavailableKind, Verdict};
 
 const BOTH: &str = "
 apiVersion: apps/v1
@@ -46,7 +44,7 @@ fn observed(change: impl FnOnce(&mut Observation)) -> Observation {
 
 /// Each finding of a check as `subject: verdict: observed`.
 fn of(check: &str, expectations: &Expectations, observation: &Observation) -> Vec<String> {
-    let findings = evaluate(expectations, observation).into_iter().filter(|finding| finding.check == check);
+    let findings = evaluate(expectations, observation, Thresholds::default()).into_iter().filter(|finding| finding.check == check);
     findings.map(|f| format!("{}: {}: {}", f.subject, f.verdict, f.observed)).collect()
 }
 
@@ -55,13 +53,19 @@ fn says(check: &str, change: impl FnOnce(&mut Observation)) -> Vec<String> {
     of(check, &expectations(), &observed(change))
 }
 
+/// What is found out inside the pods of a connection.
+fn inside(expectations: &Expectations, observation: &Observation) -> Vec<Finding> {
+    let checks = ["interface", "address", "peer-route", "ping-endpoint", "ping-client", "path-mtu"];
+    evaluate(expectations, observation, Thresholds::default()).into_iter().filter(|finding| checks.contains(&&*finding.check)).collect()
+}
+
 fn verdicts(findings: &[Finding]) -> BTreeSet<Verdict> {
     findings.iter().map(|finding| finding.verdict).collect()
 }
 
 #[test]
 fn the_example_passes_every_check() {
-    let findings = evaluate(&expectations(), &healthy().observation);
+    let findings = evaluate(&expectations(), &healthy().observation, Thresholds::default());
     let lines: Vec<String> =
         findings.iter().map(|f| format!("{} | {} | {} | {} | {}", f.check, f.subject, f.verdict, f.expected, f.observed)).collect();
     assert_eq!(
@@ -70,12 +74,21 @@ fn the_example_passes_every_check() {
             "pods-ready | nse-kernel | pass | 1 ready | 1 ready",
             "pods-ready | alpine | pass | 1 ready | 1 ready",
             "sidecar-injected | alpine nsm-1 | pass | a cmd-nsc container | cmd-nsc",
+            "identity | alpine | pass | a ClusterSPIFFEID selects it | nsm-workloads does",
+            "identity | nse-kernel-7d8b9c5f6-x2k4p | pass | a ClusterSPIFFEID selects it | nsm-workloads: \
+             spiffe://k8s.nsm/ns/ns-kernel2kernel/pod/nse-kernel-7d8b9c5f6-x2k4p",
+            "network-service | kernel2kernel | pass | one, payload ETHERNET | payload ETHERNET, in ns-kernel2kernel",
+            "endpoint-registered | nse-kernel-7d8b9c5f6-x2k4p | pass | registered for kernel2kernel | nse-kernel-7d8b9c5f6-x2k4p, for another 40 s",
             "interface | alpine nsm-1 | pass | nsm-1 UP, LOWER_UP | <BROADCAST,LOWER_UP,M-DOWN,MULTICAST,UP> mtu 16000 qdisc noqueue",
             "address | alpine nsm-1 | pass | 172.16.1.101 | 172.16.1.101/32",
             "address | nse-kernel-7d8b9c5f6-x2k4p | pass | 172.16.1.100 | 172.16.1.100/32 on kernel2ker-CKBv",
+            "address-overlap | connections | pass | no address twice in a pod | 2 addresses in 2 pods",
             "peer-route | alpine nsm-1 | pass | 172.16.1.100 dev nsm-1 | 172.16.1.100 dev nsm-1",
             "ping-endpoint | alpine nsm-1 | pass | 172.16.1.100 0 % loss | 4/4 received, 0 % loss, 0.256/0.430/0.671 ms",
             "ping-client | nse-kernel-7d8b9c5f6-x2k4p | pass | 172.16.1.101 0 % loss | 4/4 received, 0 % loss, 0.256/0.430/0.671 ms",
+            "path-mtu | alpine nsm-1 | pass | 16000 bytes to 172.16.1.100, as the interface admits | 16000 bytes pass",
+            "dns | alpine | pass | names resolve | NSM's resolver at 127.0.0.1 answers",
+            "encryption | alpine nsm-1 | pass | known | not encrypted; it does not leave worker",
         ]
     );
     assert_eq!(Finding::outcome(&findings), Outcome::Passed);
@@ -102,7 +115,7 @@ fn a_pod_that_is_being_deleted_does_not_count() {
     assert_eq!(of("pods-ready", &expectations(), &gone)[0], "nse-kernel: fail: no pod");
     let ping = of("ping-client", &expectations(), &gone);
     assert_eq!(ping, ["alpine nsm-1: skip: not checked: endpoint nse-kernel has no pod"], "it still answers, and that proves nothing");
-    assert!(probe_requests(&expectations(), gone.pods(), PingOptions::default()).iter().all(|request| request.pod.name == CLIENT));
+    assert!(probe_requests(&expectations(), gone.pods(), &Look::default()).iter().all(|request| request.pod.name == CLIENT));
 }
 
 #[test]
@@ -133,10 +146,10 @@ fn injection_is_seen_in_either_kind_of_container() {
 
 #[test]
 fn without_a_client_there_is_nothing_to_look_into() {
-    let absent = evaluate(&expectations(), &observed(|o| remove_pod(o, CLIENT)));
-    assert_eq!(verdicts(&absent[2..]), [Verdict::Skip].into());
-    assert!(absent[2..].iter().all(|finding| finding.observed == "not checked: the client has no pod"), "{absent:?}");
-    let hidden = evaluate(&expectations(), &observed(|o| o.inventory.pods = Err(forbidden("list pods"))));
+    let absent = inside(&expectations(), &observed(|o| remove_pod(o, CLIENT)));
+    assert_eq!(verdicts(&absent), [Verdict::Skip].into());
+    assert!(absent.iter().all(|finding| finding.observed == "not checked: the client has no pod"), "{absent:?}");
+    let hidden = inside(&expectations(), &observed(|o| o.inventory.pods = Err(forbidden("list pods"))));
     assert_eq!(verdicts(&hidden), [Verdict::Unknown].into(), "what cannot be seen may well be there");
 }
 
@@ -162,7 +175,7 @@ fn an_interface_is_there_and_up_at_both_ends() {
     assert_eq!(down, ["alpine nsm-1: fail: <BROADCAST,M-DOWN,MULTICAST> mtu 16000 qdisc noqueue"]);
     let alone = says("interface", client_link(links(&up.replace("UP,LOWER_UP", "NO-CARRIER,UP"))));
     assert!(alone[0].contains(": fail: <BROADCAST,M-DOWN,MULTICAST,NO-CARRIER,UP>"), "{alone:?}");
-    let findings = evaluate(&expectations(), &observed(client_link(links(""))));
+    let findings = evaluate(&expectations(), &observed(client_link(links(""))), Thresholds::default());
     let absent = findings.iter().find(|finding| finding.check == "interface").unwrap();
     assert_eq!(absent.evidence[0], "$ ip addr");
     assert!(absent.hint.as_deref().unwrap().contains("nsmctl troubleshoot"));
@@ -172,7 +185,7 @@ fn an_interface_is_there_and_up_at_both_ends() {
 fn what_the_document_shows_is_no_measure() {
     let documented = "10: nsm-1: <POINTOPOINT,MULTICAST,NOARP,UP,LOWER_UP> mtu 1500 qdisc noqueue state UNKNOWN qlen 500\n    inet 172.16.1.101/31 scope global nsm-1\n";
     let observation = observed(|o| probes_mut(o, CLIENT).links = printed("ip addr", &links(documented)));
-    let findings = evaluate(&expectations(), &observation);
+    let findings = evaluate(&expectations(), &observation, Thresholds::default());
     let verdict = |check: &str| findings.iter().find(|finding| finding.check == check).map(|f| f.verdict);
     assert_eq!((verdict("interface"), verdict("address")), (Some(Verdict::Pass), Some(Verdict::Pass)));
     assert!(findings.iter().filter(|finding| finding.check == "address").all(|finding| finding.documented.is_none()));
@@ -191,8 +204,8 @@ fn what_cannot_be_looked_at_is_unknown_and_never_a_pass() {
                 probes.pings.iter_mut().for_each(|ping| ping.result = ended("ping", end.clone(), "", ""));
             }
         });
-        let findings = evaluate(&expectations(), &observation);
-        assert_eq!(verdicts(&findings[3..]), [Verdict::Unknown].into(), "{end:?}: {findings:?}");
+        let findings = inside(&expectations(), &observation);
+        assert_eq!(verdicts(&findings), [Verdict::Unknown].into(), "{end:?}: {findings:?}");
     }
     let refused = observed(|o| {
         for probes in &mut o.probes {
@@ -201,8 +214,8 @@ fn what_cannot_be_looked_at_is_unknown_and_never_a_pass() {
             probes.pings.iter_mut().for_each(|ping| ping.result = Probe::Unavailable(forbidden("create pods/exec")));
         }
     });
-    let findings = evaluate(&expectations(), &refused);
-    assert!(findings[3..].iter().all(|f| f.verdict == Verdict::Unknown && f.observed == "create pods/exec is forbidden"), "{findings:?}");
+    let findings = inside(&expectations(), &refused);
+    assert!(findings.iter().all(|f| f.verdict == Verdict::Unknown && f.observed == "create pods/exec is forbidden"), "{findings:?}");
     assert_eq!(Finding::outcome(&findings), Outcome::CannotTell);
 }
 
@@ -257,7 +270,7 @@ fn every_ping_is_answered_both_ways() {
     assert_eq!(near(ping("172.16.1.100", 0)), ["alpine nsm-1: fail: 0/4 received, 100 % loss"]);
     assert_eq!(near(ping("172.16.1.7", 4)), ["alpine nsm-1: skip: not checked: pod alpine was not asked to ping it"]);
     let unreachable = ended("ping", ExecEnd::Exited(1), "PING 172.16.1.100 (172.16.1.100): 56 data bytes\n", "ping: sendto: Network unreachable\n");
-    let no_route = near(Pinged { destination: "172.16.1.100".parse().unwrap(), result: unreachable });
+    let no_route = near(Pinged { destination: "172.16.1.100".parse().unwrap(), packet_bytes: None, result: unreachable });
     assert!(no_route[0].starts_with("alpine nsm-1: fail: "), "a pod without a route is a fault of the path: {no_route:?}");
     let nothing_sent = Pinged { result: Probe::Value(PingStats { transmitted: 0, received: 0, round_trip_ms: None }), ..ping("172.16.1.100", 4) };
     assert_eq!(near(nothing_sent), ["alpine nsm-1: fail: 0/0 received, 100 % loss"]);
@@ -273,23 +286,24 @@ fn an_endpoint_of_somebody_else_is_not_looked_into() {
     let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: alpine, annotations: {networkservicemesh.io: kernel://kernel2kernel}}\nspec: {containers: [{name: alpine, image: x}]}\n";
     let observation = observed(|o| {
         let generated = link("kernel2ker-aB3d", &["172.16.1.101/32"]);
-        *probes_mut(o, CLIENT) = probes(CLIENT, "alpine", &generated, "172.16.1.100 dev kernel2ker-aB3d \n", "", vec![ping("172.16.1.100", 4)]);
+        *probes_mut(o, CLIENT) = probes(CLIENT, "alpine", &generated, "172.16.1.100 dev kernel2ker-aB3d \n", "", &[ping("172.16.1.100", 4)]);
     });
-    let findings = evaluate(&expectations_of(text), &observation);
+    let findings = inside(&expectations_of(text), &observation);
     let lines: Vec<String> = findings.iter().map(|f| format!("{}: {}", f.check, f.verdict)).collect();
-    let expected = ["pods-ready: pass", "sidecar-injected: pass", "interface: pass", "address: pass", "peer-route: pass", "ping-endpoint: pass"];
-    assert_eq!(lines[..6], expected);
-    assert_eq!(lines[6..], ["ping-client: skip"]);
-    assert_eq!(findings[6].observed, "not checked: the endpoint is not part of these manifests");
+    let expected = ["interface: pass", "address: pass", "peer-route: pass", "ping-endpoint: pass", "ping-client: skip", "path-mtu: pass"];
+    assert_eq!(lines, expected);
+    assert_eq!(findings[4].observed, "not checked: the endpoint is not part of these manifests");
 }
 
 #[test]
 fn another_mechanism_makes_no_interface() {
     let mut expectations = expectations();
     expectations.connections[0].url.mechanism = Mechanism::Memif;
-    let findings = evaluate(&expectations, &healthy().observation);
-    assert_eq!(findings[2].verdict, Verdict::Pass, "it is injected all the same");
-    assert!(findings[3..].iter().all(|f| f.verdict == Verdict::Skip && f.observed == "not checked: memif makes no kernel interface"));
+    assert_eq!(of("sidecar-injected", &expectations, &healthy().observation), ["alpine nsm-1: pass: cmd-nsc"], "it is injected all the same");
+    let findings = inside(&expectations, &healthy().observation);
+    assert!(
+        findings.len() == 6 && findings.iter().all(|f| f.verdict == Verdict::Skip && f.observed == "not checked: memif makes no kernel interface")
+    );
 }
 
 /// Two clients of one dual-stack endpoint: who has which addresses is seen, not known.
@@ -298,19 +312,12 @@ fn two_clients() -> Observation {
         let near = |name: &str, n: u8| {
             let nsm = link("nsm-1", &[&format!("172.16.1.{n}/32"), &format!("2001:db8::{n}/128")]);
             let (four, six) = (format!("172.16.1.{}", n - 1), format!("2001:db8::{}", n - 1));
-            probes(
-                name,
-                name,
-                &nsm,
-                &format!("{four} dev nsm-1 \n"),
-                &format!("{six} dev nsm-1  metric 1024 \n"),
-                vec![ping(&four, 4), ping(&six, 4)],
-            )
+            probes(name, name, &nsm, &format!("{four} dev nsm-1 \n"), &format!("{six} dev nsm-1  metric 1024 \n"), &[ping(&four, 4), ping(&six, 4)])
         };
         let both = link("kernel2ker-aaaa", &["172.16.1.0/32", "2001:db8::/128"]) + &link("kernel2ker-bbbb", &["172.16.1.2/32", "2001:db8::2/128"]);
-        let pings = ["172.16.1.1", "2001:db8::1", "172.16.1.3", "2001:db8::3"].map(|address| ping(address, 4)).into();
+        let pings = ["172.16.1.1", "2001:db8::1", "172.16.1.3", "2001:db8::3"].map(|address| ping(address, 4));
         o.inventory.pods = Ok(vec![pod(ENDPOINT, "nse-kernel", &["nse"]), client("one"), client("two")]);
-        o.probes = vec![near("one", 1), near("two", 3), probes(ENDPOINT, "nse", &both, "", "", pings)];
+        o.probes = vec![near("one", 1), near("two", 3), probes(ENDPOINT, "nse", &both, "", "", &pings)];
     })
 }
 
@@ -318,7 +325,7 @@ fn two_clients() -> Observation {
 fn addresses_that_are_not_certain_are_read_off_each_client_in_both_families() {
     let expectations = expectations_of(&clients(&["one", "two"], "kernel://kernel2kernel/nsm-1"));
     assert!(expectations.connections.iter().all(|connection| connection.addresses.is_none()));
-    let findings = evaluate(&expectations, &two_clients());
+    let findings = inside(&expectations, &two_clients());
     assert_eq!(verdicts(&findings), [Verdict::Pass].into(), "{findings:#?}");
     let pinged: Vec<&str> = findings.iter().filter(|f| f.check == "ping-endpoint").map(|f| f.expected.as_str()).collect();
     assert_eq!(pinged, ["172.16.1.0 0 % loss", "2001:db8:: 0 % loss", "172.16.1.2 0 % loss", "2001:db8::2 0 % loss"]);
@@ -347,7 +354,7 @@ fn the_routes_of_one_family_tell_nothing_about_the_other() {
     let mut observation = two_clients();
     pod_mut(&mut observation, "one").id = id(CLIENT);
     probes_mut(&mut observation, "one").pod = id(CLIENT);
-    assert_eq!(verdicts(&evaluate(&expectations, &observation)), [Verdict::Pass].into());
+    assert_eq!(verdicts(&inside(&expectations, &observation)), [Verdict::Pass].into());
 
     probes_mut(&mut observation, CLIENT).routes_v6 = ended("ip -6 route", ExecEnd::LostStatus, "", "");
     let route = of("peer-route", &expectations, &observation);

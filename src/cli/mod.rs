@@ -6,6 +6,7 @@ mod completions;
 mod customise;
 mod deploy;
 mod engine;
+mod look;
 mod manifests;
 mod remove;
 mod troubleshoot;
@@ -21,6 +22,7 @@ pub use completions::{CompletionsArgs, completions};
 pub use customise::{CustomiseArgs, PayloadArg};
 pub use deploy::DeployArgs;
 pub use engine::{EngineArgs, EngineCommand};
+pub use look::{LookArgs, ScopeArgs};
 pub use manifests::{ManifestsArgs, ManifestsCommand};
 pub use remove::RemoveArgs;
 pub use troubleshoot::TroubleshootArgs;
@@ -90,7 +92,7 @@ impl Command {
     pub fn customise(&self) -> Option<&CustomiseArgs> {
         match self {
             Self::Deploy(DeployArgs { customise, .. })
-            | Self::Verify(VerifyArgs { customise })
+            | Self::Verify(VerifyArgs { customise, .. })
             | Self::Troubleshoot(TroubleshootArgs { customise })
             | Self::Cleanup(CleanupArgs { customise, .. })
             | Self::Manifests(ManifestsArgs { customise, .. }) => Some(customise),

@@ -65,13 +65,13 @@ async fn work(session: &Session, options: ApplyOptions, ctx: &Ctx, report: &mut 
         Err(failure) => {
             // What is not ready is judged as well: the table says how far it has come.
             if failure.outcome == Outcome::Failed {
-                let _ = verify::judge(session, ctx, report).await;
+                let _ = verify::judge_deployed(session, ctx, report).await;
             }
             return Err(failure);
         }
     }
     let begun = Instant::now();
-    let judged = verify::judge(session, ctx, report).await;
+    let judged = verify::judge_deployed(session, ctx, report).await;
     report.timings.push(("verify", begun.elapsed()));
     judged
 }

@@ -1,8 +1,6 @@
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use crate::{
-    check::{follow_up_requests, probe_requests},
-    model::{Expectations, Failure, Observation, PingOptions, ProbeRequest, Result},
+    check::{Look, follow_up_requests, probe_requests},
+    model::{Expectations, Failure, Inventory, Observation, ProbeRequest, Result},
     target::{Ctx, Target},
 };
 
@@ -18,16 +16,20 @@ pub(super) struct Observed {
 /// # Errors
 /// Nothing could be seen: the target cannot be asked, or the command was stopped before. What cannot be seen is in the
 /// observation.
-pub(super) async fn observe(ctx: &Ctx, target: &Target, expectations: &Expectations) -> Result<Observed> {
-    let ping = PingOptions::default();
+pub(super) async fn observe(ctx: &Ctx, target: &Target, expectations: &Expectations, look: &Look) -> Result<Observed> {
     ctx.events.doing("looking at the pods");
     let inventory = target.inventory(ctx, expectations).await?;
-    let requests = probe_requests(expectations, inventory.pods.as_deref().unwrap_or_default(), ping);
+    Ok(observe_pods(ctx, target, expectations, look, inventory).await)
+}
+
+/// The same where it is known what exists.
+pub(super) async fn observe_pods(ctx: &Ctx, target: &Target, expectations: &Expectations, look: &Look, inventory: Inventory) -> Observed {
+    let requests = probe_requests(expectations, inventory.pods.as_deref().unwrap_or_default(), look);
     ctx.events.doing("asking inside the pods: ip and ping");
-    let mut observation = Observation { taken_at: now(), inventory, probes: Vec::new() };
-    let cut_short = look_inside(ctx, target, expectations, &mut observation, requests, ping).await.err();
+    let mut observation = Observation { taken_at: target.now(), inventory, probes: Vec::new() };
+    let cut_short = look_inside(ctx, target, expectations, &mut observation, requests, look).await.err();
     ctx.events.doing("");
-    Ok(Observed { observation, cut_short })
+    Observed { observation, cut_short }
 }
 
 async fn look_inside(
@@ -36,10 +38,10 @@ async fn look_inside(
     expectations: &Expectations,
     observation: &mut Observation,
     requests: Vec<ProbeRequest>,
-    ping: PingOptions,
+    look: &Look,
 ) -> Result<()> {
     observation.probes = target.probe(ctx, requests).await?;
-    let requests = follow_up_requests(expectations, observation, ping);
+    let requests = follow_up_requests(expectations, observation, look);
     if requests.is_empty() {
         return Ok(());
     }
@@ -49,10 +51,4 @@ async fn look_inside(
         }
     }
     Ok(())
-}
-
-/// Seconds since 1970.
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

@@ -3,6 +3,7 @@ use super::{
     session::Session,
 };
 use crate::{
+    check::Look,
     diagnose::{diagnose, unreachable},
     model::{Outcome, Result, Snapshot, System},
     report::{Report, TargetInfo},
@@ -25,7 +26,8 @@ pub(super) async fn run(settings: &Settings, ctx: &Ctx, report: &mut Report) -> 
     };
     session.has_workloads()?;
     let Session { target, plan, .. } = &session;
-    let (observed, system) = futures::join!(observe(ctx, target, &plan.expectations), target.system(ctx, &plan.expectations));
+    let look = Look::default();
+    let (observed, system) = futures::join!(observe(ctx, target, &plan.expectations, &look), target.system(ctx, &plan.expectations));
     let Observed { observation, cut_short } = observed?;
     let (system, also_cut_short) = match system {
         Ok(system) => (system, None),

@@ -1,42 +1,147 @@
 use super::{
-    observe::{Observed, observe},
+    observe::{Observed, observe, observe_pods},
     session::Session,
 };
 use crate::{
-    check::evaluate,
-    model::{Failure, Observation, Plan, Result},
+    check::{Look, Thresholds, evaluate},
+    cli::{LookArgs, ScopeArgs, VerifyArgs},
+    manifest::deployed,
+    model::{Expectations, Failure, Finding, Inventory, Observation, PingOptions, Plan, Result, Scope, Verdict},
     report::Report,
     settings::Settings,
-    target::Ctx,
+    target::{Ctx, Target},
 };
 
-/// Holds what is there against what the manifests promise.
-pub(super) async fn run(settings: &Settings, ctx: &Ctx, report: &mut Report) -> Result<()> {
+/// Holds what is there against what the manifests promise, or against what the deployed objects promise.
+pub(super) async fn run(arguments: &VerifyArgs, settings: &Settings, ctx: &Ctx, report: &mut Report) -> Result<()> {
     let session = Session::open(settings, ctx, report).await?;
-    session.has_workloads()?;
-    judge(&session, ctx, report).await
+    let meant = meant(&arguments.scope, settings, &session, ctx).await?;
+    if matches!(meant, Meant::Everything(Scope { namespace: None, .. })) {
+        report.namespace = None;
+    }
+    let (look, thresholds) = how(&arguments.look);
+    let (expectations, inventory) = match &meant {
+        Meant::Plan(expectations, inventory) => (expectations.clone(), inventory.clone()),
+        Meant::Everything(scope) => everything(scope, &session, ctx).await?,
+    };
+    let Observed { observation, cut_short } = observe_pods(ctx, &session.target, &expectations, &look, inventory).await;
+    let is_example = session.is_example && matches!(meant, Meant::Plan(..));
+    report.findings = Some(judge(&expectations, &observation, thresholds, is_example));
+    cut_short.map_or(Ok(()), Err)
 }
 
-/// Observes and judges; what was found is in the report, also where the look was cut short.
-pub(super) async fn judge(session: &Session, ctx: &Ctx, report: &mut Report) -> Result<()> {
-    let Session { target, plan, is_example } = session;
-    let Observed { observation, cut_short } = observe(ctx, target, &plan.expectations).await?;
-    if is_absent(plan, &observation) {
+/// Which connections are meant.
+enum Meant {
+    /// What a plan promises, and what there is of it.
+    Plan(Expectations, Inventory),
+    /// Whatever there is.
+    Everything(Scope),
+}
+
+/// What nsmctl has deployed, or what `--manifests` names, is held against its plan. Where there is nothing of it, a person
+/// who names a namespace or a client means whatever is there.
+async fn meant(asked: &ScopeArgs, settings: &Settings, session: &Session, ctx: &Ctx) -> Result<Meant> {
+    let scope = Scope { namespace: None, selector: asked.selector.clone(), client: asked.client.clone() };
+    if asked.all_namespaces {
+        return Ok(Meant::Everything(scope));
+    }
+    let Session { target, plan, .. } = session;
+    session.has_workloads()?;
+    ctx.events.doing("looking at the pods");
+    let inventory = target.inventory(ctx, &plan.expectations).await?;
+    // Its manifests were named, so that nothing else can be meant.
+    let is_named = settings.manifests.is_some();
+    if is_named || !is_absent(plan, &inventory) {
+        let narrowed = narrow(&scope, plan.expectations.clone(), &inventory, target, Some(&plan.namespace), ctx).await?;
+        if !narrowed.connections.is_empty() || scope.client.is_none() && scope.selector.is_none() {
+            return if is_absent(plan, &inventory) { Err(absent(session, ctx).await) } else { Ok(Meant::Plan(narrowed, inventory)) };
+        }
+        if is_named {
+            return Err(nobody(&scope, &plan.expectations));
+        }
+    }
+    let is_scoped = settings.customisation.namespace.is_some() || scope.client.is_some() || scope.selector.is_some();
+    if !is_scoped {
         return Err(absent(session, ctx).await);
     }
-    let mut findings = evaluate(&plan.expectations, &observation);
+    let namespace = settings.customisation.namespace.clone().unwrap_or_else(|| match target {
+        Target::Cluster(cluster) => cluster.namespace().to_owned(),
+        #[cfg(target_os = "linux")]
+        Target::Local(_) => plan.namespace.clone(),
+    });
+    Ok(Meant::Everything(Scope { namespace: Some(namespace), ..scope }))
+}
+
+/// What all the clients of a scope were promised, by the objects that are deployed; of what is there of the plan, by the plan.
+async fn everything(scope: &Scope, Session { target, plan, .. }: &Session, ctx: &Ctx) -> Result<(Expectations, Inventory)> {
+    let discovery = target.discover(ctx, scope).await?;
+    let found = deployed(&discovery, scope);
+    let inventory = discovery.inventory;
+    let all = if scope.namespace.is_none() && !is_absent(plan, &inventory) { found.replaced_by(&plan.expectations) } else { found };
+    let narrowed = narrow(scope, all.clone(), &inventory, target, scope.namespace.as_deref(), ctx).await?;
+    if narrowed.connections.is_empty() && narrowed.unreadable.is_empty() { Err(nobody(scope, &all)) } else { Ok((narrowed, inventory)) }
+}
+
+async fn narrow(
+    scope: &Scope,
+    expectations: Expectations,
+    inventory: &Inventory,
+    target: &Target,
+    namespace: Option<&str>,
+    ctx: &Ctx,
+) -> Result<Expectations> {
+    let selected = match &scope.selector {
+        Some(selector) => Some(target.select(ctx, namespace, selector).await?),
+        None => None,
+    };
+    Ok(scope.narrow(expectations, inventory.pods.as_deref().unwrap_or_default(), selected.as_ref()))
+}
+
+/// There is no client of the scope: that is no pass.
+fn nobody(scope: &Scope, all: &Expectations) -> Failure {
+    let place = scope.namespace.as_ref().map_or_else(|| "any namespace".to_owned(), |namespace| format!("namespace {namespace}"));
+    let named = scope.client.as_ref().map(|name| format!(" of the name {name}")).unwrap_or_default();
+    let selected = scope.selector.as_ref().map(|selector| format!(" with {selector}")).unwrap_or_default();
+    let message = format!("there is no client of NSM's{named}{selected} in {place}");
+    let clients: Vec<String> = all.workloads.iter().filter(|workload| workload.is_client()).map(|workload| workload.id.to_string()).collect();
+    let hint = match clients.as_slice() {
+        [] => "a client is a pod, or what makes pods, with the annotation networkservicemesh.io; -A looks in all namespaces".to_owned(),
+        clients => format!("there is {}", clients.join(", ")),
+    };
+    Failure::cannot_tell(message).hint(hint)
+}
+
+/// What the flags say about the pings.
+fn how(arguments: &LookArgs) -> (Look, Thresholds) {
+    let LookArgs { count, interval, max_loss, max_rtt, debug_image } = arguments;
+    let ping = PingOptions { count: *count, interval_ms: u64::try_from(interval.as_millis()).unwrap_or(u64::MAX), ..PingOptions::default() };
+    let look = Look { ping, debug_image: Some(debug_image.clone()).filter(|image| !image.is_empty()) };
+    let max_round_trip_ms = max_rtt.map(|limit| limit.as_secs_f64() * 1000.0);
+    (look, Thresholds { max_loss_percent: *max_loss, max_round_trip_ms, ..Thresholds::default() })
+}
+
+/// Observes and judges what was just deployed; what was found is in the report, also where the look was cut short.
+pub(super) async fn judge_deployed(Session { target, plan, is_example }: &Session, ctx: &Ctx, report: &mut Report) -> Result<()> {
+    let Observed { observation, cut_short } = observe(ctx, target, &plan.expectations, &Look::default()).await?;
+    // Small packets pass, so that it is deployed; a person who verifies wants to know it in full.
+    let thresholds = Thresholds { lost_packets: Verdict::Warn, ..Thresholds::default() };
+    report.findings = Some(judge(&plan.expectations, &observation, thresholds, *is_example));
+    cut_short.map_or(Ok(()), Err)
+}
+
+fn judge(expectations: &Expectations, observation: &Observation, thresholds: Thresholds, is_example: bool) -> Vec<Finding> {
+    let mut findings = evaluate(expectations, observation, thresholds);
     if !is_example {
         // The source document speaks of its own example only.
         findings.iter_mut().for_each(|finding| finding.documented = None);
     }
-    report.findings = Some(findings);
-    cut_short.map_or(Ok(()), Err)
+    findings
 }
 
 /// Whether nothing at all of the deployment can be found: neither a pod nor a network service. That is no failure of
 /// connections, since there are none.
-fn is_absent(plan: &Plan, observation: &Observation) -> bool {
-    let (Ok(pods), Ok(services)) = (&observation.inventory.pods, &observation.inventory.services) else { return false };
+fn is_absent(plan: &Plan, inventory: &Inventory) -> bool {
+    let (Ok(pods), Ok(services)) = (&inventory.pods, &inventory.services) else { return false };
     let owned = pods.iter().any(|pod| plan.expectations.workloads.iter().any(|workload| workload.owns(pod)));
     let served = plan.expectations.services.iter().any(|expected| services.iter().any(|service| service.id == expected.id));
     !owned && !served

@@ -1,5 +1,5 @@
 use crate::{
-    check::{Connection, connections, evaluate_connection},
+    check::{Connection, Thresholds, connections, evaluate_connection},
     model::{
         ComponentState, ContainerState, EventRecord, Expectations, Finding, NSM_NAMESPACE, Namespaced, NetworkServiceState, Observation, PodState,
         RegisteredEndpoint, Snapshot, Verdict, Workload, WorkloadKind,
@@ -48,7 +48,7 @@ pub struct Case<'a> {
 
 impl<'a> Case<'a> {
     pub(super) fn new(expectations: &'a Expectations, snapshot: &'a Snapshot) -> Self {
-        let connections = connections(expectations, &snapshot.observation);
+        let connections = connections(expectations, &snapshot.observation, Thresholds::default());
         let checks = connections.iter().map(evaluate_connection).collect();
         Self { expectations, snapshot, connections, checks, path: Vec::new(), found: Vec::new() }
     }

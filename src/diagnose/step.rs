@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 use crate::{
-    check::{Connection, evaluate},
+    check::{Connection, Thresholds, evaluate},
     model::{ContainerState, Finding, PodState, Verdict},
 };
 
@@ -69,7 +69,7 @@ fn system(step: &Step, case: &Case<'_>) -> Vec<Finding> {
 
 /// As the check does, except that a pod that waits for its own request is not what is broken: the request is.
 fn pods(step: &Step, case: &Case<'_>) -> Vec<Finding> {
-    let findings = evaluate(case.expectations, case.observation()).into_iter().filter(|finding| finding.check == "pods-ready");
+    let findings = evaluate(case.expectations, case.observation(), Thresholds::default()).into_iter().filter(|finding| finding.check == "pods-ready");
     let judge = |(workload, finding): (_, Finding)| {
         let unready: Vec<&PodState> = case.pods_of(workload).into_iter().filter(|pod| !pod.ready).collect();
         let is_enough = workload.replicas.is_none_or(|wanted| u32::try_from(case.pods_of(workload).len()).is_ok_and(|pods| pods >= wanted));

@@ -27,3 +27,4 @@ mod server;
 mod validate;
 
 pub use daemon::{clear, run, socket_path};
+pub use observe::no_identities;

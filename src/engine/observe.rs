@@ -1,5 +1,7 @@
 //! What there is, told without changing it. What the kernel knows is asked of the kernel, at that moment.
 
+use std::net::IpAddr;
+
 use futures::{StreamExt, future::join_all, stream};
 
 use super::{
@@ -11,8 +13,8 @@ use super::{
 };
 use crate::{
     model::{
-        ComponentState, Inventory, LogTail, NetworkServiceState, PingOptions, Pinged, PodProbes, Probe, ProbeRequest, RegisteredEndpoint, System,
-        Unavailable, UnavailableKind,
+        ComponentState, Inventory, Link, LogTail, NetworkServiceState, PACKET_PLATEAUS, PingOptions, Pinged, PodProbes, Probe, ProbeRequest,
+        RegisteredEndpoint, Resolver, Route, System, Unavailable, UnavailableKind,
     },
     net::{self, Namespace},
 };
@@ -28,9 +30,15 @@ impl Mesh {
             services: registration.services.clone(),
             spiffe_id: None,
             expires_at: Some(registration.expires_at),
+            forwards_on: None,
         };
         let endpoints = registry.endpoints().map(endpoint).collect();
-        Inventory { pods: Ok(self.sandboxes.values().map(Sandbox::state).collect()), services: Ok(services), endpoints: Ok(endpoints) }
+        Inventory {
+            pods: Ok(self.sandboxes.values().map(Sandbox::state).collect()),
+            services: Ok(services),
+            endpoints: Ok(endpoints),
+            identities: Err(no_identities()),
+        }
     }
 
     /// The parts of the engine, what happened, what was logged, and which connections are broken now.
@@ -76,27 +84,51 @@ pub(super) async fn probe(targets: Vec<(ProbeRequest, Option<Namespace>)>) -> Ve
 }
 
 async fn probe_pod(request: ProbeRequest, namespace: Option<Namespace>) -> PodProbes {
-    let ProbeRequest { pod, container, network, pings, ping } = request;
+    let ProbeRequest { pod, container, asks, pings, ping, debug_image: _ } = request;
     let Some(namespace) = namespace else {
         let absent = Unavailable { kind: UnavailableKind::NotFound, reason: format!("there is no pod {pod} on this machine") };
-        let pings = pings.into_iter().map(|destination| Pinged { destination, result: Probe::Unavailable(absent.clone()) }).collect();
-        let (links, routes, routes_v6) = (Probe::Unavailable(absent.clone()), Probe::Unavailable(absent.clone()), Probe::Unavailable(absent));
-        return PodProbes { pod, container, links, routes, routes_v6, pings };
+        return PodProbes::unavailable(pod, container, &pings, &absent);
     };
-    let (links, routes, routes_v6) = match network {
+    let (links, routes, routes_v6) = match asks.network || asks.path_mtu {
         true => match namespace.run(look).await {
             Ok((links, v4, v6)) => (Probe::Value(links), Probe::Value(v4), Probe::Value(v6)),
             Err(error) => (unavailable(&error), unavailable(&error), unavailable(&error)),
         },
         false => (not_asked(), not_asked(), not_asked()),
     };
-    let pings = join_all(pings.into_iter().map(|destination| ping_from(&namespace, destination, ping))).await;
-    PodProbes { pod, container, links, routes, routes_v6, pings }
+    let usual = pings.iter().map(|destination| ping_from(&namespace, *destination, None, ping));
+    let longest =
+        pings.iter().filter(|_| asks.path_mtu).filter_map(|destination| Some((*destination, admitted(&links, &routes, &routes_v6, *destination)?)));
+    let longest = longest.map(|(destination, admitted)| path_mtu(&namespace, destination, admitted));
+    let (mut pings, longest) = futures::join!(join_all(usual), join_all(longest));
+    pings.extend(longest.into_iter().flatten());
+    let configuration =
+        Probe::Unavailable(Unavailable { kind: UnavailableKind::NotAsked, reason: "the engine puts no resolver into a pod".to_owned() });
+    let resolver = asks.resolver.then(|| Resolver { configuration, lookups: Vec::new() });
+    // What is no kernel interface is not made here.
+    PodProbes { pod, container, links, routes, routes_v6, pings, resolver, traces: None }
 }
 
-async fn ping_from(namespace: &Namespace, destination: std::net::IpAddr, options: PingOptions) -> Pinged {
-    let result = namespace.run(async move |_| net::ping(destination, options).await).await;
-    Pinged { destination, result: result.map_or_else(|error| unavailable(&error), Probe::Value) }
+/// The longest packet that the interface towards an address admits.
+fn admitted(links: &Probe<Vec<Link>>, v4: &Probe<Vec<Route>>, v6: &Probe<Vec<Route>>, destination: IpAddr) -> Option<u32> {
+    let (Probe::Value(links), Probe::Value(routes)) = (links, if destination.is_ipv4() { v4 } else { v6 }) else { return None };
+    let device = Route::best(routes, destination)?.device.as_ref()?;
+    links.iter().find(|link| link.name == *device)?.mtu
+}
+
+/// Sends packets as long as the interface admits; where they are lost, shorter ones at once, to tell how long a packet may be.
+async fn path_mtu(namespace: &Namespace, destination: IpAddr, admitted: u32) -> Vec<Pinged> {
+    let once = PingOptions { count: 1, ..PingOptions::default() };
+    let longest = ping_from(namespace, destination, Some(admitted), PingOptions { count: 2, ..once }).await;
+    let is_lost = matches!(&longest.result, Probe::Value(stats) if stats.received == 0);
+    let shorter = PACKET_PLATEAUS.into_iter().filter(|packet| is_lost && *packet < admitted);
+    let shorter = join_all(shorter.map(|packet| ping_from(namespace, destination, Some(packet), once))).await;
+    std::iter::once(longest).chain(shorter).collect()
+}
+
+async fn ping_from(namespace: &Namespace, destination: IpAddr, packet_bytes: Option<u32>, options: PingOptions) -> Pinged {
+    let result = namespace.run(async move |_| net::ping(destination, packet_bytes, options).await).await;
+    Pinged { destination, packet_bytes, result: result.map_or_else(|error| unavailable(&error), Probe::Value) }
 }
 
 fn unavailable<T>(error: &net::Error) -> Probe<T> {
@@ -105,4 +137,10 @@ fn unavailable<T>(error: &net::Error) -> Probe<T> {
 
 fn not_asked<T>() -> Probe<T> {
     Probe::Unavailable(Unavailable { kind: UnavailableKind::NotAsked, reason: "only pings were asked for".to_owned() })
+}
+
+/// Why there are no identities: the engine's parts are one process, which has nobody to prove itself to.
+#[must_use]
+pub fn no_identities() -> Unavailable {
+    Unavailable { kind: UnavailableKind::NotAsked, reason: "the engine on this machine gives no SPIFFE identities".to_owned() }
 }

@@ -41,6 +41,8 @@ pub enum Request {
     Apply(Apply),
     /// What exists?
     Inventory,
+    /// Of what workloads is it made?
+    Workloads,
     /// What is inside these pods?
     Probe(Vec<ProbeRequest>),
     /// What carries it, and what was logged?
@@ -81,6 +83,8 @@ pub enum Reply {
     Applied(AppliedAll),
     /// To the question what exists.
     Inventory(Box<Inventory>),
+    /// To the question of what workloads it is made.
+    Workloads(Vec<Workload>),
     /// To a probe, in the order of its requests.
     Probes(Vec<PodProbes>),
     /// To the question what carries it.
@@ -192,7 +196,7 @@ pub fn to_line(message: &impl Serialize) -> serde_json::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ObjectState, PingOptions};
+    use crate::model::{Asks, ObjectState, PingOptions};
 
     fn round_trip<T: Serialize + for<'a> Deserialize<'a> + PartialEq + std::fmt::Debug>(message: &T) -> String {
         let line = to_line(message).unwrap();
@@ -213,7 +217,8 @@ mod tests {
     fn messages_are_read_back_as_written() {
         let pod = Namespaced::new("ns", "a\nb");
         let ping = PingOptions::default();
-        let probe = ProbeRequest { pod: pod.clone(), container: "c".into(), network: true, pings: vec!["::1".parse().unwrap()], ping };
+        let (asks, pings) = (Asks { network: true, ..Asks::default() }, vec!["::1".parse().unwrap()]);
+        let probe = ProbeRequest { pod: pod.clone(), container: "c".into(), asks, pings, ping, debug_image: None };
         round_trip(&Request::Probe(vec![probe]));
         let object = ObjectRef::namespaced("Pod", "ns", "a");
         round_trip(&Reply::Event(Event::Object(object.clone(), ObjectState::Waiting("x".into()))));

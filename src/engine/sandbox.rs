@@ -86,6 +86,7 @@ impl Sandbox {
             id: self.pod.clone(),
             labels: workload.pod_labels.clone(),
             annotation: is_client.then(|| workload.requests.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")),
+            controller: None,
             node: Some(host_name()),
             phase: if ready { "Running" } else { "Pending" }.to_owned(),
             ready,

@@ -1,4 +1,7 @@
-use super::{Customisation, Document, ManifestError, Object, workload::workload};
+use super::{
+    Customisation, Document, ManifestError, Object,
+    workload::{Origin, workload},
+};
 use crate::model::{ANNOTATION, Workload};
 
 /// Where the objects of a set of manifests go.
@@ -56,7 +59,7 @@ impl Layout {
     /// What a document means for connections; `None` where it makes no pods.
     pub(super) fn workload(&self, document: &Document) -> Result<Option<Workload>, ManifestError> {
         let place = self.place(document)?;
-        workload(document, &place, self.inherited.as_deref().filter(|_| place == self.namespace))
+        workload(document, &place, self.inherited.as_deref().filter(|_| place == self.namespace), Origin::Written)
     }
 
     /// The workloads among the documents, each with the index of its document.

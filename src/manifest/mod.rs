@@ -11,18 +11,21 @@
 //! [`Plan`]: crate::model::Plan
 
 mod customise;
+mod deployed;
 mod document;
 mod embedded;
 mod layout;
 mod network_service;
 mod permissions;
 mod plan;
+mod promises;
 mod visit;
 mod workload;
 mod write;
 mod yaml;
 
 pub use customise::{Customisation, images};
+pub use deployed::deployed;
 pub use document::{Document, Object};
 pub use embedded::embedded;
 pub use network_service::NetworkService;

@@ -1,14 +1,12 @@
 use serde_json::{Map, Value, json};
 
-use crate::model::{
-    Expectation, Expectations, INSTANCE_LABEL, MANAGED_BY, MANAGED_BY_LABEL, Namespaced, NetworkServiceSpec, ObjectRef, PART_OF_LABEL, Plan,
-    PlannedObject, Workload,
-};
+use crate::model::{INSTANCE_LABEL, MANAGED_BY, MANAGED_BY_LABEL, Namespaced, NetworkServiceSpec, ObjectRef, PART_OF_LABEL, Plan, PlannedObject};
 
 use super::{
     Customisation, Document, ManifestError, Object,
     customise::{customise, instance},
     layout::Layout,
+    promises::promises,
     visit::visit,
 };
 
@@ -67,7 +65,7 @@ pub fn plan(documents: &[Document], customisation: &Customisation, current_names
     for workload in &mut workloads {
         workload.pod_labels.extend(labels.map(|(key, value)| (key.to_owned(), value.to_owned())));
     }
-    let expectations = expectations(workloads, services);
+    let expectations = promises(workloads, services);
     Ok(Plan { instance, part_of, namespace, objects, expectations })
 }
 
@@ -101,36 +99,6 @@ fn body(document: &Document, reference: &ObjectRef, layout: &Layout, labels: &[(
         }
     });
     value
-}
-
-fn expectations(workloads: Vec<Workload>, services: Vec<NetworkServiceSpec>) -> Expectations {
-    let offers = |workload: &Workload, service: &str| workload.endpoint.as_ref().is_some_and(|e| e.services.iter().any(|s| s == service));
-    let demand_on = |endpoint: &Workload| -> Option<u32> {
-        let clients = workloads.iter().map(|client| {
-            let requests = client.requests.iter().filter(|url| offers(endpoint, &url.service)).count();
-            if requests == 0 { Some(0) } else { client.replicas?.checked_mul(u32::try_from(requests).ok()?) }
-        });
-        clients.into_iter().try_fold(0_u32, |sum, demand| sum.checked_add(demand?))
-    };
-    let mut connections = Vec::new();
-    for client in &workloads {
-        for url in &client.requests {
-            let offering: Vec<&Workload> = workloads.iter().filter(|w| offers(w, &url.service)).collect();
-            let endpoint = if let [only] = offering[..] { Some(only) } else { None };
-            let prefixes = endpoint.and_then(|e| e.endpoint.as_ref()).map(|e| e.prefixes.clone()).unwrap_or_default();
-            // One endpoint pod that serves one connection gives the first pair; with a second connection it is a race.
-            let certain = endpoint.is_some_and(|e| e.replicas == Some(1) && demand_on(e) == Some(1));
-            connections.push(Expectation {
-                client: client.id.clone(),
-                url: url.clone(),
-                payload: services.iter().find(|service| service.id.name == url.service).map(|service| service.payload),
-                endpoint: endpoint.map(|e| e.id.clone()),
-                addresses: if certain { prefixes.first_pairs().filter(|pairs| !pairs.is_empty()) } else { None },
-                prefixes,
-            });
-        }
-    }
-    Expectations { workloads, services, connections }
 }
 
 /// A name cut to what Kubernetes takes for the value of a label: 63 characters, alphanumeric at both ends.

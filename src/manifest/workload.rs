@@ -63,10 +63,19 @@ fn parts(object: &Object) -> Option<Parts<'_>> {
     })
 }
 
+/// Where a document comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// Somebody wrote it, and it is to be deployed.
+    Written,
+    /// It is there: Kubernetes has taken it, and its pods are known by what made them.
+    Live,
+}
+
 /// What a document means for connections; `None` where it makes no pods.
 ///
 /// `inherited` is the annotation of the namespace, which counts where the workload has none of its own.
-pub(super) fn workload(document: &Document, namespace: &str, inherited: Option<&str>) -> Result<Option<Workload>, ManifestError> {
+pub(super) fn workload(document: &Document, namespace: &str, inherited: Option<&str>, origin: Origin) -> Result<Option<Workload>, ManifestError> {
     let Some(parts) = parts(&document.object) else { return Ok(None) };
     let bad = |reason: String| ManifestError::Document { place: document.place.clone(), reason };
     let spec = parts.spec.filter(|spec| !spec.containers.is_empty());
@@ -84,7 +93,9 @@ pub(super) fn workload(document: &Document, namespace: &str, inherited: Option<&
             document.name()
         )));
     }
-    let requests = match template.or(own).as_deref().or(inherited) {
+    // What was injected once stays, also where the annotation of the namespace that asked for it has changed.
+    let injected = spec.containers.iter().find_map(|container| environment(container, "NSM_NETWORK_SERVICES"));
+    let requests = match template.or(own).as_deref().or(inherited).or(injected) {
         None => Vec::new(),
         Some(text) => NsUrl::parse_list(text).map_err(|reason| ManifestError::Annotation { place: document.place.clone(), reason })?,
     };
@@ -96,11 +107,21 @@ pub(super) fn workload(document: &Document, namespace: &str, inherited: Option<&
         id: Namespaced::new(namespace, document.name()),
         replicas,
         pod_labels: parts.template.and_then(|metadata| metadata.labels.clone()).unwrap_or_default(),
-        selector: selector(&parts, document)?,
-        container: container.unwrap_or_else(|| spec.containers[0].name.clone()),
+        selector: if origin == Origin::Live { live_selector(&parts) } else { selector(&parts, document)? },
+        container: container.unwrap_or_else(|| own_container(spec).to_owned()),
         requests,
         endpoint: endpoint.map(|(container, services)| endpoint_spec(container, services, document)).transpose()?,
     }))
+}
+
+/// The first container that NSM's webhook has not put there.
+fn own_container(spec: &PodSpec) -> &str {
+    let own = spec.containers.iter().find(|container| !container.name.starts_with("cmd-nsc")).or(spec.containers.first());
+    own.map_or("", |container| &container.name)
+}
+
+fn live_selector(parts: &Parts<'_>) -> BTreeMap<String, String> {
+    parts.selector.and_then(|selector| selector.match_labels.clone()).unwrap_or_default()
 }
 
 /// What the pods are selected by, which the template's labels have to fit: Kubernetes refuses the object otherwise.
@@ -149,7 +170,7 @@ mod tests {
                     spec: {containers: [{name: c, image: x, env: [{name: NSM_SERVICE_NAMES, value: s}, {name: NSM_CIDR_PREFIX, value: \"10.0.0.0/31\"}]}]}\n";
         assert!(text.contains(written), "{written}");
         let documents = read(&[Source { name: "a.yaml".into(), text: text.replacen(written, instead, 1) }]).unwrap();
-        workload(&documents[0], "ns", None).map_err(|error| error.to_string())
+        workload(&documents[0], "ns", None, Origin::Written).map_err(|error| error.to_string())
     }
 
     #[test]

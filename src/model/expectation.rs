@@ -22,8 +22,10 @@ pub struct Expectation {
     pub url: NsUrl,
     /// What travels over it. `None` where no NetworkService of that name is known.
     pub payload: Option<Payload>,
-    /// The workload that offers the service, where the manifests have one.
+    /// The workload that offers the service, where it is exactly one.
     pub endpoint: Option<Namespaced>,
+    /// The workloads that offer the service.
+    pub candidates: Vec<Namespaced>,
     /// What the addresses are taken from; empty where no endpoint is known.
     pub prefixes: PrefixGroups,
     /// The addresses themselves, where they are certain: the endpoint serves exactly this one connection.
@@ -47,6 +49,9 @@ pub struct Expectations {
     pub services: Vec<NetworkServiceSpec>,
     /// The connections that must work.
     pub connections: Vec<Expectation>,
+    /// The workloads of which it cannot be told what they promise, and why.
+    #[serde(default)]
+    pub unreadable: Vec<(Namespaced, String)>,
 }
 
 impl Expectations {
@@ -54,5 +59,19 @@ impl Expectations {
     #[must_use]
     pub fn workload(&self, id: &Namespaced) -> Option<&Workload> {
         self.workloads.iter().find(|workload| workload.id == *id)
+    }
+
+    /// The same with what others say of the same workloads in the place of what stands here.
+    #[must_use]
+    pub fn replaced_by(mut self, others: &Self) -> Self {
+        let is_other = |id: &Namespaced| others.workload(id).is_some();
+        self.workloads.retain(|workload| !is_other(&workload.id));
+        self.connections.retain(|connection| !is_other(&connection.client));
+        self.services.retain(|service| !others.services.iter().any(|other| other.id == service.id));
+        self.unreadable.retain(|(id, _)| !is_other(id));
+        self.workloads.extend(others.workloads.iter().cloned());
+        self.services.extend(others.services.iter().cloned());
+        self.connections.extend(others.connections.iter().cloned());
+        self
     }
 }

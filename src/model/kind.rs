@@ -39,3 +39,7 @@ pub const PART_OF_LABEL: &str = "app.kubernetes.io/part-of";
 pub const INSTANCE_LABEL: &str = "app.kubernetes.io/instance";
 /// The annotation by which a pod requests network services.
 pub const ANNOTATION: &str = "networkservicemesh.io";
+
+/// The label that NSM's webhook gives to the pods that it injects and that endpoints carry by themselves: upstream's
+/// ClusterSPIFFEIDs select by it.
+pub const SPIFFE_LABEL: (&str, &str) = ("spiffe.io/spiffe-id", "true");

@@ -26,6 +26,7 @@ mod permission;
 mod plan;
 mod prefix;
 mod preflight;
+mod scope;
 mod snapshot;
 mod url;
 mod workload;
@@ -37,18 +38,19 @@ pub use expectation::{AddressPair, Expectation, Expectations};
 pub use failure::{Failure, IntoFailure, Result};
 pub use finding::{Finding, Verdict};
 pub use interface::{InterfaceName, InvalidInterfaceName, MAX_INTERFACE_NAME};
-pub use kind::{ANNOTATION, INSTANCE_LABEL, KINDS, Kind, MANAGED_BY, MANAGED_BY_LABEL, NSM_NAMESPACE, PART_OF_LABEL};
+pub use kind::{ANNOTATION, INSTANCE_LABEL, KINDS, Kind, MANAGED_BY, MANAGED_BY_LABEL, NSM_NAMESPACE, PART_OF_LABEL, SPIFFE_LABEL};
 pub use milestones::Milestones;
 pub use object::{Applied, ObjectRef, Removed};
 pub use observation::{
-    ContainerState, ExecEnd, ExecOutput, InterfaceAddress, Inventory, Link, NetworkServiceState, Observation, PingStats, Pinged, PodProbes, PodState,
-    Probe, RegisteredEndpoint, Route, Unavailable, UnavailableKind,
+    ContainerState, ExecEnd, ExecOutput, IdentityRule, InterfaceAddress, Inventory, Link, Lookup, NetworkServiceState, Observation, PingStats,
+    Pinged, PodProbes, PodState, Probe, RegisteredEndpoint, Resolver, Route, Unavailable, UnavailableKind,
 };
 pub use outcome::Outcome;
 pub use permission::{Permission, Purpose};
-pub use plan::{PingOptions, Plan, PlannedObject, ProbeRequest};
+pub use plan::{Asks, PACKET_PLATEAUS, PingOptions, Plan, PlannedObject, ProbeRequest};
 pub use prefix::{InvalidPrefix, Prefix, PrefixGroups};
 pub use preflight::{Facts, Holder, NodeState, WebhookState};
+pub use scope::{Discovery, Scope};
 pub use snapshot::{ComponentState, EventRecord, LogTail, Snapshot, System};
 pub use url::{InvalidNsUrl, Mechanism, NsUrl, UrlParseReason};
 pub use workload::{EndpointSpec, Namespaced, NetworkServiceSpec, Payload, Workload, WorkloadKind};

@@ -182,8 +182,31 @@ impl PingStats {
 pub struct Pinged {
     /// Where to.
     pub destination: IpAddr,
+    /// How long its packets are, the IP header included, in bytes: a question about the path's MTU. `None` for the usual
+    /// length, which every path takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packet_bytes: Option<u32>,
     /// What came of it.
     pub result: Probe<PingStats>,
+}
+
+/// A name that was looked up inside a pod.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lookup {
+    /// The name server that was asked.
+    pub server: String,
+    /// What it answered, in the words of `nslookup`.
+    pub answer: ExecOutput,
+}
+
+/// How names are resolved inside a pod.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Resolver {
+    /// The pod's /etc/resolv.conf, word for word.
+    pub configuration: Probe<String>,
+    /// What was looked up, where NSM has put a resolver of its own in front of the cluster's. A server that gave no answer in
+    /// the time that it had is not among them.
+    pub lookups: Vec<Lookup>,
 }
 
 /// What was asked inside one pod.
@@ -201,6 +224,31 @@ pub struct PodProbes {
     pub routes_v6: Probe<Vec<Route>>,
     /// The pings sent out of it.
     pub pings: Vec<Pinged>,
+    /// How it resolves names; `None` where that was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolver: Option<Resolver>,
+    /// What mechanisms without a kernel interface leave behind, a line each: `memif SOCKET`, `vfio DEVICE`,
+    /// `wireguard INTERFACE`. `None` where that was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traces: Option<Probe<Vec<String>>>,
+}
+
+impl PodProbes {
+    /// What was asked inside a pod of which nothing could be seen, for one reason.
+    #[must_use]
+    pub fn unavailable(pod: Namespaced, container: String, pings: &[IpAddr], unavailable: &Unavailable) -> Self {
+        let pinged = |destination: &IpAddr| Pinged { destination: *destination, packet_bytes: None, result: Probe::Unavailable(unavailable.clone()) };
+        Self {
+            pod,
+            container,
+            links: Probe::Unavailable(unavailable.clone()),
+            routes: Probe::Unavailable(unavailable.clone()),
+            routes_v6: Probe::Unavailable(unavailable.clone()),
+            pings: pings.iter().map(pinged).collect(),
+            resolver: None,
+            traces: None,
+        }
+    }
 }
 
 /// The state of a container.
@@ -231,6 +279,9 @@ pub struct PodState {
     pub labels: BTreeMap<String, String>,
     /// Its NSM annotation.
     pub annotation: Option<String>,
+    /// What made it, kind and name: the Deployment, where a ReplicaSet stands between them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub controller: Option<(String, String)>,
     /// The node that it runs on, once it is scheduled.
     pub node: Option<String>,
     /// Its phase: `Pending`, `Running`, …
@@ -291,6 +342,37 @@ pub struct RegisteredEndpoint {
     pub spiffe_id: Option<String>,
     /// When its registration runs out, in seconds since 1970.
     pub expires_at: Option<i64>,
+    /// The node that it serves, where it is a forwarder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forwards_on: Option<String>,
+}
+
+impl RegisteredEndpoint {
+    /// The pod that registered, as its SPIFFE ID names it: `spiffe://DOMAIN/ns/NAMESPACE/pod/NAME` (upstream's
+    /// ClusterSPIFFEIDs).
+    #[must_use]
+    pub fn pod(&self) -> Option<Namespaced> {
+        let mut parts = self.spiffe_id.as_deref()?.strip_prefix("spiffe://")?.split('/').skip(1);
+        match (parts.next(), parts.next(), parts.next(), parts.next(), parts.next()) {
+            (Some("ns"), Some(namespace), Some("pod"), Some(name), None) => Some(Namespaced::new(namespace, name)),
+            _ => None,
+        }
+    }
+
+    /// Whether it is the registration of this pod: by its SPIFFE ID, else by its name, which begins with the pod's.
+    #[must_use]
+    pub fn is_of(&self, pod: &Namespaced) -> bool {
+        self.pod().map_or_else(|| self.id.name.starts_with(&pod.name), |own| own == *pod)
+    }
+}
+
+/// The identities that SPIRE gives out: a ClusterSPIFFEID and the pods of the inventory that it selects.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentityRule {
+    /// The ClusterSPIFFEID's name.
+    pub name: String,
+    /// The pods that it selects.
+    pub pods: BTreeSet<Namespaced>,
 }
 
 /// What exists, each part with why it could not be seen where it could not.
@@ -300,8 +382,10 @@ pub struct Inventory {
     pub pods: Result<Vec<PodState>, Unavailable>,
     /// The network services of all namespaces.
     pub services: Result<Vec<NetworkServiceState>, Unavailable>,
-    /// The registered endpoints.
+    /// The registered endpoints, forwarders included.
     pub endpoints: Result<Vec<RegisteredEndpoint>, Unavailable>,
+    /// What gives the pods their identities.
+    pub identities: Result<Vec<IdentityRule>, Unavailable>,
 }
 
 /// Everything that `verify` looks at.

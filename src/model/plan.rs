@@ -42,12 +42,30 @@ pub struct ProbeRequest {
     pub pod: super::Namespaced,
     /// The container to ask in.
     pub container: String,
-    /// Whether the interfaces and routes are asked for; else only the pings are sent.
-    pub network: bool,
+    /// What is to be asked beside the pings.
+    pub asks: Asks,
     /// Where to send pings.
     pub pings: Vec<std::net::IpAddr>,
     /// How to ping.
     pub ping: PingOptions,
+    /// The image of a container that is put beside the others where they have no `ip` or `ping`; `None` for none.
+    #[serde(default)]
+    pub debug_image: Option<String>,
+}
+
+/// What is to be asked inside a pod beside pings.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a question of its own")]
+pub struct Asks {
+    /// Its interfaces and routes. Whoever can sends pings to the peers of its point-to-point links as well, so that one look
+    /// is enough where the addresses are not certain.
+    pub network: bool,
+    /// How long a packet the path to each destination takes.
+    pub path_mtu: bool,
+    /// How it resolves names.
+    pub resolver: bool,
+    /// What mechanisms without a kernel interface have left behind.
+    pub traces: bool,
 }
 
 /// How to ping.
@@ -60,6 +78,11 @@ pub struct PingOptions {
     /// How long to wait for the reply to the last one, in milliseconds.
     pub wait_ms: u64,
 }
+
+/// Packet lengths below an interface's own MTU that are worth trying, in bytes, the longest first: what links and tunnels of
+/// today admit (RFC 1191, section 7, and NSM's own: 9000 for vpp; 1446 for VXLAN, 1440 for WireGuard and 1419 for IPsec over
+/// 1500), down to what every IPv6 link (RFC 8200) and every IPv4 host (RFC 791) must take.
+pub const PACKET_PLATEAUS: [u32; 16] = [16000, 9000, 8950, 4352, 2002, 1500, 1492, 1450, 1446, 1440, 1420, 1419, 1400, 1360, 1280, 576];
 
 impl Default for PingOptions {
     /// Four requests, as the source document sends; 100 ms apart, because a link that loses packets shows it at any pace

@@ -74,7 +74,7 @@ pub struct NetworkServiceSpec {
 }
 
 /// What makes a workload an endpoint: the environment of its container.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndpointSpec {
     /// NSM_SERVICE_NAMES: the network services that it offers.
     pub services: Vec<String>,
@@ -108,8 +108,10 @@ impl Workload {
     #[must_use]
     pub fn owns(&self, pod: &PodState) -> bool {
         pod.id.namespace == self.id.namespace
-            && match self.kind {
-                WorkloadKind::Pod => pod.id.name == self.id.name,
+            && match (self.kind, &pod.controller) {
+                (WorkloadKind::Pod, _) => pod.id.name == self.id.name,
+                // Labels may be alike; what made the pod is not.
+                (kind, Some((made_by, name))) => *name == self.id.name && *made_by == kind.to_string(),
                 _ => !self.selector.is_empty() && self.selector.iter().all(|(key, value)| pod.labels.get(key) == Some(value)),
             }
     }

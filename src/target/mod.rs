@@ -16,7 +16,15 @@ pub mod local;
 use self::cluster::Cluster;
 #[cfg(target_os = "linux")]
 use self::local::Local;
-use crate::model::{Applied, Expectations, Failure, Inventory, Milestones, ObjectRef, Plan, PodProbes, ProbeRequest, Removed, Result, System};
+use std::{
+    collections::BTreeSet,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use crate::model::{
+    Applied, Discovery, Expectations, Failure, Inventory, Milestones, Namespaced, ObjectRef, Plan, PodProbes, ProbeRequest, Removed, Result, Scope,
+    System,
+};
 
 pub use context::Ctx;
 
@@ -91,12 +99,40 @@ impl Target {
         }
     }
 
+    /// The time by the target's own clock, in seconds since 1970.
+    #[must_use]
+    pub fn now(&self) -> i64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let here = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+        match self {
+            Self::Cluster(cluster) => here.saturating_add(cluster.clock_offset()),
+            #[cfg(target_os = "linux")]
+            Self::Local(_) => here,
+        }
+    }
+
     /// What exists.
     ///
     /// # Errors
     /// The target cannot be asked.
     pub async fn inventory(&self, ctx: &Ctx, expectations: &Expectations) -> Result<Inventory> {
         either!(self, target => target.inventory(ctx, expectations).await)
+    }
+
+    /// What there is of NSM, whoever deployed it.
+    ///
+    /// # Errors
+    /// The target cannot be asked.
+    pub async fn discover(&self, ctx: &Ctx, scope: &Scope) -> Result<Discovery> {
+        either!(self, target => target.discover(ctx, scope).await)
+    }
+
+    /// The pods that a selector selects.
+    ///
+    /// # Errors
+    /// The target cannot be asked, or the selector is none.
+    pub async fn select(&self, ctx: &Ctx, namespace: Option<&str>, selector: &str) -> Result<BTreeSet<Namespaced>> {
+        either!(self, target => target.select(ctx, namespace, selector).await)
     }
 
     /// Looks into pods.

@@ -1,8 +1,8 @@
 use crate::model::{InterfaceAddress, Link};
 
-use super::Unreadable;
+use super::{Unreadable, json};
 
-/// Reads `ip addr`.
+/// Reads `ip addr`, as text or as JSON.
 ///
 /// ```text
 /// 10: nsm-1@if9: <BROADCAST,MULTICAST,UP,LOWER_UP,M-DOWN> mtu 16000 qdisc noqueue state UP group default
@@ -15,6 +15,9 @@ use super::Unreadable;
 /// # Errors
 /// The first line that belongs to no interface.
 pub fn links(text: &str) -> Result<Vec<Link>, Unreadable> {
+    if json::is_json(text) {
+        return json::links(text);
+    }
     let mut links: Vec<Link> = Vec::new();
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
         if line.starts_with(char::is_whitespace) {

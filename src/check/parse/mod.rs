@@ -3,11 +3,14 @@
 //! Nothing here panics on any text. What cannot be read is an [`Unreadable`] that quotes it.
 
 mod address;
+mod json;
 mod ping;
+mod resolver;
 mod route;
 
 pub use address::links;
 pub use ping::ping;
+pub use resolver::name_servers;
 pub use route::routes;
 
 use crate::model::{ExecEnd, ExecOutput, Probe, Unavailable, UnavailableKind};
@@ -48,7 +51,8 @@ pub(crate) fn evidence<T>(probe: &Probe<T>) -> Vec<String> {
     match probe {
         Probe::Output(output) => {
             let text = if output.stdout.trim().is_empty() { &output.stderr } else { &output.stdout };
-            std::iter::once(format!("$ {}", output.command.join(" "))).chain(text.lines().map(str::to_owned)).collect()
+            let lines = if json::is_json(text) { json::lines(text) } else { text.lines().map(str::to_owned).collect() };
+            std::iter::once(format!("$ {}", output.command.join(" "))).chain(lines).collect()
         }
         Probe::Value(_) => Vec::new(),
         Probe::Unavailable(unavailable) => vec![unavailable.reason.clone()],
@@ -58,6 +62,12 @@ pub(crate) fn evidence<T>(probe: &Probe<T>) -> Vec<String> {
 /// Whether a ping did not even leave: the pod has no route, which is a fault of the path and not of the look at it.
 pub(crate) fn is_unreachable<T>(probe: &Probe<T>) -> bool {
     matches!(probe, Probe::Output(output) if output.stderr.to_ascii_lowercase().contains("unreachable"))
+}
+
+/// Whether a packet did not even leave because it is too long for what the kernel knows of the path.
+pub(crate) fn is_too_long<T>(probe: &Probe<T>) -> bool {
+    let says = |text: &str| text.to_ascii_lowercase().contains("too long");
+    matches!(probe, Probe::Output(output) if says(&output.stderr) || says(&output.stdout))
 }
 
 /// Whether the program ran to its end and refused: it is there, and what it was asked for is not.
@@ -115,6 +125,14 @@ mod tests {
             let _ = links(&text);
             let _ = routes(&text);
             let _ = ping(&text);
+            let _ = name_servers(&text);
+        }
+
+        #[test]
+        fn no_json_panics(words in proptest::collection::vec("[\\[\\]{},:]|\"(dst|dev|gateway|ifname|flags|mtu|addr_info|local|prefixlen|type)\"|\"[0-9a-f.:/]{0,12}\"|[0-9]{1,6}|null", 0..40)) {
+            let text = format!("[{}", words.concat());
+            let _ = links(&text);
+            let _ = routes(&text);
         }
 
         #[test]

@@ -2,20 +2,23 @@ use std::net::IpAddr;
 
 use crate::model::{Prefix, Route};
 
-use super::Unreadable;
+use super::{Unreadable, json};
 
 /// Words that iproute2 puts in front of a destination whose route is no way to a peer.
 const OTHERS: [&str; 3] = ["local", "broadcast", "multicast"];
 /// Words in front of a destination whose route leads nowhere.
 const REFUSING: [&str; 4] = ["blackhole", "unreachable", "prohibit", "throw"];
 
-/// Reads `ip route` and `ip -6 route`: one route a line, `DESTINATION [via GATEWAY] [dev DEVICE] …`.
+/// Reads `ip route` and `ip -6 route`, as text or as JSON: one route a line, `DESTINATION [via GATEWAY] [dev DEVICE] …`.
 ///
 /// A default route without a gateway counts as IPv4, since nothing in the line tells; nobody's peer hangs on that.
 ///
 /// # Errors
 /// The first line that begins with no destination.
 pub fn routes(text: &str) -> Result<Vec<Route>, Unreadable> {
+    if json::is_json(text) {
+        return json::routes(text);
+    }
     let mut routes = Vec::new();
     for line in text.lines() {
         // iproute2 indents the next hops of a route with several.
@@ -46,7 +49,7 @@ fn route(line: &str) -> Option<Route> {
     Some(Route { destination, via, device: after("dev").map(str::to_owned), refuses })
 }
 
-fn prefix(text: &str) -> Option<Prefix> {
+pub(super) fn prefix(text: &str) -> Option<Prefix> {
     match text.parse::<IpAddr>() {
         Ok(address) => format!("{address}/{}", if address.is_ipv4() { 32 } else { 128 }).parse().ok(),
         Err(_) => text.parse().ok(),

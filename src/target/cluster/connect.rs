@@ -141,6 +141,23 @@ impl Found {
     }
 }
 
+/// How long the server may take to tell the time; it has just answered the same question.
+const CLOCK: Duration = Duration::from_secs(1);
+/// What is within it may be the way and the second that the header is cut to.
+const CLOCKS_AGREE: i64 = 2;
+
+/// How far the server's clock is ahead of this machine's, in seconds, by the `Date` of an answer (RFC 9110, 6.6.1).
+///
+/// Registrations run out by the clocks of the cluster, and a laptop's may be wrong by minutes.
+async fn clock_offset(client: &Client) -> i64 {
+    let Ok(request) = http::Request::get("/version").body(kube::client::Body::empty()) else { return 0 };
+    let Ok(response) = client.send(request).await else { return 0 };
+    let date = response.headers().get(http::header::DATE).and_then(|date| date.to_str().ok());
+    let there = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok()).map(|date| date.timestamp().as_second());
+    let offset = there.map_or(0, |there| there - jiff::Timestamp::now().as_second());
+    if offset.abs() > CLOCKS_AGREE { offset } else { 0 }
+}
+
 impl Cluster {
     /// Connects, and asks for the version to see that somebody answers who takes us for who we say we are.
     ///
@@ -169,9 +186,11 @@ impl Cluster {
             let asked = tokio::time::timeout(ANSWER, client.apiserver_version()).await;
             let version = asked
                 .map_err(|_| Failure::cannot_tell(format!("cannot {what}: no answer within {} s", ANSWER.as_secs())).hint(error::WRONG_SERVER))?;
-            Ok((client, version.map_err(&refused)?))
+            let version = version.map_err(&refused)?;
+            let offset = tokio::time::timeout(CLOCK, clock_offset(&client)).await.unwrap_or_default();
+            Ok((client, version, offset))
         };
-        let (client, version) = ctx.run("connecting to the cluster", step).await?;
-        Ok(Self { client, server, context, namespace, version: version.git_version })
+        let (client, version, clock_offset) = ctx.run("connecting to the cluster", step).await?;
+        Ok(Self { client, server, context, namespace, version: version.git_version, clock_offset })
     }
 }

@@ -1,6 +1,9 @@
 use std::collections::BTreeSet;
 
-use futures::future::{join_all, try_join_all};
+use futures::{
+    FutureExt,
+    future::{join_all, try_join_all},
+};
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api, ResourceExt,
@@ -14,6 +17,9 @@ use crate::{
     target::Ctx,
 };
 
+/// How much is asked for at a time: a page of pods is a few megabytes.
+pub(super) const PAGE: u32 = 500;
+
 impl Cluster {
     /// The pods of the namespaces of the expectations, and the network services and endpoints of all. What cannot be seen
     /// is in the answer, with the reason.
@@ -24,16 +30,43 @@ impl Cluster {
         let look = async {
             let namespaces: BTreeSet<&str> = expectations.workloads.iter().map(|workload| workload.id.namespace.as_str()).collect();
             let pods = try_join_all(namespaces.into_iter().map(|namespace| self.pods(namespace)));
-            let (pods, services, endpoints) = futures::join!(pods, self.services(), self.endpoints());
-            Ok(Inventory { pods: pods.map(|pods| pods.concat()), services, endpoints })
+            let (pods, services, endpoints, rules) = futures::join!(pods, self.services(), self.endpoints(), self.rules());
+            let pods = pods.map(|pods| pods.concat());
+            let identities = self.identities(rules, pods.as_deref().unwrap_or_default()).await;
+            Ok(Inventory { pods, services, endpoints, identities })
         };
-        ctx.run("looking at the cluster", look).await
+        ctx.run("looking at the cluster", look.boxed_local()).await
     }
 
     pub(super) async fn pods(&self, namespace: &str) -> Result<Vec<PodState>, Unavailable> {
-        let api: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
-        let pods = attempt(async || api.list(&ListParams::default()).await).await.map_err(|error| error::unavailable(&error))?;
-        Ok(pods.iter().map(pod_state).collect())
+        self.pods_as(Some(namespace), "", pod_state).await
+    }
+
+    /// The pods of a namespace, or of all, that a selector selects, page by page, so that only what is kept of them takes memory.
+    pub(super) async fn pods_as<T>(&self, namespace: Option<&str>, selector: &str, keep: impl Fn(&Pod) -> T) -> Result<Vec<T>, Unavailable> {
+        let api: Api<Pod> = match namespace {
+            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
+            None => Api::all(self.client.clone()),
+        };
+        let mut params = ListParams::default().limit(PAGE).labels(selector);
+        let mut kept = Vec::new();
+        loop {
+            match attempt(async || api.list(&params).await).await {
+                Ok(page) => {
+                    kept.extend(page.items.iter().map(&keep));
+                    match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                        Some(token) => params = params.continue_token(&token),
+                        None => return Ok(kept),
+                    }
+                }
+                // The list has grown too old between two pages; all at once is what kubectl asks for then.
+                Err(error) if error::code(&error) == Some(410) && params.continue_token.is_some() => {
+                    params = ListParams::default().labels(selector);
+                    kept.clear();
+                }
+                Err(error) => return Err(error::unavailable(&error)),
+            }
+        }
     }
 
     pub(super) async fn services(&self) -> Result<Vec<NetworkServiceState>, Unavailable> {
@@ -43,11 +76,11 @@ impl Cluster {
         Ok(objects.iter().map(state).collect())
     }
 
-    async fn endpoints(&self) -> Result<Vec<RegisteredEndpoint>, Unavailable> {
+    pub(super) async fn endpoints(&self) -> Result<Vec<RegisteredEndpoint>, Unavailable> {
         Ok(self.list_all(&endpoint_resource()).await?.iter().map(registered).collect())
     }
 
-    async fn list_all(&self, resource: &kube::api::ApiResource) -> Result<Vec<DynamicObject>, Unavailable> {
+    pub(super) async fn list_all(&self, resource: &kube::api::ApiResource) -> Result<Vec<DynamicObject>, Unavailable> {
         let api = self.api(resource, None);
         let listed = attempt(async || api.list(&ListParams::default()).await).await;
         let listed = listed.map_err(|error| match error::unavailable(&error) {
@@ -88,6 +121,8 @@ pub(super) fn registered(object: &DynamicObject) -> RegisteredEndpoint {
         services: services.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect(),
         spiffe_id: spec("/path_ids/0").and_then(Value::as_str).map(str::to_owned),
         expires_at: spec("/expiration_time/seconds").and_then(Value::as_i64),
+        // Forwarders register as endpoints of the service `forwarder`, with the node that they serve.
+        forwards_on: spec("/network_service_labels/forwarder/labels/nodeName").and_then(Value::as_str).map(str::to_owned),
     }
 }
 

@@ -11,16 +11,21 @@
 
 mod apply;
 mod connect;
+mod debug;
 mod delete;
 mod difference;
+mod discover;
 mod error;
 mod exec;
 mod foreign;
 mod gone;
+mod identity;
 mod inventory;
+mod look;
 mod persist;
 mod pod;
 mod preflight;
+mod probe;
 mod progress;
 mod system;
 mod wait;
@@ -47,6 +52,7 @@ pub struct Cluster {
     context: Option<String>,
     namespace: String,
     version: String,
+    clock_offset: i64,
 }
 
 impl Cluster {
@@ -72,6 +78,12 @@ impl Cluster {
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// How far its clock is ahead of this machine's, in seconds; 0 where they agree as far as can be told.
+    #[must_use]
+    pub fn clock_offset(&self) -> i64 {
+        self.clock_offset
     }
 
     /// The objects of a kind, of one namespace or of all.

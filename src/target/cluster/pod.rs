@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use k8s_openapi::{
     api::core::v1::{ContainerStateTerminated, ContainerStateWaiting, ContainerStatus, Pod, PodCondition},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
@@ -7,7 +9,9 @@ use crate::model::{ANNOTATION, ContainerState, Namespaced, PodState};
 
 /// The state of a pod, as the server tells it.
 pub(super) fn pod_state(pod: &Pod) -> PodState {
-    let ObjectMeta { name, namespace, labels, annotations, deletion_timestamp, .. } = pod.metadata.clone();
+    let ObjectMeta { name, namespace, labels, annotations, deletion_timestamp, owner_references, .. } = pod.metadata.clone();
+    let controller = owner_references.into_iter().flatten().find(|owner| owner.controller == Some(true));
+    let controller = controller.map(|owner| top_controller(owner.kind, owner.name, labels.as_ref()));
     let status = pod.status.clone().unwrap_or_default();
     let spec = pod.spec.as_ref();
     let conditions = status.conditions.unwrap_or_default();
@@ -27,6 +31,7 @@ pub(super) fn pod_state(pod: &Pod) -> PodState {
         id: Namespaced::new(namespace.unwrap_or_default(), name.unwrap_or_default()),
         labels: labels.unwrap_or_default(),
         annotation: annotations.and_then(|annotations| annotations.get(ANNOTATION).cloned()),
+        controller,
         node: spec.and_then(|spec| spec.node_name.clone()),
         phase: status.phase.unwrap_or_else(|| "Unknown".to_owned()),
         ready: condition("Ready").is_some_and(|condition| condition.status == "True"),
@@ -34,6 +39,15 @@ pub(super) fn pod_state(pod: &Pod) -> PodState {
         unschedulable: condition("PodScheduled").filter(unscheduled).map(|condition| condition.message.clone().unwrap_or_default()),
         init_containers: containers(named(spec.and_then(|s| s.init_containers.as_ref())), status.init_container_statuses.unwrap_or_default(), true),
         containers: containers(named(spec.map(|s| &s.containers)), status.container_statuses.unwrap_or_default(), false),
+    }
+}
+
+/// What stands above a pod's own controller: a Deployment names its ReplicaSets after itself and the hash of their template.
+fn top_controller(kind: String, name: String, labels: Option<&BTreeMap<String, String>>) -> (String, String) {
+    let hash = labels.and_then(|labels| labels.get("pod-template-hash")).filter(|_| kind == "ReplicaSet");
+    match hash.and_then(|hash| name.strip_suffix(hash.as_str())?.strip_suffix('-')) {
+        Some(deployment) => ("Deployment".to_owned(), deployment.to_owned()),
+        None => (kind, name),
     }
 }
 
@@ -102,6 +116,18 @@ mod tests {
         assert_eq!((pod.status(), pod.ready, pod.is_injected()), ("Init:0/1".to_owned(), false, true));
         assert_eq!(pod.containers.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["alpine", "cmd-nsc"]);
         assert_eq!(pod.annotation.as_deref(), Some("kernel://a/nsm-1"));
+    }
+
+    #[test]
+    fn a_pod_knows_the_deployment_above_its_replica_set() {
+        let controller = |kind: &str, name: &str, hash: &str| {
+            let owner = json!({"apiVersion": "apps/v1", "kind": kind, "name": name, "uid": "u", "controller": true});
+            let pod = json!({"metadata": {"name": "p", "labels": {"pod-template-hash": hash}, "ownerReferences": [owner]}});
+            pod_state(&serde_json::from_value(pod).unwrap()).controller.unwrap()
+        };
+        assert_eq!(controller("ReplicaSet", "nse-kernel-6d5", "6d5"), ("Deployment".to_owned(), "nse-kernel".to_owned()));
+        assert_eq!(controller("ReplicaSet", "by-hand", "6d5"), ("ReplicaSet".to_owned(), "by-hand".to_owned()));
+        assert_eq!(controller("DaemonSet", "nse-6d5", "6d5"), ("DaemonSet".to_owned(), "nse-6d5".to_owned()));
     }
 
     #[test]

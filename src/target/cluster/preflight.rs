@@ -1,36 +1,32 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{FutureExt, StreamExt, future::join_all, stream};
-use k8s_openapi::{
-    api::{
-        authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec},
-        core::v1::Node,
-        discovery::v1::EndpointSlice,
-    },
-    apimachinery::pkg::apis::meta::v1::LabelSelector,
+use k8s_openapi::api::{
+    authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec},
+    core::v1::Node,
+    discovery::v1::EndpointSlice,
 };
 use kube::{
     Api, ResourceExt,
     api::{DynamicObject, ListParams, PostParams},
-    core::{Selector, SelectorExt},
 };
 use serde_json::Value;
 
-use super::{Cluster, NSM_NAMESPACE, endpoint_resource, error, is_of, resource, resource_named};
+use super::{
+    Cluster, NSM_NAMESPACE, endpoint_resource, error,
+    identity::{Rule, least_labels},
+    is_of, resource_named,
+};
 use crate::{
     model::{
-        ComponentState, Facts, Holder, INSTANCE_LABEL, MANAGED_BY, MANAGED_BY_LABEL, Namespaced, NodeState, Permission, Plan, Result, Unavailable,
-        WebhookState, Workload,
+        ComponentState, Facts, Holder, INSTANCE_LABEL, MANAGED_BY, MANAGED_BY_LABEL, Namespaced, NodeState, Permission, Plan, Result, SPIFFE_LABEL,
+        Unavailable, WebhookState, Workload,
     },
     target::Ctx,
 };
 
 /// How many permissions are asked for at once: each is a question of a millisecond.
 const AT_ONCE: usize = 16;
-/// The label that NSM's webhook gives to the pods that it injects, and that endpoints carry by themselves.
-const SPIFFE_LABEL: (&str, &str) = ("spiffe.io/spiffe-id", "true");
-/// The label that Kubernetes gives to every namespace.
-const NAMESPACE_LABEL: &str = "kubernetes.io/metadata.name";
 
 impl Cluster {
     /// What the cluster is like, all looked at at once and nothing changed.
@@ -48,16 +44,8 @@ impl Cluster {
             let names = plan.objects.iter().filter(|object| object.reference.kind == "Namespace").map(|object| object.reference.name.clone());
             let names: BTreeSet<String> = names.chain([plan.namespace.clone()]).collect();
             let namespaces = join_all(names.into_iter().map(|name| self.holder(name, &plan.instance)));
-            let (permissions, (components, on_nodes), nodes, forwarders, webhook, identities, namespaces, services) = futures::join!(
-                permissions,
-                parts,
-                self.nodes(),
-                self.forwarders(),
-                self.webhook(),
-                self.identities(plan),
-                namespaces,
-                self.services()
-            );
+            let (permissions, (components, on_nodes), nodes, forwarders, webhook, identities, namespaces, services) =
+                futures::join!(permissions, parts, self.nodes(), self.forwarders(), self.webhook(), self.covered(plan), namespaces, self.services());
             let version = self.version.clone();
             Ok(Facts { version, permissions, components, nodes, on_nodes, forwarders, webhook, identities, namespaces, services })
         };
@@ -145,18 +133,15 @@ impl Cluster {
         Ok(slices.iter().map(ready).sum())
     }
 
-    /// Which workloads' pods each ClusterSPIFFEID selects.
-    async fn identities(&self, plan: &Plan) -> Result<Vec<(String, Vec<Namespaced>)>, Unavailable> {
-        let resource = resource("spire.spiffe.io/v1alpha1", "ClusterSPIFFEID", "clusterspiffeids");
-        let listed = self.api(&resource, None).list(&ListParams::default()).await.map_err(|error| error::unavailable(&error))?;
-        let covers = |object: &DynamicObject| {
-            let selector = |pointer: &str| selector(object.data.pointer(pointer));
-            let (pods, namespaces) = (selector("/spec/podSelector"), selector("/spec/namespaceSelector"));
-            let covered =
-                |workload: &&Workload| pods.matches(&labels_of(workload)) && namespaces.matches(&namespace_labels(plan, &workload.id.namespace));
-            (object.name_any(), plan.expectations.workloads.iter().filter(covered).map(|workload| workload.id.clone()).collect())
+    /// Which workloads' pods each ClusterSPIFFEID will select.
+    async fn covered(&self, plan: &Plan) -> Result<Vec<(String, Vec<Namespaced>)>, Unavailable> {
+        let rules = self.rules().await?;
+        let covers = |rule: &Rule| {
+            let workloads = plan.expectations.workloads.iter();
+            let covered = workloads.filter(|workload| rule.selects(&labels_of(workload), &namespace_labels(plan, &workload.id.namespace)));
+            (rule.name.clone(), covered.map(|workload| workload.id.clone()).collect())
         };
-        Ok(listed.items.iter().map(covers).collect())
+        Ok(rules.iter().map(covers).collect())
     }
 
     async fn holder(&self, name: String, instance: &str) -> (String, Result<Holder, Unavailable>) {
@@ -183,13 +168,6 @@ fn node_state(node: &Node) -> NodeState {
     NodeState { name: node.name_any(), schedulable: ready && !spec.unschedulable.unwrap_or(false) && !tainted }
 }
 
-/// A label selector; one that is not there selects everything, and so does one that cannot be read, rather than raise an
-/// alarm about what is only not understood.
-fn selector(written: Option<&Value>) -> Selector {
-    let read = written.and_then(|written| serde_json::from_value::<LabelSelector>(written.clone()).ok());
-    read.and_then(|read| Selector::try_from(read).ok()).unwrap_or_default()
-}
-
 /// The labels of a workload's pods once NSM's webhook has seen them.
 fn labels_of(workload: &Workload) -> BTreeMap<String, String> {
     let mut labels = workload.pod_labels.clone();
@@ -200,7 +178,7 @@ fn labels_of(workload: &Workload) -> BTreeMap<String, String> {
 }
 
 fn namespace_labels(plan: &Plan, namespace: &str) -> BTreeMap<String, String> {
-    let mut labels = BTreeMap::from([(NAMESPACE_LABEL.to_owned(), namespace.to_owned())]);
+    let mut labels = least_labels(namespace);
     let object = plan.objects.iter().find(|object| object.reference.kind == "Namespace" && object.reference.name == namespace);
     let written = object.and_then(|object| object.body.pointer("/metadata/labels")).and_then(Value::as_object);
     labels.extend(written.into_iter().flatten().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))));
@@ -225,14 +203,5 @@ mod tests {
         assert!(!node(&json!({"unschedulable": true}), "True").schedulable);
         assert!(!node(&json!({"taints": [{"key": "a", "effect": "NoSchedule"}]}), "True").schedulable);
         assert!(node(&json!({"taints": [{"key": "a", "effect": "PreferNoSchedule"}]}), "True").schedulable);
-    }
-
-    #[test]
-    fn selectors_select_as_kubernetes_has_it() {
-        let labels = BTreeMap::from([("a".to_owned(), "b".to_owned())]);
-        assert!(selector(None).matches(&labels));
-        assert!(selector(Some(&json!({"matchLabels": {"a": "b"}}))).matches(&labels));
-        assert!(!selector(Some(&json!({"matchLabels": {"a": "c"}}))).matches(&labels));
-        assert!(!selector(Some(&json!({"matchExpressions": [{"key": "a", "operator": "NotIn", "values": ["b"]}]}))).matches(&labels));
     }
 }

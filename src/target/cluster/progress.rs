@@ -185,6 +185,7 @@ mod tests {
             id: workload.id.clone(),
             labels: workload.pod_labels.clone(),
             annotation: None,
+            controller: None,
             node: Some("node1".to_owned()),
             phase: "Running".to_owned(),
             ready: true,

@@ -22,13 +22,13 @@ use self::{
 use super::{Ctx, another_service};
 use crate::{
     engine::{
-        clear,
+        clear, no_identities,
         protocol::{AppliedAll, Apply, Reply, Request, Status, VERSION},
         socket_path,
     },
     model::{
-        Applied, ComponentState, Expectations, Failure, INSTANCE_LABEL, IntoFailure, Inventory, ObjectRef, ObjectState, Outcome, PART_OF_LABEL,
-        Pinged, Plan, PodProbes, PodState, Probe, ProbeRequest, Removed, Result, System, Unavailable, UnavailableKind, Workload,
+        Applied, ComponentState, Discovery, Expectations, Failure, INSTANCE_LABEL, IntoFailure, Inventory, Namespaced, ObjectRef, ObjectState,
+        Outcome, PART_OF_LABEL, Plan, PodProbes, PodState, ProbeRequest, Removed, Result, Scope, System, Unavailable, UnavailableKind, Workload,
     },
 };
 
@@ -157,7 +157,7 @@ impl Local {
     /// The engine cannot be asked. That none runs is no error: then nothing exists.
     pub async fn inventory(&self, ctx: &Ctx, expectations: &Expectations) -> Result<Inventory> {
         let Some(reply) = self.ask(ctx, "looking at this machine", &Request::Inventory).await? else {
-            return Ok(Inventory { pods: Ok(Vec::new()), services: Ok(Vec::new()), endpoints: Ok(Vec::new()) });
+            return Ok(Inventory { pods: Ok(Vec::new()), services: Ok(Vec::new()), endpoints: Ok(Vec::new()), identities: Err(no_identities()) });
         };
         let Reply::Inventory(inventory) = reply else { return Err(unexpected(&reply)) };
         let mut inventory = *inventory;
@@ -166,6 +166,37 @@ impl Local {
             pods.retain(|pod| namespaces.contains(pod.id.namespace.as_str()));
         }
         Ok(inventory)
+    }
+
+    /// What the engine holds, whichever deployment it is of.
+    ///
+    /// # Errors
+    /// The engine cannot be asked. That none runs is no error: then there is nothing.
+    pub async fn discover(&self, ctx: &Ctx, _: &Scope) -> Result<Discovery> {
+        let inventory = self.inventory(ctx, &Expectations::default()).await?;
+        let workloads = match self.ask(ctx, "looking at this machine", &Request::Workloads).await? {
+            Some(Reply::Workloads(workloads)) => workloads,
+            Some(reply) => return Err(unexpected(&reply)),
+            None => Vec::new(),
+        };
+        Ok(Discovery { objects: Vec::new(), workloads, inventory })
+    }
+
+    /// The pods that a selector selects: labels that are equal, as in `app=alpine,tier=a`.
+    ///
+    /// # Errors
+    /// The engine cannot be asked, or the selector is none.
+    pub async fn select(&self, ctx: &Ctx, namespace: Option<&str>, selector: &str) -> Result<BTreeSet<Namespaced>> {
+        let pairs: Option<Vec<(&str, &str)>> = selector.split(',').map(|term| term.split_once('=').filter(|(key, _)| !key.ends_with('!'))).collect();
+        let pairs = pairs.ok_or_else(|| {
+            Failure::usage(format!("--selector {selector}: on this machine labels can only be equal to something"))
+                .hint("say it as in app=alpine,tier=a")
+        })?;
+        let inventory = self.inventory(ctx, &Expectations::default()).await?;
+        let equal =
+            |pod: &PodState| pairs.iter().all(|(key, value)| pod.labels.get(*key).is_some_and(|label| label == value.trim_start_matches('=')));
+        let pods = inventory.pods.into_iter().flatten().filter(|pod| equal(pod) && namespace.is_none_or(|name| name == pod.id.namespace));
+        Ok(pods.map(|pod| pod.id).collect())
     }
 
     /// Looks into pods, in the order of the requests.
@@ -322,7 +353,5 @@ fn fault_of(workload: &Workload, pods: &[PodState]) -> Option<String> {
 
 fn no_engine(request: ProbeRequest) -> PodProbes {
     let absent = Unavailable { kind: UnavailableKind::NotFound, reason: "nothing is deployed on this machine".to_owned() };
-    let pings = request.pings.into_iter().map(|destination| Pinged { destination, result: Probe::Unavailable(absent.clone()) }).collect();
-    let (links, routes, routes_v6) = (Probe::Unavailable(absent.clone()), Probe::Unavailable(absent.clone()), Probe::Unavailable(absent));
-    PodProbes { pod: request.pod, container: request.container, links, routes, routes_v6, pings }
+    PodProbes::unavailable(request.pod, request.container, &request.pings, &absent)
 }

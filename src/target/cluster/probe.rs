@@ -1,0 +1,94 @@
+use std::{net::IpAddr, time::Duration};
+
+use futures::{StreamExt, future::join_all, stream};
+
+use super::{Cluster, look};
+use crate::{
+    model::{Asks, ExecEnd, ExecOutput, PingOptions, Pinged, PodProbes, Probe, ProbeRequest, Result, Unavailable, UnavailableKind},
+    target::Ctx,
+};
+
+/// How many pods are looked into at once. An API server allows a few hundred streams, and a node runs a few dozen at a time.
+const AT_ONCE: usize = 16;
+/// What a look takes beside the pings' own time.
+const SLACK: Duration = Duration::from_secs(10);
+
+impl Cluster {
+    /// Looks into pods, in the order of the requests: runs `ip` and `ping` in the containers that are named.
+    ///
+    /// # Errors
+    /// The command was stopped. That a program could not be run is in the answer.
+    pub async fn probe(&self, ctx: &Ctx, requests: Vec<ProbeRequest>) -> Result<Vec<PodProbes>> {
+        let probes = stream::iter(requests).map(|request| self.probe_pod(request)).buffered(AT_ONCE).collect();
+        ctx.run("looking into the pods", async { Ok(probes.await) }).await
+    }
+
+    async fn probe_pod(&self, request: ProbeRequest) -> PodProbes {
+        let probes = self.look_into(&request, &request.container).await;
+        let Some(image) = request.debug_image.as_deref().filter(|_| lacks_programs(&probes)) else { return probes };
+        match self.debug_container(&request.pod, image).await {
+            // The network is the pod's, but files are a container's own: what was seen of them in the first one stays.
+            Ok(container) => {
+                let seen = self.look_into(&ProbeRequest { asks: Asks { resolver: false, ..request.asks }, ..request.clone() }, &container).await;
+                PodProbes { container: request.container, resolver: probes.resolver, ..seen }
+            }
+            Err(unavailable) => refused(probes, &unavailable),
+        }
+    }
+
+    async fn look_into(&self, request: &ProbeRequest, container: &str) -> PodProbes {
+        let limit = ping_time(request.ping) + SLACK;
+        match self.run(&request.pod, container, look::command(request), limit).await {
+            Err(unavailable) => PodProbes::unavailable(request.pod.clone(), request.container.clone(), &request.pings, &unavailable),
+            // There is no shell; what was to be run may be there all the same.
+            Ok(ExecOutput { end: ExecEnd::Exited(126 | 127), .. }) => self.look_without_shell(request, container).await,
+            Ok(output) => look::read(request, &output),
+        }
+    }
+
+    async fn look_without_shell(&self, request: &ProbeRequest, container: &str) -> PodProbes {
+        let run = async |command: Vec<String>, limit: Duration| self.run(&request.pod, container, command, limit).await;
+        let ip = async |arguments: &[&str]| match request.asks.network {
+            true => run(["ip"].iter().chain(arguments).map(|word| (*word).to_owned()).collect(), SLACK).await,
+            false => Err(Unavailable { kind: UnavailableKind::NotAsked, reason: "only pings were asked for".to_owned() }),
+        };
+        let pings = join_all(request.pings.iter().map(async |destination: &IpAddr| {
+            let result = run(look::ping_command(*destination, request.ping), ping_time(request.ping) + SLACK).await;
+            Pinged { destination: *destination, packet_bytes: None, result: probe(result) }
+        }));
+        let (links, routes, routes_v6, pings) = futures::join!(ip(&["addr"]), ip(&["route"]), ip(&["-6", "route"]), pings);
+        let (links, routes, routes_v6) = (probe(links), probe(routes), probe(routes_v6));
+        let (pod, container) = (request.pod.clone(), request.container.clone());
+        PodProbes { pod, container, links, routes, routes_v6, pings, resolver: None, traces: None }
+    }
+}
+
+fn probe<T>(result: Result<ExecOutput, Unavailable>) -> Probe<T> {
+    result.map_or_else(Probe::Unavailable, Probe::Output)
+}
+
+/// Whether the container's image has no `ip` or no `ping`.
+fn lacks_programs(probes: &PodProbes) -> bool {
+    let is_absent = |end: Option<&ExecEnd>| matches!(end, Some(ExecEnd::Exited(126 | 127)));
+    let links = if let Probe::Output(output) = &probes.links { Some(&output.end) } else { None };
+    let pings = probes.pings.iter().map(|ping| if let Probe::Output(output) = &ping.result { Some(&output.end) } else { None });
+    is_absent(links) || pings.into_iter().any(is_absent)
+}
+
+/// What could not be seen, for want of programs in the image and of the container that would have brought them.
+fn refused(mut probes: PodProbes, unavailable: &Unavailable) -> PodProbes {
+    fn replace<T>(probe: &mut Probe<T>, unavailable: &Unavailable) {
+        if matches!(probe, Probe::Output(ExecOutput { end: ExecEnd::Exited(126 | 127), .. })) {
+            *probe = Probe::Unavailable(unavailable.clone());
+        }
+    }
+    replace(&mut probes.links, unavailable);
+    replace(&mut probes.routes, unavailable);
+    replace(&mut probes.routes_v6, unavailable);
+    probes.pings.iter_mut().for_each(|ping| replace(&mut ping.result, unavailable));
+    probes
+}
+
+fn ping_time(options: PingOptions) -> Duration {
+    Duration::from_millis(u64::from(options.count) * options.interval_ms + options.wait_ms)
+}
