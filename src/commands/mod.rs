@@ -33,7 +33,7 @@ use crate::{
 pub async fn run(command: &Command, settings: &Settings, ctx: &Ctx, report: &mut Report) -> Result<()> {
     match command {
         Command::Deploy(arguments) => deploy::run(&arguments.apply, settings, ctx, report).await,
-        Command::Verify(_) => verify::run(settings, ctx, report).await,
+        Command::Verify(arguments) => verify::run(arguments, settings, ctx, report).await,
         Command::Troubleshoot(_) => troubleshoot::run(settings, ctx, report).await,
         Command::Cleanup(arguments) => cleanup::run(&arguments.remove, settings, ctx, report).await,
         Command::Manifests(arguments) => manifests::run(arguments, settings, ctx, report).await,

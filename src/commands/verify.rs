@@ -3,18 +3,33 @@ use super::{
     session::Session,
 };
 use crate::{
-    check::evaluate,
+    check::{CATALOGUE, Check, Subject, evaluate},
+    cli::VerifyArgs,
     model::{Failure, Observation, Plan, Result},
-    report::Report,
+    report::{ListedCheck, Report},
     settings::Settings,
     target::Ctx,
 };
 
 /// Holds what is there against what the manifests promise.
-pub(super) async fn run(settings: &Settings, ctx: &Ctx, report: &mut Report) -> Result<()> {
+pub(super) async fn run(arguments: &VerifyArgs, settings: &Settings, ctx: &Ctx, report: &mut Report) -> Result<()> {
+    if arguments.list_checks {
+        report.checks = Some(CATALOGUE.iter().map(listed).collect());
+        return Ok(());
+    }
     let session = Session::open(settings, ctx, report).await?;
     session.has_workloads()?;
-    judge(&session, ctx, report).await
+    let judged = judge(&session, ctx, report).await;
+    report.findings = report.findings.take().map(|findings| settings.selection.apply(findings));
+    judged
+}
+
+fn listed(check: &Check) -> ListedCheck {
+    let subject = match check.subject {
+        Subject::Deployment(_) => "deployment",
+        Subject::Connection(_) => "connection",
+    };
+    ListedCheck { id: check.id, title: check.title, subject, hint: check.hint }
 }
 
 /// Observes and judges; what was found is in the report, also where the look was cut short.
