@@ -1,6 +1,6 @@
 //! The forms of the report, and where each goes.
 
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 
 use crate::{
     check::{InvalidSelection, Selection},
@@ -43,7 +43,9 @@ impl Output {
         if let (Some(what), Some(_)) = (&what, &junit) {
             return Err(Failure::usage(format!("--junit: {what} judges nothing, so it has no test cases")).hint("leave it out, or use --json"));
         }
-        if junit.is_some() && junit == json {
+        // `./a` is `a`.
+        let place = |path: &Option<PathBuf>| path.as_ref().and_then(|path| absolute(path).ok());
+        if place(&junit).is_some_and(|junit| place(&json) == Some(junit)) {
             return Err(Failure::usage("--junit and --json name the same file").hint("give each a name of its own"));
         }
         let files = [(Format::Junit, "junit", junit), (Format::Json, "json", json)];
@@ -136,7 +138,7 @@ mod tests {
             (&["verify", "--list-checks", "-o", "junit"], "--output junit: verify --list-checks judges nothing, so it has no test cases"),
             (&["verify", "--junit", "-"], "--junit takes a file, and - is none"),
             (&["deploy", "--json", "-"], "--json takes a file, and - is none"),
-            (&["verify", "--json", "a", "--junit", "a"], "--junit and --json name the same file"),
+            (&["verify", "--json", "a", "--junit", "./a"], "--junit and --json name the same file"),
             (&["verify", "--json", "/nowhere/a"], "--json /nowhere/a cannot be written: the directory /nowhere does not exist"),
         ];
         for (arguments, message) in cases {
