@@ -163,11 +163,46 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::model::Failure;
+    use crate::{
+        model::{Change, Failure, Removed},
+        report::golden_tests,
+    };
 
     #[test]
     fn the_schema_changes_only_where_somebody_sees_it() {
         insta::assert_snapshot!(schema());
+    }
+
+    #[test]
+    fn every_part_of_a_report_is_as_the_schema_says() {
+        let pod = || ObjectRef::namespaced("Pod", "ns", "alpine");
+        let unchecked = Some("no namespace yet".to_owned());
+        let difference =
+            Difference { object: pod(), change: Change::Create, before: None, after: Some(json!({"a": 1})), yaml: Default::default(), unchecked };
+        let left = vec![(ObjectRef::cluster("Namespace", "ns"), "it holds a ConfigMap".to_owned())];
+        let mut report = golden_tests::failing();
+        report.target = Some(TargetInfo::Cluster { server: "https://a".to_owned(), context: None, version: None });
+        report.differences = Some(vec![difference]);
+        report.applied = Some(vec![(pod(), Applied::Used), (ObjectRef::cluster("Namespace", "ns"), Applied::Recreated)]);
+        report.checks = Some(vec![ListedCheck { id: "a", title: "b", subject: "connection", hint: "c" }]);
+        report.removed = Some(Removed { would: vec![pod()], gone: vec![pod()], left, unseen: vec!["roles".to_owned()], proof: Vec::new() });
+        (report.path, report.causes) = (report.findings.clone(), report.findings.clone().unwrap());
+
+        let document: Value = serde_json::from_str(&render(&report)).unwrap();
+        let validator = jsonschema::draft202012::new(&serde_json::from_str(&schema()).unwrap()).unwrap();
+        let errors: Vec<String> = validator.iter_errors(&document).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        assert!(errors.is_empty(), "{errors:#?}");
+        // Nothing is written that the schema does not know.
+        let known: Value = serde_json::from_str(&schema()).unwrap();
+        let unknown: Vec<&String> = document.as_object().unwrap().keys().filter(|key| known["properties"].get(key.as_str()).is_none()).collect();
+        assert!(unknown.is_empty(), "{unknown:?}");
+        for (part, wrong) in
+            [("outcome", json!("fine")), ("schema_version", json!(2)), ("findings", json!([{"check": "a"}])), ("exit_code", json!(-1))]
+        {
+            let mut document = document.clone();
+            document[part] = wrong;
+            assert!(!validator.is_valid(&document), "{part}");
+        }
     }
 
     #[test]
