@@ -46,6 +46,8 @@ Register-ArgumentCompleter -Native -CommandName 'nsmctl' -ScriptBlock {
             break
         }
         'nsmctl;deploy' {
+            [CompletionResult]::new('--junit', '--junit', [CompletionResultType]::ParameterName, 'Write the findings into this file too, as JUnit''s XML, however the command ends')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write the report into this file too, as JSON, however the command ends')
             [CompletionResult]::new('--cidr', '--cidr', [CompletionResultType]::ParameterName, 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125')
             [CompletionResult]::new('--clients', '--clients', [CompletionResultType]::ParameterName, 'How many pods each client has; a Pod is copied, a Deployment or StatefulSet scaled')
             [CompletionResult]::new('--payload', '--payload', [CompletionResultType]::ParameterName, 'What travels over every network service')
@@ -74,14 +76,10 @@ Register-ArgumentCompleter -Native -CommandName 'nsmctl' -ScriptBlock {
             break
         }
         'nsmctl;verify' {
-            [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'The clients with these labels, as in app=alpine or ''tier in (a,b)''')
-            [CompletionResult]::new('--selector', '--selector', [CompletionResultType]::ParameterName, 'The clients with these labels, as in app=alpine or ''tier in (a,b)''')
-            [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'The client of this name: a workload''s or a pod''s')
-            [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'How many pings each way')
-            [CompletionResult]::new('--interval', '--interval', [CompletionResultType]::ParameterName, 'The time between two pings')
-            [CompletionResult]::new('--max-loss', '--max-loss', [CompletionResultType]::ParameterName, 'How many of them may be lost, in percent')
-            [CompletionResult]::new('--max-rtt', '--max-rtt', [CompletionResultType]::ParameterName, 'How long the mean round trip may take, as in 5ms')
-            [CompletionResult]::new('--debug-image', '--debug-image', [CompletionResultType]::ParameterName, 'The image of the container that is put into a pod whose own have no ip or ping; empty for none')
+            [CompletionResult]::new('--select', '--select', [CompletionResultType]::ParameterName, 'Judge by these checks only; --list-checks has their ids')
+            [CompletionResult]::new('--skip', '--skip', [CompletionResultType]::ParameterName, 'Do not judge by these checks')
+            [CompletionResult]::new('--junit', '--junit', [CompletionResultType]::ParameterName, 'Write the findings into this file too, as JUnit''s XML, however the command ends')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write the report into this file too, as JSON, however the command ends')
             [CompletionResult]::new('--cidr', '--cidr', [CompletionResultType]::ParameterName, 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125')
             [CompletionResult]::new('--clients', '--clients', [CompletionResultType]::ParameterName, 'How many pods each client has; a Pod is copied, a Deployment or StatefulSet scaled')
             [CompletionResult]::new('--payload', '--payload', [CompletionResultType]::ParameterName, 'What travels over every network service')
@@ -98,8 +96,8 @@ Register-ArgumentCompleter -Native -CommandName 'nsmctl' -ScriptBlock {
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'The time budget of the whole command, as in 90s or 2m')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'The form of the report on standard output')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'The form of the report on standard output')
-            [CompletionResult]::new('-A', '-A ', [CompletionResultType]::ParameterName, 'Every client of NSM''s in all namespaces, whoever deployed it')
-            [CompletionResult]::new('--all-namespaces', '--all-namespaces', [CompletionResultType]::ParameterName, 'Every client of NSM''s in all namespaces, whoever deployed it')
+            [CompletionResult]::new('--list-checks', '--list-checks', [CompletionResultType]::ParameterName, 'Say which checks there are, and look at nothing')
+            [CompletionResult]::new('--schema', '--schema', [CompletionResultType]::ParameterName, 'Print the JSON Schema of the report that -o json prints, and look at nothing')
             [CompletionResult]::new('--cross-node', '--cross-node', [CompletionResultType]::ParameterName, 'Keep clients off the nodes of their endpoints, so that the connection crosses the network')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')

@@ -42,6 +42,8 @@ set edit:completion:arg-completer[nsmctl] = {|@words|
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'nsmctl;deploy'= {
+            cand --junit 'Write the findings into this file too, as JUnit''s XML, however the command ends'
+            cand --json 'Write the report into this file too, as JSON, however the command ends'
             cand --cidr 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125'
             cand --clients 'How many pods each client has; a Pod is copied, a Deployment or StatefulSet scaled'
             cand --payload 'What travels over every network service'
@@ -69,14 +71,10 @@ set edit:completion:arg-completer[nsmctl] = {|@words|
             cand --help 'Print help'
         }
         &'nsmctl;verify'= {
-            cand -l 'The clients with these labels, as in app=alpine or ''tier in (a,b)'''
-            cand --selector 'The clients with these labels, as in app=alpine or ''tier in (a,b)'''
-            cand --client 'The client of this name: a workload''s or a pod''s'
-            cand --count 'How many pings each way'
-            cand --interval 'The time between two pings'
-            cand --max-loss 'How many of them may be lost, in percent'
-            cand --max-rtt 'How long the mean round trip may take, as in 5ms'
-            cand --debug-image 'The image of the container that is put into a pod whose own have no ip or ping; empty for none'
+            cand --select 'Judge by these checks only; --list-checks has their ids'
+            cand --skip 'Do not judge by these checks'
+            cand --junit 'Write the findings into this file too, as JUnit''s XML, however the command ends'
+            cand --json 'Write the report into this file too, as JSON, however the command ends'
             cand --cidr 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125'
             cand --clients 'How many pods each client has; a Pod is copied, a Deployment or StatefulSet scaled'
             cand --payload 'What travels over every network service'
@@ -93,8 +91,8 @@ set edit:completion:arg-completer[nsmctl] = {|@words|
             cand --timeout 'The time budget of the whole command, as in 90s or 2m'
             cand -o 'The form of the report on standard output'
             cand --output 'The form of the report on standard output'
-            cand -A 'Every client of NSM''s in all namespaces, whoever deployed it'
-            cand --all-namespaces 'Every client of NSM''s in all namespaces, whoever deployed it'
+            cand --list-checks 'Say which checks there are, and look at nothing'
+            cand --schema 'Print the JSON Schema of the report that -o json prints, and look at nothing'
             cand --cross-node 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
             cand -h 'Print help'
             cand --help 'Print help'

@@ -33,7 +33,9 @@ complete -c nsmctl -n "__fish_nsmctl_needs_command" -s n -l namespace -d 'The na
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -s f -l manifests -d 'The manifests, instead of the example\'s: a file, a directory, or - for standard input' -r -F
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
-json\t'For programs'"
+short\t'For grep: a line for each finding that is not as promised'
+json\t'For programs'
+junit\t'For CI systems'"
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -s V -l version -d 'Print version'
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "deploy" -d 'Apply the manifests, wait until everything is ready, verify, and print the table'
@@ -44,6 +46,8 @@ complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "manifests" -d 'Print 
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "engine" -d 'The engine of this machine; deploy starts it'
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l junit -d 'Write the findings into this file too, as JUnit\'s XML, however the command ends' -r -F
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l json -d 'Write the report into this file too, as JSON, however the command ends' -r -F
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l cidr -d 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l clients -d 'How many pods each client has; a Pod is copied, a Deployment or StatefulSet scaled' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l payload -d 'What travels over every network service' -r -f -a "ethernet\t'Ethernet frames'
@@ -60,7 +64,9 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -s n -l namespace 
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -s f -l manifests -d 'The manifests, instead of the example\'s: a file, a directory, or - for standard input' -r -F
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
-json\t'For programs'"
+short\t'For grep: a line for each finding that is not as promised'
+json\t'For programs'
+junit\t'For CI systems'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l dry-run -d 'Ask the cluster what would be done, and do nothing'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l diff -d 'Show what would be changed, and do nothing; the exit code is 0 where nothing would, else 1'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l atomic -d 'Remove again what was made if the deploy does not end well'
@@ -69,13 +75,10 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l skip-preflight 
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l timings -d 'Say how the time divides'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -s h -l help -d 'Print help'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -s l -l selector -d 'The clients with these labels, as in app=alpine or \'tier in (a,b)\'' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l client -d 'The client of this name: a workload\'s or a pod\'s' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l count -d 'How many pings each way' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l interval -d 'The time between two pings' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l max-loss -d 'How many of them may be lost, in percent' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l max-rtt -d 'How long the mean round trip may take, as in 5ms' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l debug-image -d 'The image of the container that is put into a pod whose own have no ip or ping; empty for none' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l select -d 'Judge by these checks only; --list-checks has their ids' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l skip -d 'Do not judge by these checks' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l junit -d 'Write the findings into this file too, as JUnit\'s XML, however the command ends' -r -F
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l json -d 'Write the report into this file too, as JSON, however the command ends' -r -F
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l cidr -d 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l clients -d 'How many pods each client has; a Pod is copied, a Deployment or StatefulSet scaled' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l payload -d 'What travels over every network service' -r -f -a "ethernet\t'Ethernet frames'
@@ -92,8 +95,11 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -s n -l namespace 
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -s f -l manifests -d 'The manifests, instead of the example\'s: a file, a directory, or - for standard input' -r -F
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
-json\t'For programs'"
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -s A -l all-namespaces -d 'Every client of NSM\'s in all namespaces, whoever deployed it'
+short\t'For grep: a line for each finding that is not as promised'
+json\t'For programs'
+junit\t'For CI systems'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l list-checks -d 'Say which checks there are, and look at nothing'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l schema -d 'Print the JSON Schema of the report that -o json prints, and look at nothing'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -l cidr -d 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125' -r
@@ -112,7 +118,9 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -s n -l name
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -s f -l manifests -d 'The manifests, instead of the example\'s: a file, a directory, or - for standard input' -r -F
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
-json\t'For programs'"
+short\t'For grep: a line for each finding that is not as promised'
+json\t'For programs'
+junit\t'For CI systems'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -l cidr -d 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125' -r
@@ -131,7 +139,9 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -s n -l namespace
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -s f -l manifests -d 'The manifests, instead of the example\'s: a file, a directory, or - for standard input' -r -F
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
-json\t'For programs'"
+short\t'For grep: a line for each finding that is not as promised'
+json\t'For programs'
+junit\t'For CI systems'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -l dry-run -d 'Only say what would be removed'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -l force -d 'Take the finalizers off what does not go by itself, after saying so'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
@@ -153,7 +163,9 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images rbac help" -s f -l manifests -d 'The manifests, instead of the example\'s: a file, a directory, or - for standard input' -r -F
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images rbac help" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images rbac help" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
-json\t'For programs'"
+short\t'For grep: a line for each finding that is not as promised'
+json\t'For programs'
+junit\t'For CI systems'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images rbac help" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images rbac help" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images rbac help" -f -a "images" -d 'The images of all containers, one a line: what a cluster without access to their registries needs a mirror of'
@@ -175,7 +187,9 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from images" -s f -l manifests -d 'The manifests, instead of the example\'s: a file, a directory, or - for standard input' -r -F
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from images" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from images" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
-json\t'For programs'"
+short\t'For grep: a line for each finding that is not as promised'
+json\t'For programs'
+junit\t'For CI systems'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from images" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from images" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from rbac" -l cidr -d 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125' -r
@@ -194,7 +208,9 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from rbac" -s f -l manifests -d 'The manifests, instead of the example\'s: a file, a directory, or - for standard input' -r -F
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from rbac" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from rbac" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
-json\t'For programs'"
+short\t'For grep: a line for each finding that is not as promised'
+json\t'For programs'
+junit\t'For CI systems'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from rbac" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from rbac" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from help" -f -a "images" -d 'The images of all containers, one a line: what a cluster without access to their registries needs a mirror of'
@@ -209,7 +225,9 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand completions" -s n -l names
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand completions" -s f -l manifests -d 'The manifests, instead of the example\'s: a file, a directory, or - for standard input' -r -F
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand completions" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand completions" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
-json\t'For programs'"
+short\t'For grep: a line for each finding that is not as promised'
+json\t'For programs'
+junit\t'For CI systems'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run help" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
 cluster\t'A Kubernetes cluster'
@@ -220,7 +238,9 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_see
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run help" -s f -l manifests -d 'The manifests, instead of the example\'s: a file, a directory, or - for standard input' -r -F
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run help" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run help" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
-json\t'For programs'"
+short\t'For grep: a line for each finding that is not as promised'
+json\t'For programs'
+junit\t'For CI systems'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run help" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run help" -f -a "run" -d 'Run the engine in this process'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -234,7 +254,9 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_su
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from run" -s f -l manifests -d 'The manifests, instead of the example\'s: a file, a directory, or - for standard input' -r -F
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from run" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from run" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
-json\t'For programs'"
+short\t'For grep: a line for each finding that is not as promised'
+json\t'For programs'
+junit\t'For CI systems'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from help" -f -a "run" -d 'Run the engine in this process'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -5,7 +5,7 @@
 //!                                ├─► target      cluster (kube-rs) or local (engine ─► net)
 //!                                ├─► check       Expectations × Observation → Findings
 //!                                ├─► diagnose    Expectations × Snapshot → path and causes
-//!                                └─► report      Findings → table, JSON
+//!                                └─► report      Findings → table, JSON, JUnit
 //!                    all of them ───► model      pure
 //! ```
 
@@ -39,8 +39,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use self::{
     cancel::Cancel,
     cli::{Cli, Command, EngineCommand, completions},
-    model::{IntoFailure, Outcome, Result, Sink},
-    report::{Progress, Report, complain, write_out},
+    model::{Failure, IntoFailure, Outcome, Result, Sink},
+    report::{Progress, Report, annotations, complain, schema, write_out},
     settings::Settings,
     target::Ctx,
 };
@@ -68,6 +68,7 @@ fn dispatch(arguments: Vec<OsString>) -> Outcome {
         // Before anything has made a second thread: Linux moves no such process into a user namespace.
         Command::Engine(arguments) => return engine(&arguments.command),
         Command::Completions(arguments) => return unwritten(&write_out(&completions(arguments.shell))),
+        Command::Verify(arguments) if arguments.schema => return unwritten(&write_out(&schema())),
         _ => {}
     }
     match Settings::new(global, &command) {
@@ -118,6 +119,13 @@ fn execute(command: &Command, settings: &Settings) -> Outcome {
         }
     };
     let mut report = Report::new(command.name());
+    // GitHub folds what lies between into one line.
+    let fold = |text: &str| {
+        if settings.output.annotations {
+            complain(text);
+        }
+    };
+    fold(&format!("::group::nsmctl {}", command.name()));
     let finished = runtime.block_on(async {
         let ctx = Ctx::new(Cancel::default(), settings.timeout, progress.sink());
         tokio::select! {
@@ -128,18 +136,31 @@ fn execute(command: &Command, settings: &Settings) -> Outcome {
     });
     // What still waits for standard input must not keep the process.
     runtime.shutdown_background();
+    progress.finish();
+    fold("::endgroup::");
     match finished {
         // Left at the second signal: there is no time for a report.
-        Err(Ok(outcome)) => {
-            progress.finish();
-            return outcome;
-        }
+        Err(Ok(outcome)) => return outcome,
         Err(Err(failure)) => report.failure = Some(failure),
         Ok(result) => report.failure = result.err(),
     }
     report.reword(|hint| settings.complete(hint));
-    progress.finish();
-    let written = if report.is_printed(settings.format) { report::print(&report, settings.format) } else { Ok(()) };
+    publish(&mut report, settings, &progress)
+}
+
+/// Brings the report to everybody who is to have it.
+fn publish(report: &mut Report, settings: &Settings, progress: &Progress) -> Outcome {
+    let output = &settings.output;
+    for (format, path) in &output.files {
+        if let Err(error) = report::save(report, *format, path) {
+            let late = Failure::failed(format!("cannot write {}: {error}", path.display())).hint(error.hint());
+            report.fail_late(late).iter().for_each(|late| progress.error(late));
+        }
+    }
+    let written = if report.is_printed(output.format) { report::print(report, output.format) } else { Ok(()) };
+    if output.annotations {
+        annotations(report).iter().for_each(|line| complain(line));
+    }
     if let Some(failure) = &report.failure {
         progress.error(failure);
     }

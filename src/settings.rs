@@ -1,14 +1,18 @@
 //! What the command line, the environment and the kubeconfig mean together, decided once.
 
+mod output;
+
 use std::{fmt::Display, path::PathBuf, time::Duration};
 
 use crate::{
-    cli::{Command, CustomiseArgs, GlobalArgs, OutputArg, PayloadArg, TargetArg},
+    check::Selection,
+    cli::{Command, CustomiseArgs, GlobalArgs, PayloadArg, TargetArg},
     manifest::{Customisation, Document, ManifestError, embedded, plan, read, sources},
     model::{Failure, Payload, Plan, PrefixGroups, Result, check_dns_label},
-    report::Format,
     target::cluster::Access,
 };
+
+pub use output::Output;
 
 /// What a command works by.
 #[derive(Debug, Clone)]
@@ -23,8 +27,10 @@ pub struct Settings {
     pub manifests: Option<PathBuf>,
     /// The time budget.
     pub timeout: Duration,
-    /// The form of the report.
-    pub format: Format,
+    /// The forms of the report, and where each goes.
+    pub output: Output,
+    /// Which checks count.
+    pub selection: Selection,
 }
 
 /// Where to work, and who decided so.
@@ -87,10 +93,8 @@ impl Settings {
             customisation: Customisation { namespace: global.namespace, ..asked },
             manifests: global.manifests,
             timeout: global.timeout.unwrap_or(default),
-            format: match global.output {
-                OutputArg::Table => Format::Table,
-                OutputArg::Json => Format::Json,
-            },
+            output: Output::new(global.output, command)?,
+            selection: output::selection(command)?,
         })
     }
 

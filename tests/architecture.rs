@@ -20,17 +20,18 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("net", &["model"]),
     ("engine", &["model", "net", "file_lock", "runtime_dir"]),
     ("target", &["model", "cancel", "engine", "runtime_dir"]),
-    ("settings", &["model", "cli", "manifest", "report", "target"]),
+    ("settings", &["model", "cli", "manifest", "check", "report", "target"]),
     ("commands", &["model", "cli", "manifest", "check", "diagnose", "report", "settings", "target", "runtime_dir", "file_lock", "cancel"]),
 ];
 
 /// Crates that only these rooms may use.
-const CRATES: [(&str, &[&str]); 8] = [
+const CRATES: [(&str, &[&str]); 9] = [
     ("clap", &["cli"]),
     ("kube", &["target"]),
     ("k8s_openapi", &["target", "manifest"]),
     ("tabled", &["report"]),
     ("indicatif", &["report"]),
+    ("quick_junit", &["report"]),
     ("rtnetlink", &["net"]),
     ("surge_ping", &["net"]),
     ("serde_saphyr", &["manifest"]),

@@ -349,7 +349,7 @@ fn a_command_line_that_cannot_be() {
         (&["deploy", "--target", "moon"], "auto, cluster, local"),
         (&["deploy", "--timeout", "soon"], "say it as in 90s, 2m or 1m30s"),
         (&["deploy", "--timeout", "0s"], "leaves no time"),
-        (&["verify", "-o", "xml"], "table, json"),
+        (&["verify", "-o", "xml"], "table, short, json, junit"),
         (&["verify", "--nonsense"], "--nonsense"),
         (&["verify", "-n", "Not_A_Name"], "--namespace Not_A_Name: it may have lower-case letters"),
         (&["verify", "--target", "local", "--context", "a"], "--context names a cluster, and --target says local"),

@@ -5,6 +5,7 @@ mod architecture;
 mod bad_input;
 #[cfg(target_os = "linux")]
 mod engine;
+mod formats;
 #[cfg(target_os = "linux")]
 mod local;
 #[cfg(target_os = "linux")]

@@ -70,3 +70,10 @@ fn a_locale_without_unicode_is_shown_ascii() {
     let columns: Vec<Option<usize>> = rows.iter().map(|row| row.find("nse-").or_else(|| row.find("alpine"))).collect();
     assert!(columns.len() > 1 && columns.windows(2).all(|pair| pair[0] == pair[1]), "the columns stand below each other: {rows:#?}");
 }
+
+#[test]
+fn a_ci_system_with_a_terminal_gets_plain_lines() {
+    let place = Place::new();
+    let text = on_a_terminal(&place, "deploy", &[("TERM", "xterm"), ("CI", "true")]);
+    assert!(text.contains("Pod ns-kernel2kernel/alpine: ready after") && !text.contains("\u{1b}[1A") && !text.contains("\u{1b}[2K"), "{text:?}");
+}

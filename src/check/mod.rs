@@ -24,6 +24,7 @@ mod registration;
 #[cfg(test)]
 mod registration_tests;
 mod requests;
+mod select;
 mod side;
 #[cfg(test)]
 mod tests;
@@ -33,5 +34,6 @@ pub use catalogue::{CATALOGUE, Check, Subject, evaluate, evaluate_connection};
 pub use connection::{Connection, connections};
 pub use preflight::{NOT_INSTALLED, PREFLIGHT, PreflightCheck, preflight};
 pub use requests::{Look, follow_up_requests, probe_requests};
+pub use select::{InvalidSelection, Selection};
 pub use side::Side;
 pub use thresholds::Thresholds;

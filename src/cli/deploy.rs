@@ -1,6 +1,6 @@
 use clap::Args;
 
-use super::{ApplyArgs, CustomiseArgs};
+use super::{ApplyArgs, CustomiseArgs, ReportArgs};
 
 /// The arguments of `deploy`.
 #[derive(Debug, Args)]
@@ -13,12 +13,16 @@ Examples:
   nsmctl deploy --clients 3 --cidr 10.0.0.0/29
   nsmctl deploy --name-prefix blue-
   nsmctl deploy --diff
+  nsmctl deploy --junit nsm.xml
 
 Applying again on top is a no-op that succeeds. The time budget is 3 minutes unless --timeout says otherwise.")]
 pub struct DeployArgs {
     /// How to apply.
     #[command(flatten)]
     pub apply: ApplyArgs,
+    /// Where the report goes besides standard output.
+    #[command(flatten)]
+    pub report: ReportArgs,
     /// What is to be different from the manifests.
     #[command(flatten)]
     pub customise: CustomiseArgs,

@@ -9,6 +9,7 @@ mod engine;
 mod look;
 mod manifests;
 mod remove;
+mod report;
 mod troubleshoot;
 mod verify;
 
@@ -25,6 +26,7 @@ pub use engine::{EngineArgs, EngineCommand};
 pub use look::{LookArgs, ScopeArgs};
 pub use manifests::{ManifestsArgs, ManifestsCommand};
 pub use remove::RemoveArgs;
+pub use report::ReportArgs;
 pub use troubleshoot::TroubleshootArgs;
 pub use verify::VerifyArgs;
 
@@ -124,7 +126,7 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_parser = parse_duration, env = "NSMCTL_TIMEOUT", hide_env = true, value_name = "DURATION")]
     pub timeout: Option<Duration>,
     /// The form of the report on standard output.
-    #[arg(long, short, global = true, value_enum, default_value_t = OutputArg::Table, env = "NSMCTL_OUTPUT", hide_env = true, hide_possible_values = true, value_name = "table|json")]
+    #[arg(long, short, global = true, value_enum, default_value_t = OutputArg::Table, env = "NSMCTL_OUTPUT", hide_env = true, hide_possible_values = true, value_name = "table|short|json|junit")]
     pub output: OutputArg,
 }
 
@@ -144,8 +146,12 @@ pub enum TargetArg {
 pub enum OutputArg {
     /// For people.
     Table,
+    /// For grep: a line for each finding that is not as promised.
+    Short,
     /// For programs.
     Json,
+    /// For CI systems.
+    Junit,
 }
 
 /// A duration above zero, in jiff's friendly format, which kubectl's is a part of.

@@ -1,6 +1,6 @@
 use clap::Args;
 
-use super::{CustomiseArgs, LookArgs, ScopeArgs};
+use super::{CustomiseArgs, LookArgs, ReportArgs, ScopeArgs};
 
 /// The arguments of `verify`.
 #[derive(Debug, Args)]
@@ -11,6 +11,8 @@ Examples:
   nsmctl verify -f my-service/ --timeout 10s
   nsmctl verify --all-namespaces
   nsmctl verify -n production --selector app=web --max-loss 1 --max-rtt 5ms
+  nsmctl verify -o short --junit nsm.xml --json nsm.json
+  nsmctl verify --skip ping-client,peer-route
 
 What nsmctl deployed and what --manifests names is held against its manifests. Of everything else
 the deployed objects say what they promise: -A, or -n with a namespace that nsmctl has not made.
@@ -22,6 +24,21 @@ pub struct VerifyArgs {
     /// How to look.
     #[command(flatten)]
     pub look: LookArgs,
+    /// Judge by these checks only; --list-checks has their ids.
+    #[arg(long, value_name = "ID,...", value_delimiter = ',')]
+    pub select: Vec<String>,
+    /// Do not judge by these checks.
+    #[arg(long, value_name = "ID,...", value_delimiter = ',')]
+    pub skip: Vec<String>,
+    /// Say which checks there are, and look at nothing.
+    #[arg(long, conflicts_with_all = ["select", "skip", "junit", "json"])]
+    pub list_checks: bool,
+    /// Print the JSON Schema of the report that -o json prints, and look at nothing.
+    #[arg(long, conflicts_with_all = ["select", "skip", "junit", "json", "list_checks"])]
+    pub schema: bool,
+    /// Where the report goes besides standard output.
+    #[command(flatten)]
+    pub report: ReportArgs,
     /// What is to be different from the manifests.
     #[command(flatten)]
     pub customise: CustomiseArgs,

@@ -21,10 +21,10 @@ pub(super) async fn run(arguments: &ManifestsArgs, settings: &Settings, ctx: &Ct
         (Some(_), Some(_)) => {
             return Err(Failure::usage("--out writes manifests into files, and images and roles are only printed").hint("leave one of them out"));
         }
-        (Some(ManifestsCommand::Images), None) => list(&images(objects), settings.format)?,
-        (Some(ManifestsCommand::Rbac), None) => stream(&roles(&plan).iter().collect::<Vec<_>>(), settings.format)?,
-        (None, Some(dir)) => list(&write_files(dir, objects)?, settings.format)?,
-        (None, None) => stream(&bodies(objects), settings.format)?,
+        (Some(ManifestsCommand::Images), None) => list(&images(objects), settings.output.format)?,
+        (Some(ManifestsCommand::Rbac), None) => stream(&roles(&plan).iter().collect::<Vec<_>>(), settings.output.format)?,
+        (None, Some(dir)) => list(&write_files(dir, objects)?, settings.output.format)?,
+        (None, None) => stream(&bodies(objects), settings.output.format)?,
     };
     report.text = Some(text);
     Ok(())
@@ -34,7 +34,7 @@ pub(super) async fn run(arguments: &ManifestsArgs, settings: &Settings, ctx: &Ct
 fn list(lines: &[String], format: Format) -> Result<String> {
     match format {
         Format::Json => json(&json!(lines)),
-        Format::Table => Ok(lines.iter().map(|line| format!("{line}\n")).collect()),
+        _ => Ok(lines.iter().map(|line| format!("{line}\n")).collect()),
     }
 }
 
@@ -42,7 +42,7 @@ fn list(lines: &[String], format: Format) -> Result<String> {
 fn stream(objects: &[&Value], format: Format) -> Result<String> {
     match format {
         Format::Json => json(&json!({"apiVersion": "v1", "kind": "List", "items": objects})),
-        Format::Table => yaml(objects),
+        _ => yaml(objects),
     }
 }
 

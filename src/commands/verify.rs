@@ -3,17 +3,21 @@ use super::{
     session::Session,
 };
 use crate::{
-    check::{Look, Thresholds, evaluate},
+    check::{CATALOGUE, Check, Look, Subject, Thresholds, evaluate},
     cli::{LookArgs, ScopeArgs, VerifyArgs},
     manifest::deployed,
     model::{Expectations, Failure, Finding, Inventory, Observation, PingOptions, Plan, Result, Scope, Verdict},
-    report::Report,
+    report::{ListedCheck, Report},
     settings::Settings,
     target::{Ctx, Target},
 };
 
 /// Holds what is there against what the manifests promise, or against what the deployed objects promise.
 pub(super) async fn run(arguments: &VerifyArgs, settings: &Settings, ctx: &Ctx, report: &mut Report) -> Result<()> {
+    if arguments.list_checks {
+        report.checks = Some(CATALOGUE.iter().map(listed).collect());
+        return Ok(());
+    }
     let session = Session::open(settings, ctx, report).await?;
     let meant = meant(&arguments.scope, settings, &session, ctx).await?;
     if matches!(meant, Meant::Everything(Scope { namespace: None, .. })) {
@@ -26,8 +30,17 @@ pub(super) async fn run(arguments: &VerifyArgs, settings: &Settings, ctx: &Ctx, 
     };
     let Observed { observation, cut_short } = observe_pods(ctx, &session.target, &expectations, &look, inventory).await;
     let is_example = session.is_example && matches!(meant, Meant::Plan(..));
-    report.findings = Some(judge(&expectations, &observation, thresholds, is_example));
+    report.findings = Some(settings.selection.apply(judge(&expectations, &observation, thresholds, is_example)));
     cut_short.map_or(Ok(()), Err)
+}
+
+fn listed(check: &Check) -> ListedCheck {
+    let subject = match check.subject {
+        Subject::Deployment(_) => "deployment",
+        Subject::Connections(_) => "connections",
+        Subject::Connection(_) => "connection",
+    };
+    ListedCheck { id: check.id, title: check.title, subject, hint: check.hint }
 }
 
 /// Which connections are meant.

@@ -1,10 +1,11 @@
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::ObjectRef;
 
 /// What applying would do to an object.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Difference {
     /// The object.
     pub object: ObjectRef,
@@ -19,13 +20,13 @@ pub struct Difference {
     /// Both as YAML, for people.
     #[serde(skip)]
     pub yaml: (String, String),
-    /// Why the server could not be asked about it; `None` where it was.
+    /// Why the server could not be asked about it; nothing where it was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unchecked: Option<String>,
 }
 
 /// What would be done to an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Change {
     /// It would be made.

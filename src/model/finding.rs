@@ -1,11 +1,12 @@
 use std::{borrow::Cow, fmt};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Outcome;
 
 /// What a check or a diagnosis says about one thing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// As promised.
@@ -45,7 +46,7 @@ impl fmt::Display for Verdict {
 }
 
 /// One judgement, with what it rests on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// The stable id of the check or the cause.
     pub check: Cow<'static, str>,
@@ -98,6 +99,12 @@ impl Finding {
     pub fn advised(self, hint: &str) -> Self {
         let hint = matches!(self.verdict, Verdict::Fail | Verdict::Warn).then(|| hint.to_owned());
         Self { hint, ..self }
+    }
+
+    /// What was expected and what was seen, in one line.
+    #[must_use]
+    pub fn contrast(&self) -> String {
+        if self.expected.is_empty() { self.observed.clone() } else { format!("expected {}, observed {}", self.expected, self.observed) }
     }
 
     /// What all the findings together amount to.

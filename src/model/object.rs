@@ -1,15 +1,16 @@
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Outcome;
 
 /// The identity of an object: what kubectl prints as `kind/name`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct ObjectRef {
     /// The kind, as in `NetworkService`.
     pub kind: String,
-    /// The namespace; `None` for what lives in none.
+    /// The namespace; nothing for what lives in none.
     pub namespace: Option<String>,
     /// The name.
     pub name: String,
@@ -37,7 +38,7 @@ impl fmt::Display for ObjectRef {
 }
 
 /// What applying did to an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Applied {
     /// It was not there before.

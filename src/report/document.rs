@@ -1,13 +1,14 @@
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Format;
-
 use crate::model::{Applied, Change, Difference, Failure, Finding, ObjectRef, Outcome, Removed, Verdict};
 
 /// The target, as reports name it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum TargetInfo {
     /// A Kubernetes cluster.
@@ -16,7 +17,7 @@ pub enum TargetInfo {
         server: String,
         /// The kubeconfig's context.
         context: Option<String>,
-        /// The server's version; `None` where it has not answered.
+        /// The server's version; nothing where it has not answered.
         version: Option<String>,
     },
     /// This machine.
@@ -24,6 +25,19 @@ pub enum TargetInfo {
         /// Where the engine's socket is.
         directory: String,
     },
+}
+
+/// A check, as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ListedCheck {
+    /// Its stable id.
+    pub id: &'static str,
+    /// What it says, in a few words.
+    pub title: &'static str,
+    /// What it looks at: `deployment`, the whole of it, or each `connection`.
+    pub subject: &'static str,
+    /// What to do when it fails.
+    pub hint: &'static str,
 }
 
 /// What a person has asked to see.
@@ -54,6 +68,8 @@ pub struct Report {
     pub shown: Shown,
     /// What was applied.
     pub applied: Option<Vec<(ObjectRef, Applied)>>,
+    /// The checks that there are, where only that was asked for.
+    pub checks: Option<Vec<ListedCheck>>,
     /// What was judged.
     pub findings: Option<Vec<Finding>>,
     /// The steps of the way that a connection takes.
@@ -66,6 +82,8 @@ pub struct Report {
     pub text: Option<String>,
     /// What ended the command early.
     pub failure: Option<Failure>,
+    /// When the command began, by the clock on the wall.
+    pub began: Timestamp,
     started: Instant,
 }
 
@@ -82,12 +100,14 @@ impl Report {
             timings: Vec::new(),
             shown: Shown::default(),
             applied: None,
+            checks: None,
             findings: None,
             path: None,
             causes: Vec::new(),
             removed: None,
             text: None,
             failure: None,
+            began: Timestamp::now(),
             started: Instant::now(),
         }
     }
@@ -117,8 +137,24 @@ impl Report {
     #[must_use]
     pub fn is_printed(&self, format: Format) -> bool {
         let unfit = self.preflight.iter().flatten().any(|finding| finding.verdict == Verdict::Fail);
-        let found = self.text.is_some() || self.findings.is_some() || self.differences.is_some() || self.path.is_some() || self.removed.is_some();
-        format == Format::Json || found || unfit
+        let found = self.findings.is_some() || self.path.is_some() || self.removed.is_some();
+        let told = self.text.is_some() || self.differences.is_some() || self.checks.is_some();
+        matches!(format, Format::Json | Format::Junit) || found || told || unfit
+    }
+
+    /// Takes in what went wrong after all the rest, which counts for the outcome. Gives it back where something else had ended
+    /// the command before, which is then what the report names.
+    pub fn fail_late(&mut self, late: Failure) -> Option<Failure> {
+        match &mut self.failure {
+            Some(failure) => {
+                failure.outcome = failure.outcome.and(late.outcome);
+                Some(late)
+            }
+            none => {
+                *none = Some(late);
+                None
+            }
+        }
     }
 
     /// Changes every hint: so that its commands are about the same deployment.

@@ -1,74 +1,118 @@
 use std::{collections::BTreeMap, time::Duration};
 
+use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Serialize;
 
-use super::{Report, TargetInfo};
+use super::{ListedCheck, Report, TargetInfo};
 use crate::model::{Applied, Difference, Finding, ObjectRef, Outcome};
 
 /// The version of the JSON document's schema. It grows with every change that could break a reader; new fields do not.
 pub const SCHEMA_VERSION: u32 = 1;
 
-#[derive(Serialize)]
+/// What a command of nsmctl has found out. New fields may be added; `schema_version` grows when one changes or goes.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "nsmctl report")]
 struct Document<'a> {
+    /// The version of this schema.
+    #[schemars(extend("const" = SCHEMA_VERSION))]
     schema_version: u32,
+    /// nsmctl's version.
     nsmctl: &'static str,
+    /// The command, as it is typed.
     command: &'static str,
+    /// What it all amounts to.
     outcome: Outcome,
+    /// The process's exit code, which says the same.
     exit_code: u8,
+    /// How long the command has taken, in milliseconds.
     duration_ms: u64,
+    /// Where it was done, once that was decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<&'a TargetInfo>,
+    /// The deployment's namespace.
     #[serde(skip_serializing_if = "Option::is_none")]
     namespace: Option<&'a str>,
+    /// Whether the cluster is fit.
     #[serde(skip_serializing_if = "Option::is_none")]
     preflight: Option<&'a [Finding]>,
+    /// What applying would do, where only that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     differences: Option<&'a [Difference]>,
+    /// What was applied.
     #[serde(skip_serializing_if = "Option::is_none")]
     applied: Option<Vec<AppliedObject<'a>>>,
+    /// The checks that there are, where only that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checks: Option<&'a [ListedCheck]>,
+    /// What was judged.
     #[serde(skip_serializing_if = "Option::is_none")]
     findings: Option<&'a [Finding]>,
+    /// The steps of the way that a connection takes.
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<&'a [Finding]>,
+    /// Why it is broken, likeliest first.
     #[serde(skip_serializing_if = "Option::is_none")]
     causes: Option<&'a [Finding]>,
+    /// What was removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     removed: Option<RemovedObjects<'a>>,
+    /// How the time divides, in milliseconds.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     timings_ms: BTreeMap<&'static str, u64>,
+    /// What ended the command early.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Error<'a>>,
 }
 
-#[derive(Serialize)]
+/// An object that was applied.
+#[derive(Serialize, JsonSchema)]
 struct AppliedObject<'a> {
     #[serde(flatten)]
     object: &'a ObjectRef,
+    /// What applying did to it.
     result: Applied,
 }
 
-#[derive(Serialize)]
+/// What cleanup did, and what it found when it looked again.
+#[derive(Serialize, JsonSchema)]
 struct RemovedObjects<'a> {
+    /// What would be deleted, where only that was asked for.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     would: &'a [ObjectRef],
+    /// What was deleted and is gone.
     gone: &'a [ObjectRef],
+    /// What is still there.
     left: Vec<LeftObject<'a>>,
+    /// What could not be looked at, and why.
     unseen: &'a [String],
+    /// What was looked at to prove that nothing is left, for people.
     proof: &'a [String],
 }
 
-#[derive(Serialize)]
+/// An object that is still there.
+#[derive(Serialize, JsonSchema)]
 struct LeftObject<'a> {
     #[serde(flatten)]
     object: &'a ObjectRef,
+    /// Why.
     reason: &'a str,
 }
 
-#[derive(Serialize)]
+/// What ended a command early.
+#[derive(Serialize, JsonSchema)]
 struct Error<'a> {
+    /// What happened, with its causes.
     message: String,
+    /// The next step.
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'a str>,
+}
+
+/// The JSON Schema (draft 2020-12) of the document, made from the types that are written.
+#[must_use]
+pub fn schema() -> String {
+    let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+    pretty(&generator.into_root_schema_for::<Document<'static>>())
 }
 
 fn milliseconds(time: Duration) -> u64 {
@@ -90,6 +134,7 @@ pub(super) fn render(report: &Report) -> String {
         preflight: report.preflight.as_deref(),
         differences: report.differences.as_deref(),
         applied: applied.map(|applied| applied.iter().map(|(object, result)| AppliedObject { object, result: *result }).collect()),
+        checks: report.checks.as_deref(),
         findings: report.findings.as_deref(),
         path: report.path.as_deref(),
         causes: report.path.as_ref().map(|_| report.causes.as_slice()),
@@ -103,8 +148,12 @@ pub(super) fn render(report: &Report) -> String {
         timings_ms: report.timings.iter().map(|(phase, time)| (*phase, milliseconds(*time))).collect(),
         error: report.failure.as_ref().map(|failure| Error { message: failure.message(), hint: failure.hint.as_deref() }),
     };
+    pretty(&document)
+}
+
+fn pretty(document: &impl Serialize) -> String {
     // Every key is a string and every number finite, so this cannot fail; should it ever, that is what is said.
-    let mut text = serde_json::to_string_pretty(&document).unwrap_or_else(|error| format!("{{\"error\": {{\"message\": \"{error}\"}}}}"));
+    let mut text = serde_json::to_string_pretty(document).unwrap_or_else(|error| format!("{{\"error\": {{\"message\": \"{error}\"}}}}"));
     text.push('\n');
     text
 }
@@ -114,7 +163,47 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::model::Failure;
+    use crate::{
+        model::{Change, Failure, Removed},
+        report::golden_tests,
+    };
+
+    #[test]
+    fn the_schema_changes_only_where_somebody_sees_it() {
+        insta::assert_snapshot!(schema());
+    }
+
+    #[test]
+    fn every_part_of_a_report_is_as_the_schema_says() {
+        let pod = || ObjectRef::namespaced("Pod", "ns", "alpine");
+        let unchecked = Some("no namespace yet".to_owned());
+        let difference =
+            Difference { object: pod(), change: Change::Create, before: None, after: Some(json!({"a": 1})), yaml: Default::default(), unchecked };
+        let left = vec![(ObjectRef::cluster("Namespace", "ns"), "it holds a ConfigMap".to_owned())];
+        let mut report = golden_tests::failing();
+        report.target = Some(TargetInfo::Cluster { server: "https://a".to_owned(), context: None, version: None });
+        report.differences = Some(vec![difference]);
+        report.applied = Some(vec![(pod(), Applied::Used), (ObjectRef::cluster("Namespace", "ns"), Applied::Recreated)]);
+        report.checks = Some(vec![ListedCheck { id: "a", title: "b", subject: "connection", hint: "c" }]);
+        report.removed = Some(Removed { would: vec![pod()], gone: vec![pod()], left, unseen: vec!["roles".to_owned()], proof: Vec::new() });
+        (report.path, report.causes) = (report.findings.clone(), report.findings.clone().unwrap());
+
+        let document: Value = serde_json::from_str(&render(&report)).unwrap();
+        let validator = jsonschema::draft202012::new(&serde_json::from_str(&schema()).unwrap()).unwrap();
+        let errors: Vec<String> = validator.iter_errors(&document).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        assert!(errors.is_empty(), "{errors:#?}");
+        // Nothing is written that the schema does not know.
+        let known: Value = serde_json::from_str(&schema()).unwrap();
+        let unknown: Vec<&String> = document.as_object().unwrap().keys().filter(|key| known["properties"].get(key.as_str()).is_none()).collect();
+        assert!(unknown.is_empty(), "{unknown:?}");
+        for (part, wrong) in
+            [("outcome", json!("fine")), ("schema_version", json!(2)), ("findings", json!([{"check": "a"}])), ("exit_code", json!(-1))]
+        {
+            let mut document = document.clone();
+            document[part] = wrong;
+            assert!(!validator.is_valid(&document), "{part}");
+        }
+    }
 
     #[test]
     fn it_is_one_document_with_a_schema_version() {

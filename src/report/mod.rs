@@ -1,23 +1,34 @@
 //! What a command came to, in the words of people and of programs. The only place that prints.
 //!
 //! ```text
-//!   Event ───► Progress ──────────► stderr   while it works: a line an object
-//!   Report ──► text or json (pure) ► stdout   once, at the end
-//!   Failure ─► Progress::error ────► stderr
+//!   Event ───► Progress ───────────────────► stderr          while it works: a line an object
+//!   Report ──► text, json or junit (pure) ──► stdout, files   once, at the end
+//!         └──► annotations (pure) ──────────► stderr          for GitHub's log
+//!   Failure ─► Progress::error ─────────────► stderr
 //! ```
 
+mod annotations;
 mod diff;
 mod document;
+mod file;
 mod json;
+mod junit;
 mod progress;
+mod short;
 mod table;
 mod text;
 mod wrap;
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    ffi::OsStr,
+    io::{self, IsTerminal, Write},
+    path::Path,
+};
 
-pub use document::{Report, Shown, TargetInfo};
-pub use json::SCHEMA_VERSION;
+pub use annotations::annotations;
+pub use document::{ListedCheck, Report, Shown, TargetInfo};
+pub use file::{FileError, check_writable};
+pub use json::{SCHEMA_VERSION, schema};
 pub use progress::Progress;
 pub use text::Look;
 
@@ -27,8 +38,12 @@ pub enum Format {
     /// A table for people.
     #[default]
     Table,
+    /// A line for each finding that is not as promised.
+    Short,
     /// One JSON document.
     Json,
+    /// JUnit's XML.
+    Junit,
 }
 
 /// Prints a report on standard output, all of it or, where nobody reads it to the end, as much as is wanted.
@@ -36,10 +51,25 @@ pub enum Format {
 /// # Errors
 /// Standard output cannot be written to, for another reason than that its reader has gone.
 pub fn print(report: &Report, format: Format) -> io::Result<()> {
-    match (&report.text, format) {
-        (Some(text), _) => write_out(text),
-        (None, Format::Json) => write_out(&json::render(report)),
-        (None, Format::Table) => write_out(&text::render(report, Look::of_stdout())),
+    match &report.text {
+        Some(text) => write_out(text),
+        None => write_out(&render(report, format)),
+    }
+}
+
+/// Writes a report into a file, whole or not at all.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn save(report: &Report, format: Format, path: &Path) -> Result<(), FileError> {
+    file::write(path, &render(report, format))
+}
+
+fn render(report: &Report, format: Format) -> String {
+    match format {
+        Format::Table | Format::Short => text::render(report, format, Look::of_stdout()),
+        Format::Json => json::render(report),
+        Format::Junit => junit::render(report),
     }
 }
 
@@ -63,8 +93,26 @@ pub fn complain(text: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");
 }
 
+/// Whether nobody sits before it: the variable that every CI system sets, and whose `false` some tools set to say the opposite.
+fn is_ci(value: Option<&OsStr>) -> bool {
+    value.is_some_and(|value| !value.is_empty() && value != "false")
+}
+
 /// Whether a stream is a terminal on which lines may be drawn over and coloured.
 fn is_lively(stream: &impl IsTerminal) -> bool {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     stream.is_terminal() && !set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+#[cfg(test)]
+mod golden_tests;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ci_is_any_value_but_none_and_false() {
+        let values = [None, Some(""), Some("false"), Some("true"), Some("1")].map(|value| is_ci(value.map(OsStr::new)));
+        assert_eq!(values, [false, false, false, true, true]);
+    }
 }

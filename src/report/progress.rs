@@ -7,7 +7,7 @@ use std::{
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{
-    complain, is_lively,
+    complain, is_ci, is_lively,
     text::{BOLD, DIM, GREEN, RED, YELLOW, is_utf8, seconds},
     wrap::paragraph,
 };
@@ -46,7 +46,9 @@ impl Progress {
     /// What standard error can show.
     #[must_use]
     pub fn new() -> Self {
-        let bars = is_lively(&io::stderr()).then(MultiProgress::new);
+        // What is drawn over is noise in a log, also where a CI system gives it a terminal.
+        let lively = is_lively(&io::stderr()) && !is_ci(std::env::var_os("CI").as_deref());
+        let bars = lively.then(MultiProgress::new);
         Self(Arc::new(Mutex::new(State { bars, lines: Vec::new(), doing: None, unicode: is_utf8(), started: Instant::now() })))
     }
 

@@ -3,9 +3,9 @@ use std::{fmt::Write, io, time::Duration};
 use anstyle::{AnsiColor, Style};
 
 use super::{
-    Report,
+    Format, ListedCheck, Report,
     diff::{diff, dry_run},
-    is_lively,
+    is_lively, short,
     table::table,
     wrap::{ascii, paragraph, quoted},
 };
@@ -77,19 +77,29 @@ fn mark(verdict: Verdict, look: Look) -> &'static str {
 }
 
 /// A report for people.
-pub(super) fn render(report: &Report, look: Look) -> String {
+pub(super) fn render(report: &Report, format: Format, look: Look) -> String {
+    let judged = |findings: &[Finding]| match format {
+        Format::Short => short::judged(findings),
+        _ => findings_text(findings, report.elapsed(), look),
+    };
     let mut text = String::new();
     if let Some(findings) = report.preflight.as_ref().filter(|findings| findings.iter().any(|finding| finding.verdict == Verdict::Fail)) {
-        text.push_str(&findings_text(findings, report.elapsed(), look));
+        text.push_str(&judged(findings));
     }
     if let Some(differences) = &report.differences {
         text.push_str(&if report.shown.diff { diff(differences, look) } else { dry_run(differences, look) });
     }
+    if let Some(checks) = &report.checks {
+        text.push_str(&checks_text(checks, look));
+    }
     if let Some(findings) = &report.findings {
-        text.push_str(&findings_text(findings, report.elapsed(), look));
+        text.push_str(&judged(findings));
     }
     if let Some(path) = &report.path {
-        text.push_str(&path_text(path, &report.causes, look));
+        text.push_str(&match format {
+            Format::Short => short::walked(path, &report.causes),
+            _ => path_text(path, &report.causes, look),
+        });
     }
     if let Some(removed) = &report.removed {
         text.push_str(&removed_text(removed, report.elapsed(), look));
@@ -99,6 +109,12 @@ pub(super) fn render(report: &Report, look: Look) -> String {
         text.push_str(&paragraph(&parts.join(", "), 0, look.width));
     }
     if look.unicode { text } else { ascii(&text) }
+}
+
+fn checks_text(checks: &[ListedCheck], look: Look) -> String {
+    let row = |check: &ListedCheck| [check.id, check.title, check.subject, check.hint].map(str::to_owned).to_vec();
+    let text = table(&["ID", "CHECK", "LOOKS AT", "WHEN IT FAILS"], checks.iter().map(row).collect(), |_, _| Style::new(), look);
+    format!("{text}\n")
 }
 
 fn findings_text(findings: &[Finding], elapsed: Duration, look: Look) -> String {
@@ -147,6 +163,18 @@ fn evidence(lines: &[String], look: Look) -> String {
 }
 
 fn summary(findings: &[Finding], elapsed: Duration, look: Look) -> String {
+    let shown = counts(findings).into_iter().filter(|(verdict, _, count)| *count > 0 || matches!(verdict, Verdict::Pass | Verdict::Fail));
+    let parts: Vec<String> = shown
+        .map(|(verdict, word, count)| {
+            let text = format!("{count} {word}");
+            if count > 0 { look.paint(&text, style_of(verdict)) } else { text }
+        })
+        .collect();
+    format!("{} in {}\n", parts.join(", "), seconds(elapsed))
+}
+
+/// How many findings there are of each verdict, and the word for them.
+pub(super) fn counts(findings: &[Finding]) -> [(Verdict, &'static str, usize); 5] {
     let counted = [
         (Verdict::Pass, "passed"),
         (Verdict::Fail, "failed"),
@@ -154,16 +182,7 @@ fn summary(findings: &[Finding], elapsed: Duration, look: Look) -> String {
         (Verdict::Warn, "warnings"),
         (Verdict::Skip, "skipped"),
     ];
-    let count = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
-    let parts = counted.iter().map(|(verdict, word)| (*verdict, *word, count(*verdict)));
-    let parts = parts.filter(|(verdict, _, count)| *count > 0 || matches!(verdict, Verdict::Pass | Verdict::Fail));
-    let parts: Vec<String> = parts
-        .map(|(verdict, word, count)| {
-            let text = format!("{count} {word}");
-            if count > 0 { look.paint(&text, style_of(verdict)) } else { text }
-        })
-        .collect();
-    format!("{} in {}\n", parts.join(", "), seconds(elapsed))
+    counted.map(|(verdict, word)| (verdict, word, findings.iter().filter(|finding| finding.verdict == verdict).count()))
 }
 
 /// A duration as people read it.

@@ -57,7 +57,7 @@ fn no_line_is_wider_than_the_terminal() {
 fn without_unicode_everything_is_ascii() {
     let mut report = Report::new("verify");
     report.findings = Some(verified());
-    let text = render(&report, Look { unicode: false, ..PLAIN });
+    let text = render(&report, Format::Table, Look { unicode: false, ..PLAIN });
     assert!(text.is_ascii(), "{text}");
 }
 
@@ -79,7 +79,7 @@ fn what_is_left_is_named_with_its_reason() {
         proof: vec!["1 object is left".to_owned()],
     });
     report.failure = Some(Failure::failed("x"));
-    let text = render(&report, PLAIN);
+    let text = render(&report, Format::Table, PLAIN);
     for words in ["Pod ns/alpine", "gone", "Namespace ns", "ConfigMap mine", "could not be looked at: roles: forbidden", "1 removed, 1 left"] {
         assert!(text.contains(words), "{words}: {text}");
     }

@@ -20,6 +20,12 @@ pub(super) fn ascii(text: &str) -> String {
     text.replace('→', "->").replace('↔', "<->").replace('…', "...").replace('·', "-")
 }
 
+/// The words of a text in a single line, without what moves a terminal's cursor.
+pub(super) fn one_line(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ").replace(char::is_control, "")
+}
+
 /// The lines of a table's cell: broken wherever [`words`] may end.
 pub(super) fn cell(text: &str, width: usize) -> String {
     let options = Options::new(width).word_separator(WordSeparator::Custom(words)).word_splitter(WordSplitter::NoHyphenation);

@@ -1,0 +1,138 @@
+//! Which of the checks count, where a person has chosen.
+
+use super::{CATALOGUE, Check};
+use crate::model::{Finding, Verdict};
+
+/// What the finding of a check that was left out is about.
+const SUBJECT: &str = "all";
+/// From here on two ids look as if one was meant and the other typed (Jaro-Winkler, 1 is the same).
+const ALIKE: f64 = 0.8;
+
+/// Which checks are left out, and why. The default leaves out none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection(Vec<(&'static str, &'static str)>);
+
+/// Why checks cannot be chosen so.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidSelection {
+    /// There is no such check.
+    #[error("there is no check {id:?}")]
+    Unknown {
+        /// What was typed.
+        id: String,
+        /// What was meant, probably.
+        similar: Option<&'static str>,
+    },
+    /// No check is left.
+    #[error("--select and --skip leave no check")]
+    Empty,
+}
+
+impl Selection {
+    /// The checks of `select`, or all where it is empty, without those of `skip`.
+    ///
+    /// # Errors
+    /// An id is none of the catalogue's, or no check would be left.
+    pub fn new(select: &[String], skip: &[String]) -> Result<Self, InvalidSelection> {
+        let (select, skip) = (known(select)?, known(skip)?);
+        let reason = |check: &Check| match check.id {
+            id if skip.contains(&id) => Some((id, "skipped: --skip")),
+            id if !select.is_empty() && !select.contains(&id) => Some((id, "skipped: not selected by --select")),
+            _ => None,
+        };
+        let left_out: Vec<_> = CATALOGUE.iter().filter_map(reason).collect();
+        if left_out.len() == CATALOGUE.len() { Err(InvalidSelection::Empty) } else { Ok(Self(left_out)) }
+    }
+
+    /// The findings of the checks that count; each of the others is one finding that says why it does not.
+    #[must_use]
+    pub fn apply(&self, findings: Vec<Finding>) -> Vec<Finding> {
+        if self.0.is_empty() {
+            return findings;
+        }
+        let reason = |id: &str| self.0.iter().find(|(left_out, _)| *left_out == id).map(|(_, reason)| *reason);
+        let mut chosen: Vec<Finding> = findings.into_iter().filter(|finding| reason(&finding.check).is_none()).collect();
+        // What was left out is no pass for a run in which nothing else was found.
+        let nothing = chosen.is_empty();
+        chosen.extend(CATALOGUE.iter().filter_map(|check| match reason(check.id) {
+            Some(reason) => Some(check.finding(SUBJECT, Verdict::Skip, "", reason)),
+            None => nothing.then(|| check.finding(SUBJECT, Verdict::Unknown, "", "nothing was found that could be judged")),
+        }));
+        // Stable, so that the findings of one check stay in their order.
+        chosen.sort_by_key(|finding| CATALOGUE.iter().position(|check| check.id == finding.check));
+        chosen
+    }
+}
+
+fn known(ids: &[String]) -> Result<Vec<&'static str>, InvalidSelection> {
+    let known = |id: &String| {
+        let id = id.trim();
+        let found = CATALOGUE.iter().find(|check| check.id == id).map(|check| check.id);
+        found.ok_or_else(|| InvalidSelection::Unknown { id: id.to_owned(), similar: similar(id) })
+    };
+    ids.iter().map(known).collect()
+}
+
+fn similar(id: &str) -> Option<&'static str> {
+    let likeness = CATALOGUE.iter().map(|check| (strsim::jaro_winkler(&id.to_lowercase(), check.id), check.id));
+    likeness.filter(|(likeness, _)| *likeness >= ALIKE).max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, id)| id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        check::{
+            evaluate,
+            fixture::{expectations, healthy},
+        },
+        model::Outcome,
+    };
+
+    fn selection(select: &[&str], skip: &[&str]) -> Result<Selection, InvalidSelection> {
+        let owned = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
+        Selection::new(&owned(select), &owned(skip))
+    }
+
+    fn findings() -> Vec<Finding> {
+        evaluate(&expectations(), &healthy().observation)
+    }
+
+    #[test]
+    fn without_a_choice_everything_counts() {
+        assert_eq!(selection(&[], &[]).unwrap(), Selection::default());
+        assert_eq!(Selection::default().apply(findings()), findings());
+    }
+
+    #[test]
+    fn what_was_left_out_says_so_once_at_its_place() {
+        let ids = |findings: &[Finding]| findings.iter().map(|finding| finding.check.clone()).collect::<Vec<_>>();
+        let found = selection(&[], &["ping-client"]).unwrap().apply(findings());
+        assert_eq!(ids(&found), ids(&findings()), "in the order of the catalogue");
+        let skipped: Vec<_> = found.iter().filter(|finding| finding.verdict == Verdict::Skip).collect();
+        assert_eq!(skipped.len(), 1);
+        assert_eq!((&*skipped[0].check, &*skipped[0].subject, &*skipped[0].observed), ("ping-client", "all", "skipped: --skip"));
+
+        let found = selection(&["address", "ping-client"], &["ping-client"]).unwrap().apply(findings());
+        assert_eq!(found.iter().filter(|finding| finding.verdict == Verdict::Pass).count(), 2, "both ends' addresses");
+        let reasons = |reason: &str| found.iter().filter(|finding| finding.observed == reason).count();
+        assert_eq!((reasons("skipped: --skip"), reasons("skipped: not selected by --select")), (1, CATALOGUE.len() - 2));
+    }
+
+    #[test]
+    fn nothing_found_is_not_a_pass_of_what_was_selected() {
+        let found = selection(&["interface"], &[]).unwrap().apply(Vec::new());
+        assert_eq!(Finding::outcome(&found), Outcome::CannotTell);
+        assert_eq!(found.len(), CATALOGUE.len());
+    }
+
+    #[test]
+    fn what_is_no_check_is_refused_with_what_was_meant() {
+        let unknown = |id: &str| selection(&[id], &[]).unwrap_err();
+        for (typed, meant) in [("ping-endpont", Some("ping-endpoint")), ("adress", Some("address")), ("INTERFACE", Some("interface")), ("x", None)] {
+            assert_eq!(unknown(typed), InvalidSelection::Unknown { id: typed.to_owned(), similar: meant });
+        }
+        assert_eq!(selection(&["address"], &["address"]), Err(InvalidSelection::Empty));
+        assert_eq!(selection(&[" address"], &[]), selection(&["address"], &[]));
+    }
+}

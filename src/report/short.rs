@@ -1,0 +1,30 @@
+//! A line for each finding that is not as promised, for grep: `fail ping-endpoint alpine nsm-1: 0/4 received`.
+
+use std::fmt::Write;
+
+use super::{text::counts, wrap::one_line};
+use crate::model::{Finding, Verdict};
+
+/// What is not as promised, and how many are what.
+pub(super) fn judged(findings: &[Finding]) -> String {
+    let mut text: String = findings.iter().filter(|finding| finding.verdict != Verdict::Pass).map(|f| line(f.verdict, f, &f.observed)).collect();
+    // All of them, zeros too: whoever looks for one finds it at its place.
+    let parts = counts(findings).map(|(_, word, count)| format!("{count} {word}"));
+    let _ = writeln!(text, "{}", parts.join(", "));
+    text
+}
+
+/// The steps of a path, with the causes before the count.
+pub(super) fn walked(path: &[Finding], causes: &[Finding]) -> String {
+    self::causes(causes) + &judged(path)
+}
+
+/// The causes, likeliest first.
+pub(super) fn causes(causes: &[Finding]) -> String {
+    causes.iter().map(|cause| line("cause", cause, &cause.title)).collect()
+}
+
+fn line(word: impl std::fmt::Display, finding: &Finding, seen: &str) -> String {
+    let seen = if seen.is_empty() { String::new() } else { format!(": {seen}") };
+    format!("{}\n", one_line(&format!("{word} {} {}{seen}", finding.check, finding.subject)))
+}
