@@ -7,11 +7,12 @@ use std::{
 };
 
 /// Each room, and the rooms that it may use. What is not in the list may be used by nobody and use nothing.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("model", &[]),
     ("file_lock", &[]),
     ("cli", &[]),
     ("cancel", &["model"]),
+    ("terminal", &["model"]),
     ("runtime_dir", &["model"]),
     ("manifest", &["model"]),
     ("check", &["model"]),
@@ -21,7 +22,10 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("engine", &["model", "net", "file_lock", "runtime_dir"]),
     ("target", &["model", "cancel", "engine", "runtime_dir"]),
     ("settings", &["model", "cli", "manifest", "report", "target"]),
-    ("commands", &["model", "cli", "manifest", "check", "diagnose", "report", "settings", "target", "runtime_dir", "file_lock", "cancel"]),
+    (
+        "commands",
+        &["model", "cli", "manifest", "check", "diagnose", "report", "settings", "target", "runtime_dir", "file_lock", "cancel", "terminal"],
+    ),
 ];
 
 /// Crates that only these rooms may use.

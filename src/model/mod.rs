@@ -26,7 +26,9 @@ mod permission;
 mod plan;
 mod prefix;
 mod preflight;
+mod program;
 mod snapshot;
+mod stream;
 mod url;
 mod workload;
 
@@ -49,6 +51,8 @@ pub use permission::{Permission, Purpose};
 pub use plan::{PingOptions, Plan, PlannedObject, ProbeRequest};
 pub use prefix::{InvalidPrefix, Prefix, PrefixGroups};
 pub use preflight::{Facts, Holder, NodeState, WebhookState};
+pub use program::{ExecRequest, TerminalSize};
 pub use snapshot::{ComponentState, EventRecord, LogTail, Snapshot, System};
+pub use stream::{LogLine, LogRange, LogSource, Mark, News, Window, merge, read_stamped, stamped};
 pub use url::{InvalidNsUrl, Mechanism, NsUrl, UrlParseReason};
 pub use workload::{EndpointSpec, Namespaced, NetworkServiceSpec, Payload, Workload, WorkloadKind};

@@ -64,6 +64,10 @@ pub struct Report {
     pub removed: Option<Removed>,
     /// What the command was asked to print, word for word: a result that is no report.
     pub text: Option<String>,
+    /// How the program ended that was run for the person.
+    pub ended: Option<u8>,
+    /// Whether standard output is not the report's: it is a program's, or what was found goes there as it comes.
+    pub streamed: bool,
     /// What ended the command early.
     pub failure: Option<Failure>,
     started: Instant,
@@ -87,6 +91,8 @@ impl Report {
             causes: Vec::new(),
             removed: None,
             text: None,
+            ended: None,
+            streamed: false,
             failure: None,
             started: Instant::now(),
         }
@@ -102,6 +108,7 @@ impl Report {
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         let failure = self.failure.as_ref().map(|failure| failure.outcome);
+        let ended = self.ended.map(Outcome::Ended);
         let findings = self.findings.as_deref().map(Finding::outcome);
         // `--diff` answers with its exit code; a dry run only tells.
         let differs = self.shown.diff && self.differences.iter().flatten().any(|difference| difference.change != Change::None);
@@ -110,7 +117,7 @@ impl Report {
         // What is left because there was no more time for it has not failed to go.
         let in_time = self.failure.as_ref().is_none_or(|failure| failure.outcome != Outcome::TimedOut);
         let removed = self.removed.as_ref().filter(|_| in_time).map(Removed::outcome);
-        [failure, findings, differs, path, removed].into_iter().flatten().max().unwrap_or(Outcome::Passed)
+        [failure, ended, findings, differs, path, removed].into_iter().flatten().max().unwrap_or(Outcome::Passed)
     }
 
     /// Whether there is anything for standard output: a program always gets its one document, a person only what was found.
@@ -118,7 +125,7 @@ impl Report {
     pub fn is_printed(&self, format: Format) -> bool {
         let unfit = self.preflight.iter().flatten().any(|finding| finding.verdict == Verdict::Fail);
         let found = self.text.is_some() || self.findings.is_some() || self.differences.is_some() || self.path.is_some() || self.removed.is_some();
-        format == Format::Json || found || unfit
+        !self.streamed && (format == Format::Json || found || unfit)
     }
 
     /// Changes every hint: so that its commands are about the same deployment.

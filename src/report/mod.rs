@@ -3,12 +3,14 @@
 //! ```text
 //!   Event ───► Progress ──────────► stderr   while it works: a line an object
 //!   Report ──► text or json (pure) ► stdout   once, at the end
+//!   LogLine ─► LogView (pure) ──────► stdout   as they come
 //!   Failure ─► Progress::error ────► stderr
 //! ```
 
 mod diff;
 mod document;
 mod json;
+mod logs;
 mod progress;
 mod table;
 mod text;
@@ -18,6 +20,7 @@ use std::io::{self, IsTerminal, Write};
 
 pub use document::{Report, Shown, TargetInfo};
 pub use json::SCHEMA_VERSION;
+pub use logs::{LogView, write_lines};
 pub use progress::Progress;
 pub use text::Look;
 
