@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use futures::{SinkExt, future::BoxFuture};
 use k8s_openapi::{api::core::v1::Pod, apimachinery::pkg::apis::meta::v1::Status};
 use kube::{
@@ -19,6 +21,8 @@ use crate::{
 const NOT_EXECUTABLE: u8 = 126;
 /// How much of each stream is on its way at most; kube-rs would take 1 KiB, which makes many small steps of a long output.
 const BUFFER: usize = 256 * 1024;
+/// How long the rest of the output may take where the connection broke off: it has come already, and is only to be written.
+const REST: Duration = Duration::from_secs(1);
 
 /// A program in a container, and the streams to it.
 pub struct Attached {
@@ -72,20 +76,29 @@ impl Attached {
         let input = feed(stdin, self.process.stdin());
         let resizes = resize(self.process.terminal_size(), sizes);
         let (from_stdout, from_stderr) = (self.process.stdout(), self.process.stderr());
-        let status = self.status.take();
-        let status = async { Ok(if let Some(status) = status { status.await } else { None }) };
-        let program = async { futures::try_join!(status, pass(from_stdout, &mut *stdout), pass(from_stderr, &mut *stderr)) };
-        let ended = tokio::select! {
-            ended = program => ended,
-            () = input => return Err(lost(request)),
-            () = resizes => return Err(lost(request)),
+        let Some(mut status) = self.status.take() else { return Err(lost(request)) };
+        let output = async { futures::try_join!(pass(from_stdout, &mut *stdout), pass(from_stderr, &mut *stderr)) };
+        let status = {
+            let mut output = std::pin::pin!(output);
+            let first = tokio::select! {
+                status = &mut status => Ok(status),
+                ended = &mut output => Err(ended),
+                () = input => return Err(lost(request)),
+                () = resizes => return Err(lost(request)),
+            };
+            let (status, ended) = match first {
+                Ok(Some(status)) => (Some(status), output.await),
+                // kube-rs leaves the streams of a connection that broke off open for ever.
+                Ok(None) => (None, tokio::time::timeout(REST, output).await.unwrap_or(Ok(((), ())))),
+                Err(ended @ Err(_)) => (None, ended),
+                Err(ended @ Ok(_)) => (status.await, ended),
+            };
+            if let Err(cut) = ended {
+                return cut.end();
+            }
+            status
         };
-        let Some(status) = (match ended {
-            Ok((status, ..)) => status,
-            Err(cut) => return cut.end(),
-        }) else {
-            return Err(lost(request));
-        };
+        let status = status.ok_or_else(|| lost(request))?;
         let (code, words) = end(request, &status)?;
         if let Some(words) = words {
             // The runtime's words are all that there is of a program that could not be started.
