@@ -29,9 +29,10 @@ const ARROWS: [(&str, &[&str]); 15] = [
 ];
 
 /// Crates that only these rooms may use.
-const CRATES: [(&str, &[&str]); 8] = [
+const CRATES: [(&str, &[&str]); 9] = [
     ("clap", &["cli"]),
     ("kube", &["target"]),
+    ("tokio_tungstenite", &["target"]),
     ("k8s_openapi", &["target", "manifest"]),
     ("tabled", &["report"]),
     ("indicatif", &["report"]),

@@ -135,6 +135,11 @@ async fn run(stream: TcpStream, path: &str, answer: &Answer) {
     let socket = accept_hdr_async(stream, protocol).await.expect("a handshake");
     let (mut to, mut from) = socket.split();
     let mut read = Vec::new();
+    if path.contains("command=flood") {
+        for _ in 0..2048 {
+            to.send(Message::binary([&[1], [b'x'; 1 << 15].as_slice()].concat())).await.expect("a reader");
+        }
+    }
     // Standard input is over when its channel is closed: 255, then the channel.
     while path.contains("stdin=true") {
         match from.next().await {

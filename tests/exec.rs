@@ -250,6 +250,16 @@ fn standard_input_reaches_a_container_to_its_end() {
 }
 
 #[test]
+fn a_program_that_says_much_before_it_reads_keeps_nobody_waiting() {
+    let attached = Attached::new(&pods(&json!([client()])), |read| {
+        vec![Frame::err(read.len().to_string().as_bytes()), Frame::status(&json!({"status": "Success"}))]
+    });
+    let place = Place::new();
+    place.kubeconfig(&attached.url());
+    assert_eq!(round_trip(&place, "flood").len(), 64 << 20);
+}
+
+#[test]
 fn a_program_that_answers_while_it_reads_keeps_nobody_waiting() {
     let attached = Attached::new(&pods(&json!([client()])), |_| vec![Frame::status(&json!({"status": "Success"}))]);
     let place = Place::new();
@@ -265,7 +275,13 @@ fn bytes() -> Vec<u8> {
 /// What comes back of the bytes.
 fn round_trip(place: &Place, program: &str) -> Vec<u8> {
     let bytes = bytes();
-    let mut child = place.command(&["exec", "-i", "--timeout", "20s", "--", program]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = place
+        .command(&["exec", "-i", "--timeout", "20s", "--", program])
+        .stderr(Stdio::piped())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let sent = bytes.clone();
     let writer = std::thread::spawn(move || stdin.write_all(&sent));

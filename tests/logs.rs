@@ -123,6 +123,8 @@ fn logs_of_which_none_may_be_read_are_no_success() {
         _ => logging(method, path),
     });
     place.kubeconfig(&cluster.url());
+    let file = place.write("mine.yaml", "");
+    place.run(&["logs", "-f", file.to_str().unwrap()]).exits(3).says(&["-f is --follow here; name manifests with --manifests"]);
     place.run(&["logs"]).exits(3).prints_nothing().says(&["the managers and forwarders cannot be found: User \"jane\"", "no log could be read"]);
     let ran = place.run(&["logs", "alpin", "-o", "json"]);
     ran.exits(3).prints_nothing().says(&["the deployment has no workload or pod alpin", "did you mean alpine?"]);

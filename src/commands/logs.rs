@@ -1,5 +1,6 @@
 use std::{
     collections::BTreeSet,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -35,7 +36,7 @@ pub(super) async fn run(arguments: &LogsArgs, settings: &Settings, ctx: &Ctx, re
     let session = Session::open(settings, ctx, report).await?;
     session.has_workloads()?;
     let pods = pods(&session, ctx).await?;
-    let mut sources = way(&session.plan.expectations, &pods, arguments.name.as_deref(), ctx)?;
+    let mut sources = way(&session.plan.expectations, &pods, arguments.name.as_deref(), ctx).map_err(|failure| mistaken(failure, arguments))?;
     let nodes: BTreeSet<String> = sources.iter().filter_map(|source| source.node.clone()).collect();
     match session.target.carriers(ctx, &nodes).await? {
         Ok(carriers) => sources.extend(carriers),
@@ -58,6 +59,14 @@ pub(super) async fn run(arguments: &LogsArgs, settings: &Settings, ctx: &Ctx, re
     }
     let marks = logs.into_iter().map(|log| log.map(|lines| Mark::behind(&lines))).collect();
     follow(&session, ctx, &view, marks, range.since).await
+}
+
+/// Everywhere else `-f` names manifests.
+fn mistaken(failure: Failure, arguments: &LogsArgs) -> Failure {
+    match arguments.follow && arguments.name.as_ref().is_some_and(|name| Path::new(name).exists()) {
+        true => failure.hint("-f is --follow here; name manifests with --manifests"),
+        false => failure,
+    }
 }
 
 fn range(arguments: &LogsArgs) -> LogRange {

@@ -3,7 +3,7 @@
 use std::io;
 
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     sync::watch,
 };
 
@@ -11,6 +11,7 @@ use super::{Ctx, cluster::Attached};
 use crate::model::{ExecRequest, Failure, Outcome, Result, TerminalSize};
 
 /// How much is read at once: what a pipe holds.
+#[cfg(any(target_os = "linux", test))]
 const CHUNK: usize = 64 * 1024;
 /// What a shell says of a program whose reader has gone: ended by SIGPIPE (128 + 13).
 const READER_GONE: u8 = 141;
@@ -53,6 +54,9 @@ impl Program {
     }
 }
 
+/// Where something is passed on to.
+pub(super) type Output = dyn AsyncWrite + Send + Unpin;
+
 /// Why passing on has ended.
 #[derive(Debug)]
 pub(super) enum Cut {
@@ -73,26 +77,32 @@ impl Cut {
 }
 
 /// Passes on what comes, at once and unchanged, to its end.
-pub(super) async fn pass(from: Option<impl AsyncRead + Unpin>, to: &mut (dyn AsyncWrite + Send + Unpin)) -> Result<(), Cut> {
-    let Some(mut from) = from else { return Ok(()) };
+#[cfg(any(target_os = "linux", test))]
+pub(super) async fn pass(mut from: impl AsyncRead + Unpin, to: &mut Output) -> Result<(), Cut> {
     let mut chunk = vec![0; CHUNK];
     loop {
         // A stream that breaks off is what the exit status is for; a terminal whose program has ended breaks off always.
-        let count = from.read(&mut chunk).await.unwrap_or(0);
+        let count = tokio::io::AsyncReadExt::read(&mut from, &mut chunk).await.unwrap_or(0);
         if count == 0 {
             return Ok(());
         }
-        let written = async { to.write_all(&chunk[..count]).await.and(to.flush().await) };
-        written.await.map_err(|error| if error.kind() == io::ErrorKind::BrokenPipe { Cut::ReaderGone } else { Cut::Failed(error) })?;
+        put(to, &chunk[..count]).await?;
     }
 }
 
-/// Passes on standard input and says that it has ended; never comes back, since its end is not that of the program.
-pub(super) async fn feed(from: Option<Box<dyn AsyncRead + Send + Unpin>>, to: Option<impl AsyncWrite + Unpin>) {
-    if let (Some(mut from), Some(mut to)) = (from, to) {
+/// Passes on some bytes, at once and unchanged.
+pub(super) async fn put(to: &mut Output, bytes: &[u8]) -> Result<(), Cut> {
+    let written = async { to.write_all(bytes).await.and(to.flush().await) };
+    written.await.map_err(|error| if error.kind() == io::ErrorKind::BrokenPipe { Cut::ReaderGone } else { Cut::Failed(error) })
+}
+
+/// Passes on standard input to the terminal of a program of this machine; never comes back, since its end is not that of
+/// the program.
+#[cfg(target_os = "linux")]
+pub(super) async fn feed(from: Option<Box<dyn AsyncRead + Send + Unpin>>, mut to: impl AsyncWrite + Unpin) {
+    if let Some(mut from) = from {
         // Where the program takes no more, its end will say why.
         let _ = tokio::io::copy(&mut from, &mut to).await;
-        let _ = to.shutdown().await;
     }
     std::future::pending::<()>().await;
 }
@@ -105,16 +115,15 @@ mod tests {
     async fn bytes_are_passed_on_unchanged() {
         let bytes: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
         let mut passed = Vec::new();
-        assert!(pass(Some(bytes.as_slice()), &mut passed).await.is_ok());
+        assert!(pass(bytes.as_slice(), &mut passed).await.is_ok());
         assert_eq!(passed, bytes);
-        assert!(pass(None::<&[u8]>, &mut passed).await.is_ok());
     }
 
     #[tokio::test]
     async fn a_reader_that_has_gone_ends_it_as_a_shell_would_say() {
         let (reader, mut writer) = tokio::io::duplex(16);
         drop(reader);
-        let cut = pass(Some([0_u8; 64].as_slice()), &mut writer).await.unwrap_err();
+        let cut = pass([0_u8; 64].as_slice(), &mut writer).await.unwrap_err();
         assert_eq!(cut.end().unwrap(), 141);
     }
 }

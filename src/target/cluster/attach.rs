@@ -1,34 +1,48 @@
+//! A program in a container, over a websocket.
+//!
+//! kube-rs has a loop of its own for this, which reads nothing while it writes, so that a program with much to say and much to
+//! read stops for ever; and where the connection breaks off, its streams never end. Here both ways go at once.
+
 use std::time::Duration;
 
-use futures::{SinkExt, future::BoxFuture};
+use futures::{Sink, SinkExt, Stream, StreamExt};
 use k8s_openapi::{api::core::v1::Pod, apimachinery::pkg::apis::meta::v1::Status};
-use kube::{
-    Api,
-    api::{AttachParams, AttachedProcess, TerminalSize},
+use kube::{Resource, api::AttachParams, client::Connection, core::Request};
+use serde_json::json;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
+    sync::watch,
+    time::{Instant, interval_at},
 };
-use tokio::{io::AsyncWriteExt, sync::watch};
+use tokio_tungstenite::tungstenite::Message;
 
 use super::{Cluster, error, exec::end_of};
 use crate::{
-    model::{self, ExecEnd, ExecRequest, Failure, Outcome, Result},
+    model::{ExecEnd, ExecRequest, Failure, IntoFailure, Outcome, Result, TerminalSize},
     target::{
         Ctx, Streams,
-        program::{feed, pass},
+        program::{Cut, Output, put},
     },
 };
 
 /// What a shell says where a program cannot be executed; a runtime's words for it have no code of their own.
 const NOT_EXECUTABLE: u8 = 126;
-/// How much of each stream is on its way at most; kube-rs would take 1 KiB, which makes many small steps of a long output.
-const BUFFER: usize = 256 * 1024;
-/// How long the rest of the output may take where the connection broke off: it has come already, and is only to be written.
-const REST: Duration = Duration::from_secs(1);
+/// How much of standard input goes into a frame: servers read as much at once.
+const CHUNK: usize = 32 * 1024;
+/// How often a connection is kept alive on which nothing is said: balancers on the way cut it after a few minutes.
+const ALIVE: Duration = Duration::from_secs(60);
 
-/// A program in a container, and the streams to it.
-pub struct Attached {
-    process: AttachedProcess,
-    status: Option<BoxFuture<'static, Option<Status>>>,
-}
+/// The channels of a connection: the first byte of every frame (kubernetes: apimachinery, remotecommand).
+const STDIN: u8 = 0;
+const STDOUT: u8 = 1;
+const STDERR: u8 = 2;
+const STATUS: u8 = 3;
+const RESIZE: u8 = 4;
+/// Says of the channel that follows that it is over; from v5 on.
+const CLOSE: u8 = 255;
+
+/// A program in a container, and the connection to it. Dropping it closes the program's streams.
+pub struct Attached(Connection);
 
 impl std::fmt::Debug for Attached {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -42,7 +56,6 @@ impl Cluster {
     /// # Errors
     /// The server refuses, or the command was stopped. That there is no such program is found out when it is joined.
     pub async fn start(&self, ctx: &Ctx, request: &ExecRequest) -> Result<Attached> {
-        let api: Api<Pod> = Api::namespaced(self.client.clone(), &request.pod.namespace);
         let params = AttachParams {
             container: Some(request.container.clone()),
             stdin: request.stdin,
@@ -50,55 +63,34 @@ impl Cluster {
             // A terminal is one stream.
             stderr: !request.tty,
             tty: request.tty,
-            max_stdin_buf_size: Some(BUFFER),
-            max_stdout_buf_size: Some(BUFFER),
-            max_stderr_buf_size: Some(BUFFER),
+            ..AttachParams::default()
         };
         let what = format!("run {} in container {} of pod {}", request.program(), request.container, request.pod);
-        let step = async {
-            let started = api.exec(&request.pod.name, request.command.iter().map(String::as_str), &params).await;
-            started.map_err(|error| error::failure(&error, &what))
-        };
-        let mut process = ctx.run(&format!("starting {}", request.program()), step).await?;
-        // The status is taken before anything is read: kube-rs drops it with the join.
-        let status = process.take_status().map(|status| Box::pin(status) as BoxFuture<'static, _>);
-        Ok(Attached { process, status })
+        let pods = Request::new(Pod::url_path(&(), Some(&request.pod.namespace)));
+        let asked = pods.exec(&request.pod.name, request.command.iter().map(String::as_str), &params);
+        let asked = asked.or_fail(Outcome::Defect, format!("cannot ask to {what}"))?;
+        let step = async { self.client.connect(asked).await.map_err(|error| error::failure(&error, &what)) };
+        ctx.run(&format!("starting {}", request.program()), step).await.map(Attached)
     }
 }
 
 impl Attached {
-    /// Passes everything on until the program has ended. Dropping it closes the program's streams.
+    /// Passes everything on until the program has ended.
     ///
     /// # Errors
     /// How it ended is not known.
-    pub(in crate::target) async fn join(mut self: Box<Self>, request: &ExecRequest, streams: Streams) -> Result<u8> {
+    pub(in crate::target) async fn join(self, request: &ExecRequest, streams: Streams) -> Result<u8> {
         let Streams { stdin, mut stdout, mut stderr, sizes } = streams;
-        let input = feed(stdin, self.process.stdin());
-        let resizes = resize(self.process.terminal_size(), sizes);
-        let (from_stdout, from_stderr) = (self.process.stdout(), self.process.stderr());
-        let Some(mut status) = self.status.take() else { return Err(lost(request)) };
-        let output = async { futures::try_join!(pass(from_stdout, &mut *stdout), pass(from_stderr, &mut *stderr)) };
-        let status = {
-            let mut output = std::pin::pin!(output);
-            let first = tokio::select! {
-                status = &mut status => Ok(status),
-                ended = &mut output => Err(ended),
-                () = input => return Err(lost(request)),
-                () = resizes => return Err(lost(request)),
-            };
-            let (status, ended) = match first {
-                Ok(Some(status)) => (Some(status), output.await),
-                // kube-rs leaves the streams of a connection that broke off open for ever.
-                Ok(None) => (None, tokio::time::timeout(REST, output).await.unwrap_or(Ok(((), ())))),
-                Err(ended @ Err(_)) => (None, ended),
-                Err(ended @ Ok(_)) => (status.await, ended),
-            };
-            if let Err(cut) = ended {
-                return cut.end();
-            }
-            status
+        let closes = self.0.supports_stream_close();
+        let (to, from) = self.0.into_stream().split();
+        let status = tokio::select! {
+            status = listen(from, &mut *stdout, &mut *stderr) => status,
+            () = talk(to, closes, stdin, sizes) => Ok(None),
         };
-        let status = status.ok_or_else(|| lost(request))?;
+        let status = match status {
+            Ok(status) => status.ok_or_else(|| lost(request))?,
+            Err(cut) => return cut.end(),
+        };
         let (code, words) = end(request, &status)?;
         if let Some(words) = words {
             // The runtime's words are all that there is of a program that could not be started.
@@ -106,6 +98,77 @@ impl Attached {
         }
         Ok(code)
     }
+}
+
+/// Passes on what the program says, until it has ended; `None` where the connection ends before.
+async fn listen<E>(
+    mut from: impl Stream<Item = Result<Message, E>> + Unpin,
+    stdout: &mut Output,
+    stderr: &mut Output,
+) -> Result<Option<Status>, Cut> {
+    while let Some(Ok(message)) = from.next().await {
+        let Message::Binary(frame) = message else { continue };
+        match frame.split_first() {
+            Some((&STDOUT, bytes)) => put(stdout, bytes).await?,
+            Some((&STDERR, bytes)) => put(stderr, bytes).await?,
+            Some((&STATUS, bytes)) => return Ok(serde_json::from_slice(bytes).ok()),
+            _ => {}
+        }
+    }
+    Ok(None)
+}
+
+/// Passes on standard input to its end, and the sizes of the terminal; never comes back, since the end is told elsewhere.
+async fn talk(
+    mut to: impl Sink<Message> + Unpin,
+    closes: bool,
+    mut stdin: Option<Box<dyn AsyncRead + Send + Unpin>>,
+    mut sizes: Option<watch::Receiver<TerminalSize>>,
+) {
+    let mut chunk = vec![0; CHUNK];
+    let mut alive = interval_at(Instant::now() + ALIVE, ALIVE);
+    sizes.iter_mut().for_each(watch::Receiver::mark_changed);
+    loop {
+        let message = tokio::select! {
+            size = next_size(&mut sizes) => frame(RESIZE, json!({"Width": size.columns, "Height": size.rows}).to_string().as_bytes()),
+            count = read(&mut stdin, &mut chunk) => match count {
+                0 => {
+                    stdin = None;
+                    // Before v5 there is no other way to say that it is over.
+                    if closes { frame(CLOSE, &[STDIN]) } else { Message::Close(None) }
+                }
+                count => frame(STDIN, &chunk[..count]),
+            },
+            _ = alive.tick() => Message::Ping(Vec::new().into()),
+        };
+        if to.send(message).await.is_err() {
+            break;
+        }
+    }
+    std::future::pending::<()>().await;
+}
+
+fn frame(channel: u8, bytes: &[u8]) -> Message {
+    Message::binary([&[channel], bytes].concat())
+}
+
+/// How much came of standard input, 0 at its end; waits for ever where there is none.
+async fn read(stdin: &mut Option<Box<dyn AsyncRead + Send + Unpin>>, chunk: &mut [u8]) -> usize {
+    match stdin {
+        // What cannot be read any more is over.
+        Some(stdin) => stdin.read(chunk).await.unwrap_or(0),
+        None => std::future::pending().await,
+    }
+}
+
+/// The terminal's size once it is another; waits for ever where there is no terminal.
+async fn next_size(sizes: &mut Option<watch::Receiver<TerminalSize>>) -> TerminalSize {
+    if let Some(sizes) = sizes
+        && sizes.changed().await.is_ok()
+    {
+        return *sizes.borrow_and_update();
+    }
+    std::future::pending().await
 }
 
 fn lost(request: &ExecRequest) -> Failure {
@@ -126,19 +189,6 @@ fn end(request: &ExecRequest, status: &Status) -> Result<(u8, Option<String>)> {
         ExecEnd::Transport(_) => Err(failed(&words)),
         ExecEnd::LostStatus | ExecEnd::Timeout => Err(lost(request)),
     }
-}
-
-/// Tells the program's terminal its size, and every change of it; never comes back.
-async fn resize(to: Option<impl futures::Sink<TerminalSize> + Unpin>, sizes: Option<watch::Receiver<model::TerminalSize>>) {
-    if let (Some(mut to), Some(mut sizes)) = (to, sizes) {
-        loop {
-            let model::TerminalSize { columns: width, rows: height } = *sizes.borrow_and_update();
-            if to.send(TerminalSize { width, height }).await.is_err() || sizes.changed().await.is_err() {
-                break;
-            }
-        }
-    }
-    std::future::pending::<()>().await;
 }
 
 #[cfg(test)]

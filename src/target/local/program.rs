@@ -124,13 +124,13 @@ impl Started {
         let copy = || terminal.try_clone().map(|copy| tokio::fs::File::from_std(File::from(copy))).or_fail(Outcome::NotRun, failed);
         let (from, to) = (copy()?, copy()?);
         let Streams { stdin, mut stdout, sizes, .. } = streams;
-        let mut output = Box::pin(pass(Some(from), &mut *stdout));
+        let mut output = Box::pin(pass(from, &mut *stdout));
         tokio::select! {
             biased;
             cut = &mut output => if let Err(cut) = cut {
                 return cut.end().map(Err);
             },
-            () = feed(stdin, Some(to)) => {}
+            () = feed(stdin, to) => {}
             () = resize(&terminal, sizes) => {}
             status = self.child.wait() => {
                 let _ = tokio::time::timeout(REST, output).await;
