@@ -5,7 +5,8 @@
 //!                                ├─► target      cluster (kube-rs) or local (engine ─► net)
 //!                                ├─► check       Expectations × Observation → Findings
 //!                                ├─► diagnose    Expectations × Snapshot → path and causes
-//!                                └─► report      Findings → table, JSON, JUnit
+//!                                ├─► report      Findings → table, JSON, JUnit
+//!                                └─► terminal    the person's, for a program in a pod
 //!                    all of them ───► model      pure
 //! ```
 
@@ -25,6 +26,7 @@ pub mod report;
 pub mod runtime_dir;
 pub mod settings;
 pub mod target;
+pub mod terminal;
 
 use std::{
     ffi::OsString,
@@ -92,8 +94,11 @@ fn usage(error: &clap::Error) -> Outcome {
 
 #[cfg(target_os = "linux")]
 fn engine(command: &EngineCommand) -> Outcome {
-    let EngineCommand::Run { dir } = command;
-    match engine::run(dir) {
+    let done = match command {
+        EngineCommand::Run { dir } => engine::run(dir),
+        EngineCommand::Enter(cli::EnterArgs { net, user, terminal, command }) => Err(engine::enter(net, user.as_deref(), *terminal, command)),
+    };
+    match done {
         Ok(()) => Outcome::Passed,
         Err(failure) => {
             complain(&format!("error: {}", failure.message()));

@@ -50,6 +50,8 @@ const DEPLOY: Duration = Duration::from_secs(180);
 const LOOK: Duration = Duration::from_secs(30);
 /// A namespace goes when its last pod has, which may take its 30 seconds of grace.
 const CLEANUP: Duration = Duration::from_secs(120);
+/// What ends by itself, or when the person has seen enough.
+const ENDLESS: Duration = Duration::MAX;
 
 impl Settings {
     /// Decides what was meant.
@@ -78,7 +80,9 @@ impl Settings {
         let default = match command {
             Command::Deploy(_) => DEPLOY,
             Command::Verify(arguments) => LOOK + arguments.look.interval * arguments.look.count,
-            Command::Troubleshoot(_) | Command::Manifests(_) | Command::Completions(_) | Command::Engine(_) => LOOK,
+            Command::Exec(_) => ENDLESS,
+            Command::Logs(arguments) if arguments.follow => ENDLESS,
+            Command::Logs(_) | Command::Troubleshoot(_) | Command::Manifests(_) | Command::Completions(_) | Command::Engine(_) => LOOK,
             Command::Cleanup(_) => CLEANUP,
         };
         let asked = command.customise().map(customisation).transpose()?.unwrap_or_default();
@@ -128,7 +132,7 @@ impl Settings {
     #[must_use]
     pub fn complete(&self, hint: &str) -> String {
         let mut hint = hint.to_owned();
-        for command in ["deploy", "verify", "troubleshoot", "cleanup"] {
+        for command in ["deploy", "verify", "troubleshoot", "cleanup", "exec", "logs"] {
             let plain = format!("nsmctl {command}");
             let mut done = String::new();
             let mut rest = hint.as_str();
@@ -292,7 +296,16 @@ mod tests {
     fn each_command_has_its_own_budget() {
         let seconds = |command| settings(&[command]).unwrap().timeout.as_secs();
         assert_eq!(["deploy", "verify", "troubleshoot", "cleanup"].map(seconds), [180, 30, 30, 120]);
+        assert_eq!([settings(&["exec", "--", "ip"]), settings(&["logs", "-f"])].map(|settings| settings.unwrap().timeout), [ENDLESS; 2]);
+        assert_eq!(seconds("logs"), 30);
         assert_eq!(settings(&["deploy", "--timeout", "1m"]).unwrap().timeout.as_secs(), 60);
+    }
+
+    #[test]
+    fn logs_have_the_short_form_of_follow_and_manifests_by_its_long_one() {
+        let settings = |arguments: &[&str]| settings(arguments).unwrap();
+        assert_eq!(settings(&["logs", "-f", "--manifests", "a"]).manifests, Some(PathBuf::from("a")));
+        assert_eq!(settings(&["--manifests", "a", "logs", "-f"]).manifests, Some(PathBuf::from("a")));
     }
 
     #[test]

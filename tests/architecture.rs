@@ -7,11 +7,12 @@ use std::{
 };
 
 /// Each room, and the rooms that it may use. What is not in the list may be used by nobody and use nothing.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("model", &[]),
     ("file_lock", &[]),
     ("cli", &[]),
     ("cancel", &["model"]),
+    ("terminal", &["model"]),
     ("runtime_dir", &["model"]),
     ("manifest", &["model"]),
     ("check", &["model"]),
@@ -21,13 +22,17 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("engine", &["model", "net", "file_lock", "runtime_dir"]),
     ("target", &["model", "cancel", "engine", "runtime_dir"]),
     ("settings", &["model", "cli", "manifest", "check", "report", "target"]),
-    ("commands", &["model", "cli", "manifest", "check", "diagnose", "report", "settings", "target", "runtime_dir", "file_lock", "cancel"]),
+    (
+        "commands",
+        &["model", "cli", "manifest", "check", "diagnose", "report", "settings", "target", "runtime_dir", "file_lock", "cancel", "terminal"],
+    ),
 ];
 
 /// Crates that only these rooms may use.
-const CRATES: [(&str, &[&str]); 9] = [
+const CRATES: [(&str, &[&str]); 10] = [
     ("clap", &["cli"]),
     ("kube", &["target"]),
+    ("tokio_tungstenite", &["target"]),
     ("k8s_openapi", &["target", "manifest"]),
     ("tabled", &["report"]),
     ("indicatif", &["report"]),

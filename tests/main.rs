@@ -2,12 +2,18 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod architecture;
+#[cfg(target_os = "linux")]
+mod attached;
 mod bad_input;
 #[cfg(target_os = "linux")]
 mod engine;
+#[cfg(target_os = "linux")]
+mod exec;
 mod formats;
 #[cfg(target_os = "linux")]
 mod local;
+#[cfg(target_os = "linux")]
+mod logs;
 #[cfg(target_os = "linux")]
 mod machine;
 mod program;

@@ -19,10 +19,13 @@ impl Respond for Scripted {
     fn respond(&self, request: &Request) -> ResponseTemplate {
         let watches = request.url.query_pairs().any(|(key, value)| key == "watch" && value == "true");
         let (method, path) = (if watches { "WATCH" } else { request.method.as_str() }, request.url.path());
+        // Of the logs of a pod each container's is another, which only the query says.
+        let container = request.url.query_pairs().find(|(key, _)| key == "container" && path.ends_with("/log"));
+        let path = &container.map_or_else(|| path.to_owned(), |(_, name)| format!("{path}/{name}"));
         self.1.lock().expect("a log").push(format!("{method} {path}"));
         let credentials = request.headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
         self.2.lock().expect("a log").push(credentials.to_owned());
-        (self.0)(method, path).unwrap_or_else(|| match (method, path) {
+        (self.0)(method, path).unwrap_or_else(|| match (method, path.as_str()) {
             ("GET", "/version") => ok(json!({
                 "major": "1", "minor": "34", "gitVersion": "v1.34.1", "gitCommit": "", "gitTreeState": "", "buildDate": "", "goVersion": "",
                 "compiler": "", "platform": ""

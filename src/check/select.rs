@@ -83,7 +83,7 @@ mod tests {
     use super::*;
     use crate::{
         check::{
-            evaluate,
+            Thresholds, evaluate,
             fixture::{expectations, healthy},
         },
         model::Outcome,
@@ -95,7 +95,7 @@ mod tests {
     }
 
     fn findings() -> Vec<Finding> {
-        evaluate(&expectations(), &healthy().observation)
+        evaluate(&expectations(), &healthy().observation, Thresholds::default())
     }
 
     #[test]

@@ -19,4 +19,23 @@ pub enum EngineCommand {
         #[arg(long)]
         dir: PathBuf,
     },
+    /// Become a program in the network namespace of a pod.
+    Enter(EnterArgs),
+}
+
+/// The arguments of `engine enter`.
+#[derive(Debug, Args)]
+pub struct EnterArgs {
+    /// The file of the network namespace.
+    #[arg(long)]
+    pub net: PathBuf,
+    /// The file of the user namespace that it belongs to, where that is not ours.
+    #[arg(long)]
+    pub user: Option<PathBuf>,
+    /// Standard input is a terminal that is to be the program's own.
+    #[arg(long)]
+    pub terminal: bool,
+    /// The program and its arguments.
+    #[arg(last = true, required = true)]
+    pub command: Vec<std::ffi::OsString>,
 }

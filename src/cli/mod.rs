@@ -6,6 +6,8 @@ mod completions;
 mod customise;
 mod deploy;
 mod engine;
+mod exec;
+mod logs;
 mod look;
 mod manifests;
 mod remove;
@@ -22,7 +24,9 @@ pub use cleanup::CleanupArgs;
 pub use completions::{CompletionsArgs, completions};
 pub use customise::{CustomiseArgs, PayloadArg};
 pub use deploy::DeployArgs;
-pub use engine::{EngineArgs, EngineCommand};
+pub use engine::{EngineArgs, EngineCommand, EnterArgs};
+pub use exec::ExecArgs;
+pub use logs::LogsArgs;
 pub use look::{LookArgs, ScopeArgs};
 pub use manifests::{ManifestsArgs, ManifestsCommand};
 pub use remove::RemoveArgs;
@@ -48,11 +52,14 @@ Examples:
   nsmctl deploy                       the kernel2kernel example, on the cluster or on this machine
   nsmctl verify -o json | jq .        in a pipeline; the exit code says whether all is well
   nsmctl troubleshoot                 the first broken link, its cause and the fix
+  nsmctl exec -- ip addr              in the client's container, whichever pod that is in
+  nsmctl logs --follow                of client, endpoint, managers and forwarders in one
   nsmctl cleanup                      nothing is left
 
 Exit codes:
   0 all passed · 1 something failed · 2 usage · 3 cannot tell (unreachable, forbidden, nothing found)
-  4 out of time · 70 a defect of nsmctl · 130 interrupted · 143 terminated";
+  4 out of time · 70 a defect of nsmctl · 130 interrupted · 143 terminated
+  exec: the program's own, or 125 where it could not be run";
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
@@ -65,6 +72,10 @@ pub enum Command {
     Troubleshoot(TroubleshootArgs),
     /// Remove everything that deploy made, wait until it is gone, and prove it.
     Cleanup(CleanupArgs),
+    /// Run a program in the right container of the right pod; its exit code is nsmctl's.
+    Exec(ExecArgs),
+    /// Show what was logged on the way of a connection, by all who take part, in the order of time.
+    Logs(LogsArgs),
     /// Print what deploy would apply, or the images that it takes.
     Manifests(ManifestsArgs),
     /// Print the completions of a shell.
@@ -83,6 +94,8 @@ impl Command {
             Self::Verify(_) => "verify",
             Self::Troubleshoot(_) => "troubleshoot",
             Self::Cleanup(_) => "cleanup",
+            Self::Exec(_) => "exec",
+            Self::Logs(_) => "logs",
             Self::Manifests(_) => "manifests",
             Self::Completions(_) => "completions",
             Self::Engine(_) => "engine",
@@ -97,6 +110,8 @@ impl Command {
             | Self::Verify(VerifyArgs { customise, .. })
             | Self::Troubleshoot(TroubleshootArgs { customise })
             | Self::Cleanup(CleanupArgs { customise, .. })
+            | Self::Exec(ExecArgs { customise, .. })
+            | Self::Logs(LogsArgs { customise, .. })
             | Self::Manifests(ManifestsArgs { customise, .. }) => Some(customise),
             Self::Completions(_) | Self::Engine(_) => None,
         }
@@ -158,8 +173,8 @@ pub enum OutputArg {
 fn parse_duration(text: &str) -> Result<Duration, String> {
     let wrong = |why: &str| format!("{why}; say it as in 90s, 2m or 1m30s");
     let parsed: jiff::SignedDuration = text.parse().map_err(|_| wrong("this is no duration"))?;
-    let duration = Duration::try_from(parsed).map_err(|_| wrong("a time budget cannot be negative"))?;
-    if duration.is_zero() { Err(wrong("a time budget of zero leaves no time for anything")) } else { Ok(duration) }
+    let duration = Duration::try_from(parsed).map_err(|_| wrong("it cannot be negative"))?;
+    if duration.is_zero() { Err(wrong("zero leaves no time for anything")) } else { Ok(duration) }
 }
 
 #[cfg(test)]

@@ -4,16 +4,21 @@
 //!   Settings ─► session: manifests ─► Plan, target ─┬─► deploy        lock, apply, wait, observe, check
 //!                                                   ├─► verify        observe, check
 //!                                                   ├─► troubleshoot  observe, system, diagnose
+//!                                                   ├─► exec          select, a program with our streams
+//!                                                   ├─► logs          select, read, merge
 //!                                                   └─► cleanup       lock, delete
 //!   Settings ─► manifests ─► Plan ─────────────────────► manifests     the objects as text, or the images
 //! ```
 
 mod cleanup;
 mod deploy;
+mod exec;
 mod lock;
+mod logs;
 mod manifests;
 mod observe;
 mod preflight;
+mod select;
 mod session;
 mod troubleshoot;
 mod verify;
@@ -36,6 +41,8 @@ pub async fn run(command: &Command, settings: &Settings, ctx: &Ctx, report: &mut
         Command::Verify(arguments) => verify::run(arguments, settings, ctx, report).await,
         Command::Troubleshoot(_) => troubleshoot::run(settings, ctx, report).await,
         Command::Cleanup(arguments) => cleanup::run(&arguments.remove, settings, ctx, report).await,
+        Command::Exec(arguments) => exec::run(arguments, settings, ctx, report).await,
+        Command::Logs(arguments) => logs::run(arguments, settings, ctx, report).await,
         Command::Manifests(arguments) => manifests::run(arguments, settings, ctx, report).await,
         Command::Completions(_) | Command::Engine(_) => Err(Failure::msg(Outcome::Defect, "this command works on no target")),
     }

@@ -13,6 +13,7 @@
 
 mod daemon;
 mod delete;
+mod enter;
 mod events;
 mod forwarder;
 mod ipam;
@@ -27,4 +28,5 @@ mod server;
 mod validate;
 
 pub use daemon::{clear, run, socket_path};
+pub use enter::enter;
 pub use observe::no_identities;

@@ -56,8 +56,12 @@ impl Mesh {
         // They are one process, so that this answer came proves them all.
         let component = |role: &str| ComponentState { role: role.to_owned(), object: None, ready: Ok((1, 1)) };
         let components = ["engine", "registry", "manager", "forwarder"].map(component).to_vec();
-        let logs: Vec<LogTail> = self.sandboxes.values().flat_map(Sandbox::log_tails).collect();
-        System { components, events: Ok(self.events.list()), logs }
+        System { components, events: Ok(self.events.list()), logs: self.logs() }
+    }
+
+    /// What was logged. Nothing is looked at for it, so that asking again and again adds nothing.
+    pub(super) fn logs(&self) -> Vec<LogTail> {
+        self.sandboxes.values().flat_map(Sandbox::log_tails).collect()
     }
 
     /// Who is there.

@@ -16,7 +16,8 @@ use std::fmt::Display;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Applied, Event, Failure, Inventory, Namespaced, NetworkServiceSpec, ObjectRef, Outcome, PodProbes, ProbeRequest, Removed, System, Workload,
+    Applied, Event, Failure, Inventory, LogTail, Namespaced, NetworkServiceSpec, ObjectRef, Outcome, PodProbes, ProbeRequest, Removed, System,
+    Workload,
 };
 
 /// The name of the socket in the engine's directory.
@@ -47,6 +48,8 @@ pub enum Request {
     Probe(Vec<ProbeRequest>),
     /// What carries it, and what was logged?
     System,
+    /// Only what was logged?
+    Logs,
     /// Remove a deployment.
     Delete {
         /// The deployment.
@@ -89,6 +92,8 @@ pub enum Reply {
     Probes(Vec<PodProbes>),
     /// To the question what carries it.
     System(Box<System>),
+    /// To the question what was logged.
+    Logs(Vec<LogTail>),
     /// To a delete.
     Removed(Removed),
     /// To the question who is there.

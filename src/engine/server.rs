@@ -121,6 +121,7 @@ async fn answer(line: &str, shared: &Shared, events: mpsc::UnboundedSender<Event
             Reply::Probes(observe::probe(targets).await)
         }
         Request::System => Reply::System(Box::new(state.mesh.system().await)),
+        Request::Logs => Reply::Logs(state.mesh.logs()),
         Request::Delete { instance } => {
             let removed = state.mesh.delete(&instance, &mut emit).await;
             state.ending = state.mesh.is_empty();

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::model::{KINDS, NSM_NAMESPACE, Permission, Plan, Purpose};
 
-/// Every permission that the four commands need for a plan, each once.
+/// Every permission that the commands need for a plan, each once.
 #[must_use]
 pub fn permissions(plan: &Plan) -> Vec<Permission> {
     let mut all = BTreeSet::new();

@@ -58,6 +58,17 @@ impl Sink {
         Self::new(|_| {})
     }
 
+    /// Passes on warnings only: where standard error is another's.
+    #[must_use]
+    pub fn warnings(&self) -> Self {
+        let all = self.clone();
+        Self::new(move |event| {
+            if matches!(event, Event::Notice(Notice::Warning(_))) {
+                all.emit(event);
+            }
+        })
+    }
+
     /// Passes the event on.
     pub fn emit(&self, event: Event) {
         (self.0)(event);

@@ -10,12 +10,17 @@ use serde::{Deserialize, Serialize};
 pub enum Outcome {
     /// Everything passed; warnings and skips included.
     Passed,
+    /// The program that was run for the person ended, with this exit code of its own.
+    Ended(u8),
     /// It cannot be told: unreachable, forbidden, or nothing was found.
     CannotTell,
     /// The time budget of `--timeout` ran out.
     TimedOut,
     /// Something failed.
     Failed,
+    /// The program that was to be run for the person was not, or how it ended is not known: told apart from every code that
+    /// programs commonly end with, as docker and podman do.
+    NotRun,
     /// The command line was wrong, or names something that cannot be.
     Usage,
     /// A defect of nsmctl itself.
@@ -32,11 +37,13 @@ impl Outcome {
     pub const fn code(self) -> u8 {
         match self {
             Self::Passed => 0,
+            Self::Ended(code) => code,
             Self::Failed => 1,
             Self::Usage => 2,
             Self::CannotTell => 3,
             Self::TimedOut => 4,
             Self::Defect => 70,
+            Self::NotRun => 125,
             Self::Interrupted => 130,
             Self::Terminated => 143,
         }
@@ -62,5 +69,15 @@ mod tests {
         }
         assert_eq!(by_precedence.map(Outcome::code), [0, 3, 4, 1, 70, 130]);
         assert_eq!((Outcome::Usage.code(), Outcome::Terminated.code()), (2, 143));
+    }
+
+    #[test]
+    fn a_programs_own_code_is_passed_on_unless_something_of_ours_happened() {
+        assert_eq!(Outcome::Ended(3).code(), 3);
+        assert_eq!(Outcome::Passed.and(Outcome::Ended(3)), Outcome::Ended(3));
+        for other in [Outcome::NotRun, Outcome::Interrupted, Outcome::Defect] {
+            assert_eq!(Outcome::Ended(255).and(other), other);
+        }
+        assert_eq!(Outcome::NotRun.code(), 125);
     }
 }

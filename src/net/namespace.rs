@@ -5,6 +5,7 @@ use std::{
         fd::{AsRawFd, OwnedFd, RawFd},
         linux::fs::MetadataExt,
     },
+    path::Path,
     sync::Arc,
     thread,
 };
@@ -69,6 +70,21 @@ impl Namespace {
         let path = format!("/proc/self/fd/{}", self.descriptor());
         fs::metadata(&path).map(|metadata| metadata.st_ino()).map_err(|error| Error::new(format_args!("read {path}"), error))
     }
+}
+
+/// Moves this process into the network namespace of a file, first into the user namespace that it belongs to, where that
+/// is named. Must be called while the process has a single thread.
+///
+/// # Errors
+/// A namespace is no longer there, or may not be entered.
+pub fn join(net: &Path, user: Option<&Path>) -> Result<()> {
+    let open = |path: &Path| File::open(path).map_err(|error| Error::new(format_args!("open {}", path.display()), error));
+    // Both before the first is entered: in there the other's file cannot be seen.
+    let (net, user) = (open(net)?, user.map(open).transpose()?);
+    if let Some(user) = user {
+        setns(user, CloneFlags::CLONE_NEWUSER).map_err(|error| Error::new("enter a user namespace", error))?;
+    }
+    setns(net, CloneFlags::CLONE_NEWNET).map_err(|error| Error::new("enter a network namespace", error))
 }
 
 /// Starts a thread for one piece of work; whoever waits for the answer may be on any runtime.

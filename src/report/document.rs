@@ -80,6 +80,10 @@ pub struct Report {
     pub removed: Option<Removed>,
     /// What the command was asked to print, word for word: a result that is no report.
     pub text: Option<String>,
+    /// How the program ended that was run for the person.
+    pub ended: Option<u8>,
+    /// Whether standard output is not the report's: it is a program's, or what was found goes there as it comes.
+    pub streamed: bool,
     /// What ended the command early.
     pub failure: Option<Failure>,
     /// When the command began, by the clock on the wall.
@@ -106,6 +110,8 @@ impl Report {
             causes: Vec::new(),
             removed: None,
             text: None,
+            ended: None,
+            streamed: false,
             failure: None,
             began: Timestamp::now(),
             started: Instant::now(),
@@ -122,6 +128,7 @@ impl Report {
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         let failure = self.failure.as_ref().map(|failure| failure.outcome);
+        let ended = self.ended.map(Outcome::Ended);
         let findings = self.findings.as_deref().map(Finding::outcome);
         // `--diff` answers with its exit code; a dry run only tells.
         let differs = self.shown.diff && self.differences.iter().flatten().any(|difference| difference.change != Change::None);
@@ -130,7 +137,7 @@ impl Report {
         // What is left because there was no more time for it has not failed to go.
         let in_time = self.failure.as_ref().is_none_or(|failure| failure.outcome != Outcome::TimedOut);
         let removed = self.removed.as_ref().filter(|_| in_time).map(Removed::outcome);
-        [failure, findings, differs, path, removed].into_iter().flatten().max().unwrap_or(Outcome::Passed)
+        [failure, ended, findings, differs, path, removed].into_iter().flatten().max().unwrap_or(Outcome::Passed)
     }
 
     /// Whether there is anything for standard output: a program always gets its one document, a person only what was found.
@@ -139,7 +146,7 @@ impl Report {
         let unfit = self.preflight.iter().flatten().any(|finding| finding.verdict == Verdict::Fail);
         let found = self.findings.is_some() || self.path.is_some() || self.removed.is_some();
         let told = self.text.is_some() || self.differences.is_some() || self.checks.is_some();
-        matches!(format, Format::Json | Format::Junit) || found || told || unfit
+        !self.streamed && (matches!(format, Format::Json | Format::Junit) || found || told || unfit)
     }
 
     /// Takes in what went wrong after all the rest, which counts for the outcome. Gives it back where something else had ended

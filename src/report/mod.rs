@@ -4,6 +4,7 @@
 //!   Event ───► Progress ───────────────────► stderr          while it works: a line an object
 //!   Report ──► text, json or junit (pure) ──► stdout, files   once, at the end
 //!         └──► annotations (pure) ──────────► stderr          for GitHub's log
+//!   LogLine ─► LogView (pure) ─────────────► stdout          as they come
 //!   Failure ─► Progress::error ─────────────► stderr
 //! ```
 
@@ -13,6 +14,7 @@ mod document;
 mod file;
 mod json;
 mod junit;
+mod logs;
 mod progress;
 mod short;
 mod table;
@@ -29,6 +31,7 @@ pub use annotations::annotations;
 pub use document::{ListedCheck, Report, Shown, TargetInfo};
 pub use file::{FileError, check_writable};
 pub use json::{SCHEMA_VERSION, schema};
+pub use logs::{LogView, write_lines};
 pub use progress::Progress;
 pub use text::Look;
 

@@ -81,8 +81,11 @@ fn without_findings(command: &Command) -> Option<String> {
         Command::Deploy(DeployArgs { apply, .. }) if apply.dry_run => Some("deploy --dry-run".to_owned()),
         Command::Deploy(DeployArgs { apply, .. }) if apply.diff => Some("deploy --diff".to_owned()),
         Command::Verify(VerifyArgs { list_checks: true, .. }) => Some("verify --list-checks".to_owned()),
-        Command::Deploy(_) | Command::Verify(_) | Command::Troubleshoot(_) => None,
-        Command::Cleanup(_) | Command::Manifests(_) | Command::Completions(_) | Command::Engine(_) => Some(command.name().to_owned()),
+        // What exec prints is the program's, whatever was asked for.
+        Command::Deploy(_) | Command::Verify(_) | Command::Troubleshoot(_) | Command::Exec(_) => None,
+        Command::Cleanup(_) | Command::Logs(_) | Command::Manifests(_) | Command::Completions(_) | Command::Engine(_) => {
+            Some(command.name().to_owned())
+        }
     }
 }
 

@@ -12,21 +12,25 @@ pub mod cluster;
 mod context;
 #[cfg(target_os = "linux")]
 pub mod local;
+mod program;
+
+use std::{
+    collections::BTreeSet,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use tokio::sync::mpsc;
 
 use self::cluster::Cluster;
 #[cfg(target_os = "linux")]
 use self::local::Local;
-use std::{
-    collections::BTreeSet,
-    time::{SystemTime, UNIX_EPOCH},
-};
-
 use crate::model::{
-    Applied, Discovery, Expectations, Failure, Inventory, Milestones, Namespaced, ObjectRef, Plan, PodProbes, ProbeRequest, Removed, Result, Scope,
-    System,
+    Applied, Discovery, ExecRequest, Expectations, Failure, Inventory, LogLine, LogRange, LogSource, Mark, Milestones, Namespaced, News, ObjectRef,
+    Plan, PodProbes, ProbeRequest, Removed, Result, Scope, System, Unavailable,
 };
 
 pub use context::Ctx;
+pub use program::{Program, Streams};
 
 /// A namespace holds one deployment of nsmctl's. To deploy another service over it would remove the first one's objects,
 /// which nobody has asked for.
@@ -49,6 +53,17 @@ pub struct DeleteOptions {
     pub dry_run: bool,
     /// Take away the finalizers of what does not go by itself.
     pub force: bool,
+}
+
+/// How logs are followed.
+#[derive(Debug)]
+pub struct Follow {
+    /// Up to where each log was read, or why it could not be.
+    pub marks: Vec<Result<Mark, Unavailable>>,
+    /// From how long before now on a log is read of which there was nothing.
+    pub since: Option<Duration>,
+    /// Where the news go.
+    pub news: mpsc::Sender<News>,
 }
 
 /// A place to deploy to. What the methods mean is said where each kind of target has them.
@@ -141,6 +156,57 @@ impl Target {
     /// The target cannot be asked.
     pub async fn probe(&self, ctx: &Ctx, requests: Vec<ProbeRequest>) -> Result<Vec<PodProbes>> {
         either!(self, target => target.probe(ctx, requests).await)
+    }
+
+    /// Starts a program in a pod.
+    ///
+    /// # Errors
+    /// It cannot be started: no such pod, no permission.
+    pub async fn start(&self, ctx: &Ctx, request: &ExecRequest) -> Result<Program> {
+        match self {
+            Self::Cluster(cluster) => cluster.start(ctx, request).await.map(|attached| Program::Cluster(Box::new(attached))),
+            #[cfg(target_os = "linux")]
+            Self::Local(local) => local.start(ctx, request).await.map(Program::Local),
+        }
+    }
+
+    /// What carries the connections of these nodes and has a log.
+    ///
+    /// # Errors
+    /// The command was stopped. Why they cannot be seen, where they cannot, is in the answer.
+    pub async fn carriers(&self, ctx: &Ctx, nodes: &BTreeSet<String>) -> Result<Result<Vec<LogSource>, Unavailable>> {
+        match self {
+            Self::Cluster(cluster) => ctx.run("looking for the managers and forwarders", async { Ok(cluster.carriers(nodes).await) }).await,
+            #[cfg(target_os = "linux")]
+            Self::Local(_) => Ok(Ok(vec![local::engine_source()])),
+        }
+    }
+
+    /// What was logged, of each source or why it cannot be told.
+    ///
+    /// # Errors
+    /// The target cannot be asked.
+    pub async fn logs(&self, ctx: &Ctx, sources: &[LogSource], range: LogRange) -> Result<Vec<Result<Vec<LogLine>, Unavailable>>> {
+        match self {
+            Self::Cluster(cluster) => ctx.run("reading the logs", async { Ok(cluster.read_logs(sources, range).await) }).await,
+            #[cfg(target_os = "linux")]
+            Self::Local(local) => local.read_logs(ctx, sources, range).await,
+        }
+    }
+
+    /// Tells what is logged from the marks on, until nothing more can come.
+    ///
+    /// # Errors
+    /// The target cannot be asked.
+    pub async fn follow(&self, ctx: &Ctx, sources: &[LogSource], follow: Follow) -> Result<()> {
+        match self {
+            Self::Cluster(cluster) => {
+                cluster.follow_logs(sources, follow).await;
+                Ok(())
+            }
+            #[cfg(target_os = "linux")]
+            Self::Local(local) => local.follow_logs(ctx, sources, follow).await,
+        }
     }
 
     /// What carries the connections, what happened and what was logged.

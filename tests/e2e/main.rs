@@ -11,6 +11,7 @@ mod cleanup;
 mod cluster;
 mod customise;
 mod deploy;
+mod exec_logs;
 mod faults;
 mod main_job;
 #[path = "../program.rs"]

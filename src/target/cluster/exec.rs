@@ -67,7 +67,7 @@ async fn read(stream: Option<impl AsyncRead + Unpin>) -> String {
 }
 
 /// The end that a status stands for (kubernetes: remotecommand's `NonZeroExitCode` with an `ExitCode` cause).
-fn end_of(status: &Status) -> ExecEnd {
+pub(super) fn end_of(status: &Status) -> ExecEnd {
     if status.status.as_deref() == Some("Success") {
         return ExecEnd::Exited(0);
     }

@@ -5,11 +5,14 @@
 //!                                       ├─► wait        watches, until ready or hopeless
 //!                                       ├─► inventory   pods, network services, endpoints
 //!                                       ├─► exec        ip and ping in the workload's own container
-//!                                       ├─► system      NSM, SPIRE, events, logs
+//!                                       ├─► attach      a program of the person's, with its streams and exit code
+//!                                       ├─► system      NSM, SPIRE, events, the ends of logs
+//!                                       ├─► logs        logs on the way of a connection, and what is added to them
 //!                                       └─► delete      what carries the instance's label, and the proof
 //! ```
 
 mod apply;
+mod attach;
 mod connect;
 mod debug;
 mod delete;
@@ -21,6 +24,7 @@ mod foreign;
 mod gone;
 mod identity;
 mod inventory;
+mod logs;
 mod look;
 mod persist;
 mod pod;
@@ -35,6 +39,7 @@ use kube::{
     api::{ApiResource, DynamicObject},
 };
 
+pub use attach::Attached;
 pub use connect::{Access, Lookup, lookup};
 
 use crate::model::{INSTANCE_LABEL, KINDS, Kind, MANAGED_BY, MANAGED_BY_LABEL, NSM_NAMESPACE, ObjectRef};

@@ -6,6 +6,8 @@
 //! ```
 
 mod connection;
+mod logs;
+mod program;
 mod start;
 
 use std::{
@@ -15,6 +17,8 @@ use std::{
     time::Duration,
 };
 
+pub(super) use self::logs::engine_source;
+pub use self::program::Started;
 use self::{
     connection::{Connection, unexpected},
     start::start,
@@ -114,11 +118,15 @@ impl Local {
         Err(Failure::failed("the engine ends as soon as it is asked to apply").hint(format!("its last words may be in {}", self.dir.display())))
     }
 
+    fn own_program(&self) -> Result<PathBuf> {
+        match &self.program {
+            Some(program) => Ok(program.clone()),
+            None => std::env::current_exe().or_fail(Outcome::Failed, "cannot find nsmctl's own program"),
+        }
+    }
+
     async fn connect_or_start(&self) -> Result<Connection> {
-        let program = match &self.program {
-            Some(program) => program.clone(),
-            None => std::env::current_exe().or_fail(Outcome::Failed, "cannot find nsmctl's own program")?,
-        };
+        let program = self.own_program()?;
         loop {
             if let Some(connection) = Connection::open(&self.dir).await? {
                 return Ok(connection);
