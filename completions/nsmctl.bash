@@ -1383,7 +1383,7 @@ _nsmctl() {
             return 0
             ;;
         nsmctl__subcmd__verify)
-            opts="-A -l -n -f -o -h --all-namespaces --selector --client --count --interval --max-loss --max-rtt --debug-image --select --skip --list-checks --schema --junit --json --cidr --clients --cross-node --payload --name-prefix --image-registry --image --target --context --kubeconfig --namespace --manifests --timeout --output --help"
+            opts="-A -l -n -f -o -h --all-namespaces --selector --client --count --interval --max-loss --max-rtt --debug-image --heal --watch --select --skip --list-checks --schema --junit --json --cidr --clients --cross-node --payload --name-prefix --image-registry --image --target --context --kubeconfig --namespace --manifests --timeout --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1418,6 +1418,10 @@ _nsmctl() {
                     return 0
                     ;;
                 --debug-image)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --watch)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -84,6 +84,7 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l interval -d 'Th
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l max-loss -d 'How many of them may be lost, in percent' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l max-rtt -d 'How long the mean round trip may take, as in 5ms' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l debug-image -d 'The image of the container that is put into a pod whose own have no ip or ping; empty for none' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l watch -d 'Keep verifying and print what changes, with a pause between two looks' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l select -d 'Judge by these checks only; --list-checks has their ids' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l skip -d 'Do not judge by these checks' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l junit -d 'Write the findings into this file too, as JUnit\'s XML, however the command ends' -r -F
@@ -108,6 +109,7 @@ short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
 junit\t'For CI systems'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -s A -l all-namespaces -d 'Every client of NSM\'s in all namespaces, whoever deployed it'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l heal -d 'Delete the endpoint\'s pod and measure how long the connection takes to work again'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l list-checks -d 'Say which checks there are, and look at nothing'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l schema -d 'Print the JSON Schema of the report that -o json prints, and look at nothing'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'

@@ -79,6 +79,9 @@ impl Settings {
         }
         let default = match command {
             Command::Deploy(_) => DEPLOY,
+            Command::Verify(arguments) if arguments.watch.is_some() => ENDLESS,
+            // A pod's grace, its replacement, and NSM's own time to notice.
+            Command::Verify(arguments) if arguments.heal => DEPLOY,
             Command::Verify(arguments) => LOOK + arguments.look.interval * arguments.look.count,
             Command::Exec(_) => ENDLESS,
             Command::Logs(arguments) if arguments.follow => ENDLESS,

@@ -20,3 +20,4 @@ mod program;
 mod scripted;
 #[cfg(target_os = "linux")]
 mod terminal;
+mod verify;

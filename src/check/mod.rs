@@ -15,6 +15,7 @@ pub(crate) mod fixture;
 mod index;
 mod mechanism;
 mod network;
+mod outage;
 mod path;
 #[cfg(test)]
 mod path_tests;
@@ -32,6 +33,7 @@ mod thresholds;
 
 pub use catalogue::{CATALOGUE, Check, Subject, evaluate, evaluate_connection};
 pub use connection::{Connection, connections};
+pub use outage::Outage;
 pub use preflight::{NOT_INSTALLED, PREFLIGHT, PreflightCheck, preflight};
 pub use requests::{Look, follow_up_requests, probe_requests};
 pub use select::{InvalidSelection, Selection};

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use clap::Args;
 
 use super::{CustomiseArgs, LookArgs, ReportArgs, ScopeArgs};
@@ -10,6 +12,7 @@ Examples:
   nsmctl verify -o json | jq -r '.findings[] | select(.verdict == \"fail\") | .title'
   nsmctl verify -f my-service/ --timeout 10s
   nsmctl verify --all-namespaces
+  nsmctl verify --watch -o json
   nsmctl verify -n production --selector app=web --max-loss 1 --max-rtt 5ms
   nsmctl verify -o short --junit nsm.xml --json nsm.json
   nsmctl verify --skip ping-client,peer-route
@@ -24,6 +27,12 @@ pub struct VerifyArgs {
     /// How to look.
     #[command(flatten)]
     pub look: LookArgs,
+    /// Delete the endpoint's pod and measure how long the connection takes to work again.
+    #[arg(long, conflicts_with = "watch")]
+    pub heal: bool,
+    /// Keep verifying and print what changes, with a pause between two looks.
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = "2s", value_parser = super::parse_duration, conflicts_with_all = ["junit", "json"])]
+    pub watch: Option<Duration>,
     /// Judge by these checks only; --list-checks has their ids.
     #[arg(long, value_name = "ID,...", value_delimiter = ',')]
     pub select: Vec<String>,

@@ -13,6 +13,7 @@
 mod cleanup;
 mod deploy;
 mod exec;
+mod heal;
 mod lock;
 mod logs;
 mod manifests;
@@ -22,6 +23,7 @@ mod select;
 mod session;
 mod troubleshoot;
 mod verify;
+mod watch;
 
 use crate::{
     cli::Command,

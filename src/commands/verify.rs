@@ -1,16 +1,23 @@
+use std::time::Duration;
+
 use super::{
+    heal::heal,
     observe::{Observed, observe, observe_pods},
     session::Session,
+    watch::watch,
 };
 use crate::{
     check::{CATALOGUE, Check, Look, Subject, Thresholds, evaluate},
     cli::{LookArgs, ScopeArgs, VerifyArgs},
     manifest::deployed,
-    model::{Expectations, Failure, Finding, Inventory, Observation, PingOptions, Plan, Result, Scope, Verdict},
+    model::{Expectations, Failure, Finding, Inventory, Observation, Outcome, PingOptions, Plan, Result, Scope, Verdict},
     report::{ListedCheck, Report},
     settings::Settings,
     target::{Ctx, Target},
 };
+
+/// What the look after `--heal` may take where the time is up: it is what the report is about.
+const LAST_LOOK: Duration = Duration::from_secs(10);
 
 /// Holds what is there against what the manifests promise, or against what the deployed objects promise.
 pub(super) async fn run(arguments: &VerifyArgs, settings: &Settings, ctx: &Ctx, report: &mut Report) -> Result<()> {
@@ -19,19 +26,62 @@ pub(super) async fn run(arguments: &VerifyArgs, settings: &Settings, ctx: &Ctx, 
         return Ok(());
     }
     let session = Session::open(settings, ctx, report).await?;
-    let meant = meant(&arguments.scope, settings, &session, ctx).await?;
-    if matches!(meant, Meant::Everything(Scope { namespace: None, .. })) {
+    if arguments.scope.all_namespaces {
         report.namespace = None;
     }
+    if let Some(pause) = arguments.watch {
+        let pings = arguments.look.interval * arguments.look.count;
+        let look = async |ctx: &Ctx| round(arguments, settings, &session, ctx).await;
+        return watch(ctx, pause, pings, settings.output.format, report, look).await;
+    }
+    let first = round(arguments, settings, &session, ctx).await?;
+    let works = first.works();
+    let Round { findings, cut_short, expectations, observation } = first;
+    report.findings = Some(findings);
+    if let Some(failure) = cut_short {
+        return Err(failure);
+    }
+    if arguments.heal {
+        let healed = if works {
+            let works = async || Ok(round(arguments, settings, &session, ctx).await?.works());
+            let healed = heal(ctx, &session.target, &expectations, &observation, how(&arguments.look).0.ping, works).await?;
+            // How it is now is what counts, whatever it came to, and also where the time is up.
+            let last = Ctx::new(ctx.cancel.clone(), ctx.remaining().max(LAST_LOOK), ctx.events.clone());
+            report.findings = Some(round(arguments, settings, &session, &last).await?.findings);
+            healed
+        } else {
+            Finding::new("heal", "healing", "all", Verdict::Skip, "it works again", "not tried: it does not work now")
+        };
+        report.findings.get_or_insert_default().push(healed);
+    }
+    Ok(())
+}
+
+/// What one look came to.
+pub(super) struct Round {
+    pub(super) findings: Vec<Finding>,
+    pub(super) cut_short: Option<Failure>,
+    expectations: Expectations,
+    observation: Observation,
+}
+
+impl Round {
+    fn works(&self) -> bool {
+        self.cut_short.is_none() && Finding::outcome(&self.findings) == Outcome::Passed
+    }
+}
+
+async fn round(arguments: &VerifyArgs, settings: &Settings, session: &Session, ctx: &Ctx) -> Result<Round> {
+    let meant = meant(&arguments.scope, settings, session, ctx).await?;
+    let is_example = session.is_example && matches!(meant, Meant::Plan(..));
     let (look, thresholds) = how(&arguments.look);
-    let (expectations, inventory) = match &meant {
-        Meant::Plan(expectations, inventory) => (expectations.clone(), inventory.clone()),
-        Meant::Everything(scope) => everything(scope, &session, ctx).await?,
+    let (expectations, inventory) = match meant {
+        Meant::Plan(expectations, inventory) => (expectations, inventory),
+        Meant::Everything(scope) => everything(&scope, session, ctx).await?,
     };
     let Observed { observation, cut_short } = observe_pods(ctx, &session.target, &expectations, &look, inventory).await;
-    let is_example = session.is_example && matches!(meant, Meant::Plan(..));
-    report.findings = Some(settings.selection.apply(judge(&expectations, &observation, thresholds, is_example)));
-    cut_short.map_or(Ok(()), Err)
+    let findings = settings.selection.apply(judge(&expectations, &observation, thresholds, is_example));
+    Ok(Round { findings, cut_short, expectations, observation })
 }
 
 fn listed(check: &Check) -> ListedCheck {
@@ -85,12 +135,13 @@ async fn meant(asked: &ScopeArgs, settings: &Settings, session: &Session, ctx: &
     Ok(Meant::Everything(Scope { namespace: Some(namespace), ..scope }))
 }
 
-/// What all the clients of a scope were promised, by the objects that are deployed; of what is there of the plan, by the plan.
+/// What all the clients of a scope were promised by the objects that are deployed. Where there is something of the plan, its
+/// clients are to be there too: one that was deleted is a failure, not an absence.
 async fn everything(scope: &Scope, Session { target, plan, .. }: &Session, ctx: &Ctx) -> Result<(Expectations, Inventory)> {
     let discovery = target.discover(ctx, scope).await?;
     let found = deployed(&discovery, scope);
     let inventory = discovery.inventory;
-    let all = if scope.namespace.is_none() && !is_absent(plan, &inventory) { found.replaced_by(&plan.expectations) } else { found };
+    let all = if scope.namespace.is_none() && !is_absent(plan, &inventory) { found.with_missing(&plan.expectations) } else { found };
     let narrowed = narrow(scope, all.clone(), &inventory, target, scope.namespace.as_deref(), ctx).await?;
     if narrowed.connections.is_empty() && narrowed.unreadable.is_empty() { Err(nobody(scope, &all)) } else { Ok((narrowed, inventory)) }
 }

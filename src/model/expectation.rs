@@ -61,17 +61,13 @@ impl Expectations {
         self.workloads.iter().find(|workload| workload.id == *id)
     }
 
-    /// The same with what others say of the same workloads in the place of what stands here.
+    /// The same, and the clients that others promise and that are missing here, with their connections.
     #[must_use]
-    pub fn replaced_by(mut self, others: &Self) -> Self {
-        let is_other = |id: &Namespaced| others.workload(id).is_some();
-        self.workloads.retain(|workload| !is_other(&workload.id));
-        self.connections.retain(|connection| !is_other(&connection.client));
-        self.services.retain(|service| !others.services.iter().any(|other| other.id == service.id));
-        self.unreadable.retain(|(id, _)| !is_other(id));
-        self.workloads.extend(others.workloads.iter().cloned());
-        self.services.extend(others.services.iter().cloned());
-        self.connections.extend(others.connections.iter().cloned());
+    pub fn with_missing(mut self, others: &Self) -> Self {
+        let missing: Vec<&Workload> = others.workloads.iter().filter(|other| other.is_client() && self.workload(&other.id).is_none()).collect();
+        let connections = others.connections.iter().filter(|connection| missing.iter().any(|workload| workload.id == connection.client));
+        self.connections.extend(connections.cloned());
+        self.workloads.extend(missing.into_iter().cloned());
         self
     }
 }

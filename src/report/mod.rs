@@ -9,6 +9,7 @@
 //! ```
 
 mod annotations;
+mod changes;
 mod diff;
 mod document;
 mod file;
@@ -28,6 +29,7 @@ use std::{
 };
 
 pub use annotations::annotations;
+pub use changes::Change;
 pub use document::{ListedCheck, Report, Shown, TargetInfo};
 pub use file::{FileError, check_writable};
 pub use json::{SCHEMA_VERSION, schema};
@@ -74,6 +76,16 @@ fn render(report: &Report, format: Format) -> String {
         Format::Json => json::render(report),
         Format::Junit => junit::render(report),
     }
+}
+
+/// Prints what has changed just now, a line a change.
+///
+/// # Errors
+/// As [`print`], and that the reader has gone: whoever watches for nobody is done.
+pub fn print_changes(changes: &[Change], format: Format) -> io::Result<()> {
+    let text = changes::render(changes, format, Look::of_stdout(), &jiff::Zoned::now());
+    let mut output = anstream::stdout().lock();
+    output.write_all(text.as_bytes()).and_then(|()| output.flush())
 }
 
 /// Prints a text on standard output: help, the version.

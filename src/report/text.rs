@@ -55,7 +55,7 @@ pub(super) const RED: Style = AnsiColor::Red.on_default().bold();
 pub(super) const YELLOW: Style = AnsiColor::Yellow.on_default();
 pub(super) const GREEN: Style = AnsiColor::Green.on_default();
 
-fn style_of(verdict: Verdict) -> Style {
+pub(super) fn style_of(verdict: Verdict) -> Style {
     match verdict {
         Verdict::Pass => GREEN,
         Verdict::Skip => DIM,

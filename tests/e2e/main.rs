@@ -7,6 +7,7 @@
 
 mod bare;
 mod bystanders;
+mod checks;
 mod cleanup;
 mod cluster;
 mod customise;

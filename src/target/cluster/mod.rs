@@ -27,6 +27,7 @@ mod inventory;
 mod logs;
 mod look;
 mod persist;
+mod pinging;
 mod pod;
 mod preflight;
 mod probe;
@@ -41,6 +42,7 @@ use kube::{
 
 pub use attach::Attached;
 pub use connect::{Access, Lookup, lookup};
+pub use pinging::Pinging;
 
 use crate::model::{INSTANCE_LABEL, KINDS, Kind, MANAGED_BY, MANAGED_BY_LABEL, NSM_NAMESPACE, ObjectRef};
 

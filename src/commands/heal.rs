@@ -1,0 +1,170 @@
+//! `verify --heal`: what the loss of an endpoint costs a connection.
+
+use std::{
+    cell::RefCell,
+    net::IpAddr,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    check::{Outage, Thresholds, connections},
+    model::{Expectations, Failure, Finding, Namespaced, Observation, PingOptions, PodState, Result, Verdict, Workload, WorkloadKind},
+    target::{
+        Ctx, Target,
+        cluster::{Cluster, Pinging},
+    },
+};
+
+/// How many replies there must be before the endpoint is deleted, to know that they come at all.
+const REPLIES_BEFORE: usize = 5;
+/// How long replies must come without a gap, after the endpoint that was deleted is gone, for the connection to count as
+/// healed: longer than NSM's own liveness check takes to find out that it is not (4 pings every 200 ms, within 1 s).
+const STEADY: Duration = Duration::from_secs(2);
+/// How often is looked whether the pod is gone and another carries the connection. The outage is measured by the pings, not
+/// by this; but an endpoint that is gone goes on answering for a while, so that replies alone prove nothing.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// The connection whose endpoint is to be lost.
+struct Victim {
+    subject: String,
+    client: Namespaced,
+    container: String,
+    device: String,
+    peer: IpAddr,
+    workload: Workload,
+    pod: PodState,
+}
+
+/// Deletes the pod of a connection's endpoint and measures how long it takes until the connection works again; `works` looks
+/// whether it does.
+///
+/// # Errors
+/// There is no connection that works, nothing would make the pod again, or the command was stopped.
+pub(super) async fn heal(
+    ctx: &Ctx,
+    target: &Target,
+    expectations: &Expectations,
+    observation: &Observation,
+    ping: PingOptions,
+    works: impl AsyncFn() -> Result<bool>,
+) -> Result<Finding> {
+    let Target::Cluster(cluster) = target else {
+        return Err(Failure::usage("--heal takes a cluster: the engine on this machine makes no pod again")
+            .hint("leave it out, or name a cluster with --context"));
+    };
+    let victim = victim(expectations, observation)?;
+    ctx.events.info(format!("deleting pod {}, the endpoint of {} (--heal)", victim.pod.id, victim.subject));
+    let begun = Instant::now();
+    let mut pinging = cluster.pinging(&victim.client, &victim.container, &victim.device, victim.peer, ping).await?;
+    let replies = RefCell::new(Vec::new());
+    let lost_at = RefCell::new(None);
+    let watched = Watched { begun, replies: &replies, lost_at: &lost_at, interval: Duration::from_millis(ping.interval_ms) };
+    let interval = Duration::from_millis(ping.interval_ms);
+    let work = ctx.run("waiting until the connection works again", async {
+        tokio::select! {
+            ended = listen(&mut pinging, begun, &replies) => Err(ended),
+            replaced = replace(ctx, cluster, &victim, &watched, works) => replaced,
+        }
+    });
+    let result = work.await;
+    let finding = |verdict, observed: String| Finding::new("heal", "healing", &victim.subject, verdict, "it works again", observed);
+    let (replies, lost_at) = (replies.into_inner(), lost_at.into_inner());
+    match (result, lost_at) {
+        (Ok(works_at), Some(lost_at)) => {
+            let Outage { lost, longest, healed_after } = Outage::of(&replies, lost_at, interval);
+            let outage = if lost == 0 { String::new() } else { format!(", an outage of {} at the longest", seconds(longest)) };
+            let after = seconds(healed_after.max(works_at.saturating_sub(lost_at)));
+            let observed = format!("{lost} pings lost{outage}; through another pod {after} after the deletion (pings {} apart)", seconds(interval));
+            Ok(finding(Verdict::Pass, observed))
+        }
+        (Err(failure), Some(lost_at)) if failure.outcome == crate::model::Outcome::TimedOut => {
+            let silent = begun.elapsed().saturating_sub(replies.last().copied().unwrap_or(lost_at));
+            Ok(finding(Verdict::Fail, format!("it does not: no reply for {} when the time was up", seconds(silent)))
+                .advised("nsmctl troubleshoot names the cause; NSM's client looks for another endpoint only while nsmgr and forwarder are there"))
+        }
+        (Err(failure), _) => Err(failure),
+        (Ok(_), None) => Err(Failure::cannot_tell("the pings ended before the endpoint was deleted")),
+    }
+}
+
+fn victim(expectations: &Expectations, observation: &Observation) -> Result<Victim> {
+    let connections = connections(expectations, observation, Thresholds::default());
+    let working = connections.iter().find_map(|connection| {
+        let (client, endpoint) = (connection.client.as_ref()?, connection.endpoint.as_ref()?);
+        let (link, pair) = (connection.link.as_ref()?, connection.pairs.first()?);
+        endpoint.link_with(pair.endpoint)?;
+        let candidates = connection.expectation.candidates.iter().filter_map(|id| expectations.workload(id));
+        let workload = candidates.into_iter().find(|workload| workload.owns(endpoint.pod))?;
+        Some(Victim {
+            subject: connection.subject.clone(),
+            client: client.pod.id.clone(),
+            container: client.probes?.container.clone(),
+            device: link.name.clone(),
+            peer: pair.endpoint,
+            workload: workload.clone(),
+            pod: endpoint.pod.clone(),
+        })
+    });
+    let victim = working.ok_or_else(|| {
+        Failure::cannot_tell("--heal: there is no connection of which both ends can be seen")
+            .hint("`nsmctl verify` without --heal says what is wrong")
+    })?;
+    if victim.workload.kind == WorkloadKind::Pod {
+        let message = format!("--heal: {} is a pod that nothing makes again, so that deleting it would end the service", victim.workload.id);
+        return Err(Failure::usage(message).hint("run the endpoint as a Deployment, StatefulSet or DaemonSet"));
+    }
+    Ok(victim)
+}
+
+async fn listen(pinging: &mut Pinging, begun: Instant, replies: &RefCell<Vec<Duration>>) -> Failure {
+    while pinging.reply().await {
+        replies.borrow_mut().push(begun.elapsed());
+    }
+    Failure::cannot_tell("the pings were cut off").hint("the client's pod may have been replaced meanwhile; try again")
+}
+
+/// What is written down while the pings go on.
+struct Watched<'a> {
+    begun: Instant,
+    replies: &'a RefCell<Vec<Duration>>,
+    lost_at: &'a RefCell<Option<Duration>>,
+    interval: Duration,
+}
+
+/// Deletes the endpoint's pod once replies come, and waits until it is gone, the connection works through another and replies
+/// come. Says when it was seen to work.
+async fn replace(
+    ctx: &Ctx,
+    cluster: &Cluster,
+    victim: &Victim,
+    Watched { begun, replies, lost_at, interval }: &Watched<'_>,
+    works: impl AsyncFn() -> Result<bool>,
+) -> Result<Duration> {
+    while replies.borrow().len() < REPLIES_BEFORE {
+        tokio::time::sleep(PAUSE).await;
+    }
+    *lost_at.borrow_mut() = Some(begun.elapsed());
+    cluster.delete_pod(ctx, &victim.pod.id).await?;
+    ctx.events.doing("waiting until the connection works again");
+    let (mut gone, mut works_at) = (false, None);
+    loop {
+        tokio::time::sleep(PAUSE).await;
+        if !gone {
+            let pods = cluster.pods_in(ctx, &victim.pod.id.namespace).await?;
+            let another = pods.iter().any(|pod| victim.workload.owns(pod) && pod.id != victim.pod.id && pod.ready && !pod.deleting);
+            gone = another && pods.iter().all(|pod| pod.id != victim.pod.id);
+            continue;
+        }
+        if works_at.is_none() && works().await? {
+            works_at = Some(begun.elapsed());
+        }
+        let Some(works_at) = works_at else { continue };
+        if Outage::is_over(&replies.borrow(), works_at, begun.elapsed(), STEADY, *interval) {
+            return Ok(works_at);
+        }
+    }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
