@@ -79,7 +79,12 @@ pub(super) async fn heal(
         }
         (Err(failure), Some(lost_at)) if failure.outcome == crate::model::Outcome::TimedOut => {
             let silent = begun.elapsed().saturating_sub(replies.last().copied().unwrap_or(lost_at));
-            Ok(finding(Verdict::Fail, format!("it does not: no reply for {} when the time was up", seconds(silent)))
+            let observed = if silent < STEADY {
+                "it does not: replies still come, and not through another pod: from a network that has outlived its pod".to_owned()
+            } else {
+                format!("it does not: no reply for {} when the time was up", seconds(silent))
+            };
+            Ok(finding(Verdict::Fail, observed)
                 .advised("nsmctl troubleshoot names the cause; NSM's client looks for another endpoint only while nsmgr and forwarder are there"))
         }
         (Err(failure), _) => Err(failure),
