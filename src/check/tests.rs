@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Look, Thresholds, evaluate,
+    CATALOGUE, Look, Thresholds, evaluate,
     fixture::{
         CLIENT, ENDPOINT, client, ended, expectations, expectations_of, forbidden, healthy, id, link, links, ping, pod, pod_mut, printed, probes,
         probes_mut, remove_pod,
@@ -364,4 +364,18 @@ fn the_routes_of_one_family_tell_nothing_about_the_other() {
     let unavailable = crate::model::Unavailable { kind: UnavailableKind::Timeout, reason: "it took too long".into() };
     probes_mut(&mut observation, CLIENT).routes = Probe::Unavailable(unavailable);
     assert_eq!(of("peer-route", &expectations, &observation)[0], "alpine nsm-1: unknown: it took too long");
+}
+
+#[test]
+fn every_check_can_be_met() {
+    let mut promised = expectations();
+    let mut memif = promised.connections[0].clone();
+    memif.url.mechanism = Mechanism::Memif;
+    promised.connections.push(memif);
+    promised.unreadable.push((id("broken"), "it ends with a comma".into()));
+    let findings = evaluate(&promised, &healthy().observation, Thresholds::default());
+    for check in &CATALOGUE {
+        assert!(findings.iter().any(|finding| finding.check == check.id && finding.title == check.title), "{}", check.id);
+    }
+    assert!(findings.iter().all(|finding| CATALOGUE.iter().any(|check| check.id == finding.check)));
 }
