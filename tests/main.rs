@@ -3,6 +3,7 @@
 
 mod architecture;
 mod bad_input;
+mod discovery;
 #[cfg(target_os = "linux")]
 mod engine;
 #[cfg(target_os = "linux")]

@@ -12,7 +12,6 @@ mod catalogue;
 mod connection;
 #[cfg(test)]
 pub(crate) mod fixture;
-mod index;
 mod mechanism;
 mod network;
 mod path;
@@ -23,6 +22,7 @@ mod preflight;
 mod registration;
 #[cfg(test)]
 mod registration_tests;
+mod registry;
 mod requests;
 mod side;
 #[cfg(test)]

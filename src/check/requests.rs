@@ -3,9 +3,13 @@ use std::{
     net::IpAddr,
 };
 
-use crate::model::{Asks, Expectations, Mechanism, Namespaced, Observation, PingOptions, PodState, ProbeRequest};
+use crate::model::{Asks, Expectations, Mechanism, Namespaced, Observation, PingOptions, PodIndex, PodState, ProbeRequest};
 
-use super::{Thresholds, connection::connections, index::PodIndex, side::Side};
+use super::{
+    Thresholds,
+    connection::{connections, lasting},
+    side::Side,
+};
 
 /// How to look into pods.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,7 +40,7 @@ pub fn probe_requests(expectations: &Expectations, pods: &[PodState], look: &Loo
             }
         }
     }
-    let index = PodIndex::new(pods);
+    let index = PodIndex::new(lasting(pods));
     let mut requests = Vec::new();
     for workload in &expectations.workloads {
         // An endpoint that nobody asks for here may still be looked at.

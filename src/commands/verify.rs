@@ -6,7 +6,7 @@ use crate::{
     check::{Look, Thresholds, evaluate},
     cli::{LookArgs, ScopeArgs, VerifyArgs},
     manifest::deployed,
-    model::{Expectations, Failure, Finding, Inventory, Observation, PingOptions, Plan, Result, Scope, Verdict},
+    model::{Expectations, Failure, Finding, Inventory, Observation, PingOptions, Plan, Result, Scope, Verdict, few},
     report::Report,
     settings::Settings,
     target::{Ctx, Target},
@@ -51,16 +51,17 @@ async fn meant(asked: &ScopeArgs, settings: &Settings, session: &Session, ctx: &
     let inventory = target.inventory(ctx, &plan.expectations).await?;
     // Its manifests were named, so that nothing else can be meant.
     let is_named = settings.manifests.is_some();
-    if is_named || !is_absent(plan, &inventory) {
+    let is_scoped = settings.customisation.namespace.is_some() || scope.client.is_some() || scope.selector.is_some();
+    let is_absent = is_absent(plan, &inventory, is_scoped && !is_named);
+    if is_named || !is_absent {
         let narrowed = narrow(&scope, plan.expectations.clone(), &inventory, target, Some(&plan.namespace), ctx).await?;
         if !narrowed.connections.is_empty() || scope.client.is_none() && scope.selector.is_none() {
-            return if is_absent(plan, &inventory) { Err(absent(session, ctx).await) } else { Ok(Meant::Plan(narrowed, inventory)) };
+            return if is_absent { Err(absent(session, ctx).await) } else { Ok(Meant::Plan(narrowed, inventory)) };
         }
         if is_named {
             return Err(nobody(&scope, &plan.expectations));
         }
     }
-    let is_scoped = settings.customisation.namespace.is_some() || scope.client.is_some() || scope.selector.is_some();
     if !is_scoped {
         return Err(absent(session, ctx).await);
     }
@@ -77,7 +78,7 @@ async fn everything(scope: &Scope, Session { target, plan, .. }: &Session, ctx: 
     let discovery = target.discover(ctx, scope).await?;
     let found = deployed(&discovery, scope);
     let inventory = discovery.inventory;
-    let all = if scope.namespace.is_none() && !is_absent(plan, &inventory) { found.replaced_by(&plan.expectations) } else { found };
+    let all = if scope.namespace.is_none() && !is_absent(plan, &inventory, true) { found.replaced_by(&plan.expectations) } else { found };
     let narrowed = narrow(scope, all.clone(), &inventory, target, scope.namespace.as_deref(), ctx).await?;
     if narrowed.connections.is_empty() && narrowed.unreadable.is_empty() { Err(nobody(scope, &all)) } else { Ok((narrowed, inventory)) }
 }
@@ -106,7 +107,7 @@ fn nobody(scope: &Scope, all: &Expectations) -> Failure {
     let clients: Vec<String> = all.workloads.iter().filter(|workload| workload.is_client()).map(|workload| workload.id.to_string()).collect();
     let hint = match clients.as_slice() {
         [] => "a client is a pod, or what makes pods, with the annotation networkservicemesh.io; -A looks in all namespaces".to_owned(),
-        clients => format!("there is {}", clients.join(", ")),
+        clients => format!("there is {}", few(clients)),
     };
     Failure::cannot_tell(message).hint(hint)
 }
@@ -139,11 +140,15 @@ fn judge(expectations: &Expectations, observation: &Observation, thresholds: Thr
 }
 
 /// Whether nothing at all of the deployment can be found: neither a pod nor a network service. That is no failure of
-/// connections, since there are none.
-fn is_absent(plan: &Plan, inventory: &Inventory) -> bool {
-    let (Ok(pods), Ok(services)) = (&inventory.pods, &inventory.services) else { return false };
+/// connections, since there are none. Where network services may not be seen, that is for the pods to say if something else
+/// may be meant, and cannot be told otherwise.
+fn is_absent(plan: &Plan, inventory: &Inventory, is_scoped: bool) -> bool {
+    let Ok(pods) = &inventory.pods else { return false };
     let owned = pods.iter().any(|pod| plan.expectations.workloads.iter().any(|workload| workload.owns(pod)));
-    let served = plan.expectations.services.iter().any(|expected| services.iter().any(|service| service.id == expected.id));
+    let served = match &inventory.services {
+        Ok(services) => plan.expectations.services.iter().any(|expected| services.iter().any(|service| service.id == expected.id)),
+        Err(_) => !is_scoped,
+    };
     !owned && !served
 }
 

@@ -75,3 +75,32 @@ impl Expectations {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::fixture::expectations_of;
+
+    fn client(name: &str, service: &str) -> String {
+        format!(
+            "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, annotations: {{networkservicemesh.io: \"kernel://{service}/nsm-1\"}}}}\nspec: {{containers: [{{name: c, image: x}}]}}\n"
+        )
+    }
+
+    #[test]
+    fn what_others_say_of_the_same_workloads_counts() {
+        let service = |payload: &str| {
+            format!("---\napiVersion: networkservicemesh.io/v1\nkind: NetworkService\nmetadata: {{name: s}}\nspec: {{payload: {payload}}}\n")
+        };
+        let found = expectations_of(&(client("a", "old") + &client("b", "s") + &service("IP")));
+        let found = Expectations { unreadable: vec![(found.workloads[0].id.clone(), "it is no URL".into())], ..found };
+        let plan = expectations_of(&(client("a", "s") + &client("c", "s") + &service("ETHERNET")));
+        let all = found.replaced_by(&plan);
+        let names: Vec<&str> = all.workloads.iter().map(|workload| workload.id.name.as_str()).collect();
+        assert_eq!(names, ["b", "a", "c"]);
+        let requests: Vec<String> = all.connections.iter().map(|c| format!("{} {}", c.client.name, c.url.service)).collect();
+        assert_eq!(requests, ["b s", "a s", "c s"]);
+        assert_eq!(all.services.iter().map(|service| service.payload).collect::<Vec<_>>(), [Payload::Ethernet]);
+        assert!(all.unreadable.is_empty());
+    }
+}

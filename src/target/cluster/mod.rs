@@ -22,6 +22,8 @@ mod gone;
 mod identity;
 mod inventory;
 mod look;
+#[cfg(test)]
+mod look_tests;
 mod persist;
 mod pod;
 mod preflight;
