@@ -30,7 +30,7 @@ pub fn probe_requests(expectations: &Expectations, pods: &[PodState], look: &Loo
         let is_kernel = connection.url.mechanism == Mechanism::Kernel;
         let asked = asks.entry(&connection.client).or_default();
         *asked = Asks { network: true, resolver: true, path_mtu: asked.path_mtu || is_kernel, traces: asked.traces || !is_kernel };
-        for endpoint in &connection.candidates {
+        for endpoint in connection.candidates.iter() {
             asks.entry(endpoint).or_default().network = true;
         }
         for pair in connection.addresses.iter().flatten().filter(|_| is_kernel) {

@@ -1,4 +1,4 @@
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -24,8 +24,8 @@ pub struct Expectation {
     pub payload: Option<Payload>,
     /// The workload that offers the service, where it is exactly one.
     pub endpoint: Option<Namespaced>,
-    /// The workloads that offer the service.
-    pub candidates: Vec<Namespaced>,
+    /// The workloads that offer the service: one list for all its connections, since hundreds may offer it to thousands.
+    pub candidates: Arc<[Namespaced]>,
     /// What the addresses are taken from; empty where no endpoint is known.
     pub prefixes: PrefixGroups,
     /// The addresses themselves, where they are certain: the endpoint serves exactly this one connection.

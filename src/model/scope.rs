@@ -1,4 +1,4 @@
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -68,7 +68,7 @@ impl Scope {
             let own = of_client.get(client).into_iter().flatten().copied();
             connections.extend(own.map(|connection| Expectation { client: workload.id.clone(), ..connection.clone() }));
         }
-        let needed: BTreeSet<&Namespaced> = connections.iter().flat_map(|connection| &connection.candidates).collect();
+        let needed: HashSet<&Namespaced> = connections.iter().flat_map(|connection| connection.candidates.iter()).collect();
         let clients: BTreeSet<&Namespaced> = narrowed.iter().map(|(_, workload)| &workload.id).collect();
         let mut workloads: Vec<Workload> = narrowed.iter().map(|(_, workload)| workload.clone()).collect();
         let endpoints = expectations.workloads.iter().filter(|workload| needed.contains(&workload.id) && !clients.contains(&workload.id));
@@ -123,7 +123,7 @@ mod tests {
         let clients = narrowed.workloads.iter().filter(|workload| workload.is_client());
         let mut left: Vec<String> = clients.map(|workload| format!("{} {}", workload.kind, workload.id.name)).collect();
         assert_eq!(left.len(), narrowed.connections.len(), "{narrowed:?}");
-        assert!(narrowed.connections.iter().all(|c| narrowed.workload(&c.client).is_some() && c.candidates == [id("nse")]));
+        assert!(narrowed.connections.iter().all(|c| narrowed.workload(&c.client).is_some() && *c.candidates == [id("nse")]));
         left.extend(narrowed.workloads.iter().filter(|workload| !workload.is_client()).map(|workload| workload.id.name.clone()));
         left
     }
