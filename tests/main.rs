@@ -5,6 +5,7 @@ mod architecture;
 #[cfg(target_os = "linux")]
 mod attached;
 mod bad_input;
+mod discovery;
 #[cfg(target_os = "linux")]
 mod engine;
 #[cfg(target_os = "linux")]

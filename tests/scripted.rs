@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::any};
 
-/// What a scripted server answers to method and path; `None` leaves it to the default.
-type Script = dyn Fn(&str, &str) -> Option<ResponseTemplate> + Send + Sync;
+/// What a scripted server answers to method, path and query; `None` leaves it to the default.
+type Script = dyn Fn(&str, &str, &str) -> Option<ResponseTemplate> + Send + Sync;
 
 /// The script, the requests so far, and what each said about who asks.
 struct Scripted(Box<Script>, Arc<Mutex<Vec<String>>>, Arc<Mutex<Vec<String>>>);
@@ -25,7 +25,7 @@ impl Respond for Scripted {
         self.1.lock().expect("a log").push(format!("{method} {path}"));
         let credentials = request.headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
         self.2.lock().expect("a log").push(credentials.to_owned());
-        (self.0)(method, path).unwrap_or_else(|| match (method, path.as_str()) {
+        (self.0)(method, path, request.url.query().unwrap_or_default()).unwrap_or_else(|| match (method, path.as_str()) {
             ("GET", "/version") => ok(json!({
                 "major": "1", "minor": "34", "gitVersion": "v1.34.1", "gitCommit": "", "gitTreeState": "", "buildDate": "", "goVersion": "",
                 "compiler": "", "platform": ""
@@ -127,6 +127,11 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) fn new(script: impl Fn(&str, &str) -> Option<ResponseTemplate> + Send + Sync + 'static) -> Self {
+        Self::with_queries(move |method, path, _| script(method, path))
+    }
+
+    /// One whose answers depend on the query as well.
+    pub(crate) fn with_queries(script: impl Fn(&str, &str, &str) -> Option<ResponseTemplate> + Send + Sync + 'static) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let (seen, credentials) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
         let scripted = Scripted(Box::new(script), seen.clone(), credentials.clone());

@@ -1,8 +1,8 @@
 use std::{collections::HashMap, net::IpAddr, rc::Rc};
 
-use crate::model::{AddressPair, Expectation, Expectations, Link, Namespaced, Observation, Prefix, Unavailable, Workload};
+use crate::model::{AddressPair, Expectation, Expectations, Link, Namespaced, Observation, PodIndex, PodState, Prefix, Unavailable, Workload};
 
-use super::{Thresholds, index::PodIndex, side::Side};
+use super::{Thresholds, registry::Registry, side::Side};
 
 /// A connection that was promised, found again among the pods.
 #[derive(Debug, Clone)]
@@ -13,6 +13,8 @@ pub struct Connection<'a> {
     pub observation: &'a Observation,
     /// How much of it is good enough.
     pub thresholds: Thresholds,
+    /// What has registered with NSM.
+    pub(super) registry: Rc<Registry<'a>>,
     /// What findings call it: the client's pod and the interface.
     pub subject: String,
     /// Whether the namespace belongs to a name, because there are workloads of several.
@@ -46,18 +48,25 @@ pub(super) fn name_of(id: &Namespaced, qualified: bool) -> String {
     if qualified { id.to_string() } else { id.name.clone() }
 }
 
+/// The pods that are there to stay. One that is being deleted proves nothing: an endpoint goes on answering pings for seconds
+/// after its end.
+pub(super) fn lasting(pods: &[PodState]) -> impl Iterator<Item = &PodState> {
+    pods.iter().filter(|pod| !pod.deleting)
+}
+
 /// Finds every promised connection among the pods: one for each pod of the client and each of its requests, and one
 /// without a pod where the client has none.
 #[must_use]
 pub fn connections<'a>(expectations: &'a Expectations, observation: &'a Observation, thresholds: Thresholds) -> Vec<Connection<'a>> {
     let probes: HashMap<&Namespaced, _> = observation.probes.iter().map(|probes| (&probes.pod, probes)).collect();
-    let pods = observation.pods().iter().filter(|pod| !pod.deleting);
+    let pods = lasting(observation.pods());
     let finder = Finder {
         observation,
         thresholds,
         qualified: is_qualified(expectations),
         hidden: observation.inventory.pods.as_ref().err().cloned(),
-        pods: PodIndex::new(observation.pods()),
+        pods: PodIndex::new(lasting(observation.pods())),
+        registry: Rc::new(Registry::new(observation.inventory.endpoints.as_deref().unwrap_or_default())),
         sides: pods.map(|pod| (&pod.id, Rc::new(Side::new(pod, probes.get(&pod.id).copied())))).collect(),
         workloads: expectations.workloads.iter().map(|workload| (&workload.id, workload)).collect(),
     };
@@ -87,6 +96,7 @@ struct Finder<'a> {
     qualified: bool,
     hidden: Option<Unavailable>,
     pods: PodIndex<'a>,
+    registry: Rc<Registry<'a>>,
     /// Each pod's words, read once.
     sides: HashMap<&'a Namespaced, Rc<Side<'a>>>,
     workloads: HashMap<&'a Namespaced, &'a Workload>,
@@ -126,7 +136,8 @@ impl<'a> Finder<'a> {
         let near = has_it.iter().find(|at| ends.sides[**at].pod.id.namespace == name.namespace).or(has_it.first());
         let endpoint = ends.sides.get(near.copied().unwrap_or(0)).filter(|_| near.is_some() || expectation.endpoint.is_some()).cloned();
         let (observation, thresholds, qualified, hidden) = (self.observation, self.thresholds, self.qualified, self.hidden.clone());
-        Connection { expectation, observation, thresholds, subject, qualified, hidden, client, link, pairs, endpoint }
+        let registry = self.registry.clone();
+        Connection { expectation, observation, thresholds, registry, subject, qualified, hidden, client, link, pairs, endpoint }
     }
 }
 

@@ -12,7 +12,6 @@ mod catalogue;
 mod connection;
 #[cfg(test)]
 pub(crate) mod fixture;
-mod index;
 mod mechanism;
 mod network;
 mod outage;
@@ -24,6 +23,7 @@ mod preflight;
 mod registration;
 #[cfg(test)]
 mod registration_tests;
+mod registry;
 mod requests;
 mod select;
 mod side;

@@ -19,17 +19,15 @@ pub(super) fn path_mtu(check: &Check, connection: &Connection<'_>) -> Vec<Findin
 }
 
 fn path_mtu_to(check: &Check, connection: &Connection<'_>, client: &Side<'_>, peer: IpAddr) -> Finding {
-    let admitted = client.packets_to(peer).max_by_key(|(length, _)| *length);
-    let Some((admitted, longest)) = admitted else {
-        let reason = format!("not checked: pod {} was not asked", client.pod.id.name);
-        return check.finding(&connection.subject, Verdict::Skip, "what the interface admits", reason);
-    };
-    let expected = format!("{admitted} bytes to {peer}, as the interface admits");
-    let finding = |verdict, observed: String| check.finding(&connection.subject, verdict, expected.clone(), observed);
+    let skip = |reason: String| check.finding(&connection.subject, Verdict::Skip, "what the interface admits", reason);
     let usual = client.ping_to(peer).and_then(|ping| parse::value(&ping.result, false, parse::ping).ok());
     if usual.is_some_and(|stats| stats.received == 0) {
-        return finding(Verdict::Skip, "not checked: no ping is answered at all".to_owned());
+        return skip("not checked: no ping is answered at all".to_owned());
     }
+    let admitted = client.packets_to(peer).max_by_key(|(length, _)| *length);
+    let Some((admitted, longest)) = admitted else { return skip(format!("not checked: pod {} was not asked", client.pod.id.name)) };
+    let expected = format!("{admitted} bytes to {peer}, as the interface admits");
+    let finding = |verdict, observed: String| check.finding(&connection.subject, verdict, expected.clone(), observed);
     // A length that is not even sent, because the kernel knows the path's MTU already, is as lost as one that gets no reply.
     let passes = |ping: &crate::model::Pinged| match parse::value(&ping.result, false, parse::ping) {
         Ok(stats) => Ok(stats.received > 0),
@@ -64,11 +62,10 @@ pub(super) fn encryption(check: &Check, connection: &Connection<'_>) -> Vec<Find
     if near == far {
         return finding(Verdict::Pass, format!("not encrypted; it does not leave {near}"));
     }
-    let forwarders = match &connection.observation.inventory.endpoints {
-        Ok(endpoints) => endpoints.iter().filter(|endpoint| endpoint.forwards_on.as_ref() == Some(near)),
-        Err(unavailable) => return vec![check.unseen(&connection.subject, "known", unavailable)],
-    };
-    let names: Vec<&str> = forwarders.map(|endpoint| endpoint.id.name.as_str()).collect();
+    if let Err(unavailable) = &connection.observation.inventory.endpoints {
+        return vec![check.unseen(&connection.subject, "known", unavailable)];
+    }
+    let names = connection.registry.forwarders(near);
     let is = |kind: &str| !names.is_empty() && names.iter().all(|name| name.starts_with(kind));
     let way = format!("from {near} to {far}");
     // Which tunnel a forwarder makes is in its code: forwarder-ovs has VXLAN only, forwarder-vpp takes VXLAN for ETHERNET and

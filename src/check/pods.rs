@@ -1,14 +1,13 @@
-use crate::model::{Expectations, Finding, Observation, Verdict};
+use crate::model::{Expectations, Finding, Observation, PodIndex, Verdict};
 
 use super::{
     Check, Connection,
-    connection::{is_qualified, name_of},
-    index::PodIndex,
+    connection::{is_qualified, lasting, name_of},
 };
 
 /// Every workload has as many ready pods as it should.
 pub(super) fn ready(check: &Check, expectations: &Expectations, observation: &Observation) -> Vec<Finding> {
-    let (index, qualified) = (PodIndex::new(observation.pods()), is_qualified(expectations));
+    let (index, qualified) = (PodIndex::new(lasting(observation.pods())), is_qualified(expectations));
     let judge = |workload: &crate::model::Workload| {
         let subject = name_of(&workload.id, qualified);
         let wanted = workload.replicas.map_or_else(|| "one a node".to_owned(), |n| n.to_string());

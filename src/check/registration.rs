@@ -1,8 +1,8 @@
 //! What SPIRE and NSM's registry know of a connection's two ends.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::model::{Expectations, Finding, Inventory, Namespaced, Observation, PodState, RegisteredEndpoint, SPIFFE_LABEL, UnavailableKind, Verdict};
+use crate::model::{Expectations, Finding, Namespaced, Observation, PodState, SPIFFE_LABEL, UnavailableKind, Verdict, few};
 
 use super::{Check, Connection};
 
@@ -15,18 +15,17 @@ pub(super) fn identity(check: &Check, connections: &[Connection<'_>]) -> Vec<Fin
             let Some(side) = side.as_ref().filter(|side| seen.insert(&side.pod.id)) else { continue };
             // A connection takes an SVID at both its ends: NSM speaks mTLS only.
             let connected = is_client && connection.link.is_some();
-            findings.push(identity_of(check, &connection.call(&side.pod.id), side.pod, connected, &connection.observation.inventory));
+            findings.push(identity_of(check, connection, side.pod, connected));
         }
     }
     findings
 }
 
-fn identity_of(check: &Check, subject: &str, pod: &PodState, connected: bool, inventory: &Inventory) -> Finding {
-    let expected = "a ClusterSPIFFEID selects it";
-    let finding = |verdict, observed: String| check.finding(subject, verdict, expected, observed);
-    let registered = inventory.endpoints.iter().flatten().find(|endpoint| endpoint.pod().as_ref() == Some(&pod.id));
-    let registered = registered.and_then(|endpoint| endpoint.spiffe_id.clone());
-    match &inventory.identities {
+fn identity_of(check: &Check, connection: &Connection<'_>, pod: &PodState, connected: bool) -> Finding {
+    let (subject, expected) = (connection.call(&pod.id), "a ClusterSPIFFEID selects it");
+    let finding = |verdict, observed: String| check.finding(&subject, verdict, expected, observed);
+    let registered = connection.registry.spiffe_id(&pod.id);
+    match &connection.observation.inventory.identities {
         Ok(rules) => match rules.iter().find(|rule| rule.pods.contains(&pod.id)) {
             Some(rule) => finding(Verdict::Pass, registered.map_or_else(|| format!("{} does", rule.name), |id| format!("{}: {id}", rule.name))),
             None => {
@@ -50,25 +49,27 @@ fn identity_of(check: &Check, subject: &str, pod: &PodState, connected: bool, in
 /// Every service that is requested exists, once, with the payload that it was promised.
 pub(super) fn network_service(check: &Check, expectations: &Expectations, observation: &Observation) -> Vec<Finding> {
     let requested: BTreeSet<&str> = expectations.connections.iter().map(|connection| connection.url.service.as_str()).collect();
+    let mut there: HashMap<&str, Vec<_>> = HashMap::new();
+    for service in observation.inventory.services.iter().flatten() {
+        there.entry(&service.id.name).or_default().push(service);
+    }
+    // Of several, the first.
+    let promises: HashMap<&str, _> = expectations.services.iter().rev().map(|service| (service.id.name.as_str(), service)).collect();
     let judge = |name: &str| {
-        let promised = expectations.services.iter().find(|service| service.id.name == name);
+        let promised = promises.get(name).copied();
         let expected = promised.map_or_else(|| "one".to_owned(), |service| format!("one, payload {}", service.payload));
         let finding = |verdict, observed: String| check.finding(name, verdict, expected.clone(), observed);
-        let services = match &observation.inventory.services {
-            Ok(services) => services,
-            Err(unavailable) => return check.unseen(name, expected, unavailable),
-        };
-        let same: Vec<_> = services.iter().filter(|service| service.id.name == name).collect();
+        if let Err(unavailable) = &observation.inventory.services {
+            return check.unseen(name, expected, unavailable);
+        }
+        let same = there.get(name).map_or(&[][..], Vec::as_slice);
         let own = promised
             .and_then(|promised| same.iter().find(|service| service.id == promised.id))
             .or_else(|| same.first().filter(|_| promised.is_none()));
         let Some(own) = own else {
             let elsewhere: Vec<&str> = same.iter().map(|service| service.id.namespace.as_str()).collect();
             let missing = promised.map_or_else(|| "none".to_owned(), |promised| format!("none in {}", promised.id.namespace));
-            return finding(
-                Verdict::Fail,
-                if elsewhere.is_empty() { missing } else { format!("{missing}; there is one in {}", elsewhere.join(", ")) },
-            );
+            return finding(Verdict::Fail, if elsewhere.is_empty() { missing } else { format!("{missing}; there is one in {}", few(&elsewhere)) });
         };
         let seen = own.payload.map_or_else(|| "a payload that NSM does not know".to_owned(), |payload| format!("payload {payload}"));
         let observed = format!("{seen}, in {}", own.id.namespace);
@@ -76,11 +77,7 @@ pub(super) fn network_service(check: &Check, expectations: &Expectations, observ
             return finding(Verdict::Fail, observed);
         }
         let others: Vec<&str> = same.iter().filter(|service| service.id != own.id).map(|service| service.id.namespace.as_str()).collect();
-        if others.is_empty() {
-            finding(Verdict::Pass, observed)
-        } else {
-            finding(Verdict::Warn, format!("{observed}; also in {}", others.join(", ")))
-        }
+        if others.is_empty() { finding(Verdict::Pass, observed) } else { finding(Verdict::Warn, format!("{observed}; also in {}", few(&others))) }
     };
     requested.into_iter().map(judge).collect()
 }
@@ -92,26 +89,25 @@ pub(super) fn endpoint_registered(check: &Check, connections: &[Connection<'_>])
         let service = connection.expectation.url.service.as_str();
         let pod = connection.endpoint.as_ref().map(|side| side.pod);
         let subject = || pod.map_or_else(|| service.to_owned(), |pod| connection.call(&pod.id));
-        asked.entry((service, pod.map(|pod| &pod.id))).or_insert_with(|| registration(check, subject(), service, pod, connection.observation));
+        asked.entry((service, pod.map(|pod| &pod.id))).or_insert_with(|| registration(check, subject(), service, pod, connection));
     }
     asked.into_values().collect()
 }
 
-fn registration(check: &Check, subject: String, service: &str, pod: Option<&PodState>, observation: &Observation) -> Finding {
+fn registration(check: &Check, subject: String, service: &str, pod: Option<&PodState>, connection: &Connection<'_>) -> Finding {
     let expected = format!("registered for {service}");
-    let endpoints = match &observation.inventory.endpoints {
-        Ok(endpoints) => endpoints,
-        Err(unavailable) => return check.unseen(subject, expected, unavailable),
-    };
+    let Connection { observation, registry, .. } = connection;
+    if let Err(unavailable) = &observation.inventory.endpoints {
+        return check.unseen(subject, expected, unavailable);
+    }
     let finding = |verdict, observed: String| check.finding(subject.clone(), verdict, expected.clone(), observed);
-    let of_service: Vec<&RegisteredEndpoint> =
-        endpoints.iter().filter(|endpoint| endpoint.services.iter().any(|offered| offered == service)).collect();
-    let own: Vec<&RegisteredEndpoint> = of_service.iter().copied().filter(|endpoint| pod.is_none_or(|pod| endpoint.is_of(&pod.id))).collect();
+    let of_service = registry.of_service(service);
+    let own = pod.map_or_else(|| of_service.to_vec(), |pod| registry.of_pod(pod, service));
     // Those without a time do not run out.
     let latest = own.iter().max_by_key(|endpoint| endpoint.expires_at.unwrap_or(i64::MAX));
     let Some(latest) = latest else {
         let others: Vec<&str> = of_service.iter().map(|endpoint| endpoint.id.name.as_str()).collect();
-        let observed = if others.is_empty() { "no endpoint is".to_owned() } else { format!("it is not; {} is", others.join(", ")) };
+        let observed = if others.is_empty() { "no endpoint is".to_owned() } else { format!("it is not; {} is", few(&others)) };
         return finding(Verdict::Fail, observed);
     };
     let left = latest.expires_at.map(|at| at - observation.taken_at);

@@ -3,9 +3,13 @@ use std::{
     net::IpAddr,
 };
 
-use crate::model::{Asks, Expectations, Mechanism, Namespaced, Observation, PingOptions, PodState, ProbeRequest};
+use crate::model::{Asks, Expectations, Mechanism, Namespaced, Observation, PingOptions, PodIndex, PodState, ProbeRequest};
 
-use super::{Thresholds, connection::connections, index::PodIndex, side::Side};
+use super::{
+    Thresholds,
+    connection::{connections, lasting},
+    side::Side,
+};
 
 /// How to look into pods.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,7 +30,7 @@ pub fn probe_requests(expectations: &Expectations, pods: &[PodState], look: &Loo
         let is_kernel = connection.url.mechanism == Mechanism::Kernel;
         let asked = asks.entry(&connection.client).or_default();
         *asked = Asks { network: true, resolver: true, path_mtu: asked.path_mtu || is_kernel, traces: asked.traces || !is_kernel };
-        for endpoint in &connection.candidates {
+        for endpoint in connection.candidates.iter() {
             asks.entry(endpoint).or_default().network = true;
         }
         for pair in connection.addresses.iter().flatten().filter(|_| is_kernel) {
@@ -36,7 +40,7 @@ pub fn probe_requests(expectations: &Expectations, pods: &[PodState], look: &Loo
             }
         }
     }
-    let index = PodIndex::new(pods);
+    let index = PodIndex::new(lasting(pods));
     let mut requests = Vec::new();
     for workload in &expectations.workloads {
         // An endpoint that nobody asks for here may still be looked at.

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use crate::{
     check::{Look, follow_up_requests, probe_requests},
     model::{Expectations, Failure, Inventory, Observation, ProbeRequest, Result},
@@ -45,9 +47,10 @@ async fn look_inside(
     if requests.is_empty() {
         return Ok(());
     }
+    let mut probes: HashMap<_, _> = observation.probes.iter_mut().map(|probes| (probes.pod.clone(), &mut probes.pings)).collect();
     for more in target.probe(ctx, requests).await? {
-        if let Some(probes) = observation.probes.iter_mut().find(|probes| probes.pod == more.pod) {
-            probes.pings.extend(more.pings);
+        if let Some(pings) = probes.get_mut(&more.pod) {
+            pings.extend(more.pings);
         }
     }
     Ok(())

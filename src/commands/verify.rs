@@ -10,7 +10,7 @@ use crate::{
     check::{CATALOGUE, Check, Look, Subject, Thresholds, evaluate},
     cli::{LookArgs, ScopeArgs, VerifyArgs},
     manifest::deployed,
-    model::{Expectations, Failure, Finding, Inventory, Observation, Outcome, PingOptions, Plan, Result, Scope, Verdict},
+    model::{Expectations, Failure, Finding, Inventory, Observation, Outcome, PingOptions, Plan, Result, Scope, Verdict, few},
     report::{ListedCheck, Report},
     settings::Settings,
     target::{Ctx, Target},
@@ -114,16 +114,18 @@ async fn meant(asked: &ScopeArgs, settings: &Settings, session: &Session, ctx: &
     let inventory = target.inventory(ctx, &plan.expectations).await?;
     // Its manifests were named, so that nothing else can be meant.
     let is_named = settings.manifests.is_some();
-    if is_named || !is_absent(plan, &inventory) {
+    let is_scoped = settings.customisation.namespace.is_some() || scope.client.is_some() || scope.selector.is_some();
+    // Of a scope, only what carries the deployment's label is nsmctl's: others use the example's names too.
+    let is_absent = if is_scoped && !is_named { !is_deployed(session, ctx).await } else { is_absent(plan, &inventory) };
+    if is_named || !is_absent {
         let narrowed = narrow(&scope, plan.expectations.clone(), &inventory, target, Some(&plan.namespace), ctx).await?;
         if !narrowed.connections.is_empty() || scope.client.is_none() && scope.selector.is_none() {
-            return if is_absent(plan, &inventory) { Err(absent(session, ctx).await) } else { Ok(Meant::Plan(narrowed, inventory)) };
+            return if is_absent { Err(absent(session, ctx).await) } else { Ok(Meant::Plan(narrowed, inventory)) };
         }
         if is_named {
             return Err(nobody(&scope, &plan.expectations));
         }
     }
-    let is_scoped = settings.customisation.namespace.is_some() || scope.client.is_some() || scope.selector.is_some();
     if !is_scoped {
         return Err(absent(session, ctx).await);
     }
@@ -137,11 +139,12 @@ async fn meant(asked: &ScopeArgs, settings: &Settings, session: &Session, ctx: &
 
 /// What all the clients of a scope were promised by the objects that are deployed. Where there is something of the plan, its
 /// clients are to be there too: one that was deleted is a failure, not an absence.
-async fn everything(scope: &Scope, Session { target, plan, .. }: &Session, ctx: &Ctx) -> Result<(Expectations, Inventory)> {
+async fn everything(scope: &Scope, session: &Session, ctx: &Ctx) -> Result<(Expectations, Inventory)> {
+    let Session { target, plan, .. } = session;
     let discovery = target.discover(ctx, scope).await?;
     let found = deployed(&discovery, scope);
     let inventory = discovery.inventory;
-    let all = if scope.namespace.is_none() && !is_absent(plan, &inventory) { found.with_missing(&plan.expectations) } else { found };
+    let all = if scope.namespace.is_none() && is_deployed(session, ctx).await { found.with_missing(&plan.expectations) } else { found };
     let narrowed = narrow(scope, all.clone(), &inventory, target, scope.namespace.as_deref(), ctx).await?;
     if narrowed.connections.is_empty() && narrowed.unreadable.is_empty() { Err(nobody(scope, &all)) } else { Ok((narrowed, inventory)) }
 }
@@ -170,7 +173,7 @@ fn nobody(scope: &Scope, all: &Expectations) -> Failure {
     let clients: Vec<String> = all.workloads.iter().filter(|workload| workload.is_client()).map(|workload| workload.id.to_string()).collect();
     let hint = match clients.as_slice() {
         [] => "a client is a pod, or what makes pods, with the annotation networkservicemesh.io; -A looks in all namespaces".to_owned(),
-        clients => format!("there is {}", clients.join(", ")),
+        clients => format!("there is {}", few(clients)),
     };
     Failure::cannot_tell(message).hint(hint)
 }
@@ -203,12 +206,18 @@ fn judge(expectations: &Expectations, observation: &Observation, thresholds: Thr
 }
 
 /// Whether nothing at all of the deployment can be found: neither a pod nor a network service. That is no failure of
-/// connections, since there are none.
+/// connections, since there are none. Where network services may not be seen, that is for the pods to say if something else
+/// may be meant, and cannot be told otherwise.
 fn is_absent(plan: &Plan, inventory: &Inventory) -> bool {
     let (Ok(pods), Ok(services)) = (&inventory.pods, &inventory.services) else { return false };
     let owned = pods.iter().any(|pod| plan.expectations.workloads.iter().any(|workload| workload.owns(pod)));
     let served = plan.expectations.services.iter().any(|expected| services.iter().any(|service| service.id == expected.id));
     !owned && !served
+}
+
+/// Whether anything carries the label of the deployment.
+async fn is_deployed(Session { target, plan, .. }: &Session, ctx: &Ctx) -> bool {
+    target.deployments(ctx).await.contains(&plan.instance)
 }
 
 async fn absent(Session { target, plan, .. }: &Session, ctx: &Ctx) -> Failure {

@@ -1,6 +1,9 @@
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
-use crate::model::{Expectation, Expectations, NetworkServiceSpec, Workload};
+use crate::model::{Expectation, Expectations, Namespaced, NetworkServiceSpec, Workload};
 
 /// What workloads and network services promise together: a connection for every request.
 pub(super) fn promises(workloads: Vec<Workload>, services: Vec<NetworkServiceSpec>) -> Expectations {
@@ -11,6 +14,8 @@ pub(super) fn promises(workloads: Vec<Workload>, services: Vec<NetworkServiceSpe
             offering.entry(service).or_default().push(workload);
         }
     }
+    let names = offering.iter().map(|(service, offering)| (*service, offering.iter().map(|workload| workload.id.clone()).collect()));
+    let names: HashMap<&str, Arc<[Namespaced]>> = names.collect();
     let demand = demand(&workloads);
     let payloads: HashMap<&str, _> = services.iter().rev().map(|service| (service.id.name.as_str(), service.payload)).collect();
     let mut connections = Vec::new();
@@ -30,7 +35,7 @@ pub(super) fn promises(workloads: Vec<Workload>, services: Vec<NetworkServiceSpe
                 url: url.clone(),
                 payload: payloads.get(url.service.as_str()).copied(),
                 endpoint: endpoint.map(|e| e.id.clone()),
-                candidates: candidates.iter().map(|workload| workload.id.clone()).collect(),
+                candidates: names.get(url.service.as_str()).cloned().unwrap_or_default(),
                 addresses: if certain { prefixes.first_pairs().filter(|pairs| !pairs.is_empty()) } else { None },
                 prefixes,
             });

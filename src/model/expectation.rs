@@ -1,4 +1,4 @@
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -24,8 +24,8 @@ pub struct Expectation {
     pub payload: Option<Payload>,
     /// The workload that offers the service, where it is exactly one.
     pub endpoint: Option<Namespaced>,
-    /// The workloads that offer the service.
-    pub candidates: Vec<Namespaced>,
+    /// The workloads that offer the service: one list for all its connections, since hundreds may offer it to thousands.
+    pub candidates: Arc<[Namespaced]>,
     /// What the addresses are taken from; empty where no endpoint is known.
     pub prefixes: PrefixGroups,
     /// The addresses themselves, where they are certain: the endpoint serves exactly this one connection.
@@ -69,5 +69,26 @@ impl Expectations {
         self.connections.extend(connections.cloned());
         self.workloads.extend(missing.into_iter().cloned());
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::check::fixture::expectations_of;
+
+    fn client(name: &str, service: &str) -> String {
+        format!(
+            "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, annotations: {{networkservicemesh.io: \"kernel://{service}/nsm-1\"}}}}\nspec: {{containers: [{{name: c, image: x}}]}}\n"
+        )
+    }
+
+    #[test]
+    fn clients_that_are_missing_are_missed() {
+        let found = expectations_of(&(client("a", "old") + &client("b", "s")));
+        let plan = expectations_of(&(client("a", "s") + &client("c", "s")));
+        let all = found.with_missing(&plan);
+        let requests: Vec<String> = all.connections.iter().map(|c| format!("{} {}", c.client.name, c.url.service)).collect();
+        assert_eq!(requests, ["a old", "b s", "c s"], "what is there says itself what it promises");
+        assert_eq!(all.workloads.iter().map(|workload| workload.id.name.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
     }
 }

@@ -359,10 +359,12 @@ impl RegisteredEndpoint {
         }
     }
 
-    /// Whether it is the registration of this pod: by its SPIFFE ID, else by its name, which begins with the pod's.
+    /// Whether it is the registration of this pod: by its SPIFFE ID, else by its name, which is the pod's, or begins with it and
+    /// a dash.
     #[must_use]
     pub fn is_of(&self, pod: &Namespaced) -> bool {
-        self.pod().map_or_else(|| self.id.name.starts_with(&pod.name), |own| own == *pod)
+        let rest = || self.id.name.strip_prefix(&pod.name).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+        self.pod().map_or_else(rest, |own| own == *pod)
     }
 }
 
@@ -410,5 +412,42 @@ impl Observation {
     #[must_use]
     pub fn pods(&self) -> &[PodState] {
         self.inventory.pods.as_deref().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn registered(name: &str, spiffe_id: Option<&str>) -> RegisteredEndpoint {
+        let id = Namespaced::new("nsm-system", name);
+        RegisteredEndpoint { id, services: Vec::new(), spiffe_id: spiffe_id.map(str::to_owned), expires_at: None, forwards_on: None }
+    }
+
+    #[test]
+    fn a_registration_names_its_pod_by_its_identity() {
+        let pod = |spiffe_id: &str| registered("x", Some(spiffe_id)).pod();
+        assert_eq!(pod("spiffe://k8s.nsm/ns/a/pod/nse-1"), Some(Namespaced::new("a", "nse-1")));
+        for other in [
+            "spiffe://k8s.nsm/ns/a/sa/default",
+            "spiffe://k8s.nsm/ns/a/pod/nse-1/more",
+            "spiffe://k8s.nsm/ns/a/pod",
+            "https://k8s.nsm/ns/a/pod/nse-1",
+            "",
+        ] {
+            assert_eq!(pod(other), None, "{other}");
+        }
+        assert_eq!(registered("nse-1", None).pod(), None);
+    }
+
+    #[test]
+    fn a_registration_is_of_the_pod_that_made_it() {
+        let own = Namespaced::new("a", "nse-1");
+        assert!(registered("anything", Some("spiffe://k8s.nsm/ns/a/pod/nse-1")).is_of(&own));
+        // The identity counts, whatever the name says.
+        assert!(!registered("nse-1", Some("spiffe://k8s.nsm/ns/b/pod/nse-1")).is_of(&own));
+        assert!(registered("nse-1", None).is_of(&own) && registered("nse-1-x2k4p", None).is_of(&own));
+        assert!(registered("nse-1", Some("spiffe://k8s.nsm/ns/a/sa/default")).is_of(&own), "an identity that names no pod is none");
+        assert!(!registered("nse-10", None).is_of(&own) && !registered("other", None).is_of(&own));
     }
 }

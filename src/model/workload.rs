@@ -128,3 +128,26 @@ impl fmt::Display for Workload {
         write!(f, "{} {}", self.kind, self.id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::fixture::{self, expectations};
+
+    #[test]
+    fn what_made_a_pod_counts_more_than_its_labels() {
+        let all = expectations();
+        let workload = |kind| all.workloads.iter().find(|workload| workload.kind == kind).unwrap();
+        let (deployment, client) = (workload(WorkloadKind::Deployment), workload(WorkloadKind::Pod));
+        let pod = |app: &str, controller: Option<(&str, &str)>| {
+            let controller = controller.map(|(kind, name)| (kind.to_owned(), name.to_owned()));
+            PodState { controller, ..fixture::pod("p", app, &["nse"]) }
+        };
+        assert!(deployment.owns(&pod("nse-kernel", None)), "it is not known what made it");
+        assert!(deployment.owns(&pod("something-else", Some(("Deployment", "nse-kernel")))));
+        assert!(!deployment.owns(&pod("nse-kernel", Some(("Deployment", "another")))));
+        assert!(!deployment.owns(&pod("nse-kernel", Some(("StatefulSet", "nse-kernel")))));
+        assert!(!deployment.owns(&PodState { id: Namespaced::new("elsewhere", "p"), ..pod("nse-kernel", None) }));
+        assert!(client.owns(&fixture::client(&client.id.name)) && !client.owns(&pod("alpine", None)));
+    }
+}

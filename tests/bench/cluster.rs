@@ -5,66 +5,32 @@
 //! directory with kubectl, where PATH has none; `NSMCTL_BENCH_PAIRS` is the number of pairs, 7 where it is not set.
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a benchmark prints, and one that cannot go on says so")]
 
-use std::{
-    env,
-    ffi::OsString,
-    path::PathBuf,
-    process::{Command, Stdio},
-    time::{Duration, Instant},
-};
+mod measure;
 
-use nix::sys::{
-    resource::{UsageWho, getrusage},
-    time::TimeValLike,
-};
+use std::{path::PathBuf, process::Command};
 
-/// What one run cost.
-#[derive(Clone, Copy)]
-struct Cost {
-    wall: Duration,
-    cpu: Duration,
-}
+use measure::{Cost, median, named, number};
+use nix::sys::resource::{UsageWho, getrusage};
 
 struct Bench {
-    kubeconfig: PathBuf,
+    programs: measure::Bench,
     scripts: PathBuf,
-    path: OsString,
-    home: tempfile::TempDir,
 }
 
 impl Bench {
     fn new() -> Self {
-        let named = |name: &str, what: &str| PathBuf::from(env::var_os(name).unwrap_or_else(|| panic!("{name} must name {what}")));
-        let path = env::var_os("PATH").unwrap_or_default();
-        let bin = env::var_os("NSMCTL_E2E_BIN").map(PathBuf::from);
-        let path = env::join_paths(bin.into_iter().chain(env::split_paths(&path))).expect("a PATH");
-        let (kubeconfig, scripts) = (named("NSMCTL_E2E_KUBECONFIG", "a kubeconfig"), named("NSMCTL_BENCH_SCRIPTS", "the scripts' directory"));
-        Self { kubeconfig, scripts, path, home: tempfile::tempdir().expect("a directory") }
+        Self { programs: measure::Bench::new(), scripts: named("NSMCTL_BENCH_SCRIPTS", "the scripts' directory") }
     }
 
     fn run(&self, command: Command) -> Cost {
-        self.output(command).0
-    }
-
-    fn output(&self, mut command: Command) -> (Cost, Vec<u8>) {
-        let used = || {
-            let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("usage");
-            let micros = (usage.user_time().num_microseconds() + usage.system_time().num_microseconds()).unsigned_abs();
-            Duration::from_micros(micros)
-        };
-        command.env("KUBECONFIG", &self.kubeconfig).env("PATH", &self.path).env("NSMCTL_RUNTIME_DIR", self.home.path().join("run"));
-        let (cpu, begun) = (used(), Instant::now());
-        let output = command.stdin(Stdio::null()).output().expect("the program");
-        let cost = Cost { wall: begun.elapsed(), cpu: used() - cpu };
-        assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-        (cost, output.stdout)
+        self.programs.run(command)
     }
 
     /// Runs a command of nsmctl; says how long it verified, which is what it takes once the last pod is ready.
     fn nsmctl(&self, command: &str) -> (Cost, f64) {
         let mut program = Command::new(env!("CARGO_BIN_EXE_nsmctl"));
         program.args([command, "-o", "json"]);
-        let (cost, stdout) = self.output(program);
+        let (cost, stdout) = self.programs.output(program);
         let document: serde_json::Value = serde_json::from_slice(&stdout).expect("one JSON document");
         (cost, document.pointer("/timings_ms/verify").and_then(serde_json::Value::as_f64).unwrap_or_default())
     }
@@ -92,14 +58,9 @@ impl Bench {
     }
 }
 
-fn median(mut values: Vec<f64>) -> (f64, f64, f64) {
-    values.sort_by(f64::total_cmp);
-    (values[values.len() / 2], values[0], values[values.len() - 1])
-}
-
 fn main() {
     let bench = Bench::new();
-    let pairs: usize = env::var("NSMCTL_BENCH_PAIRS").ok().and_then(|text| text.parse().ok()).unwrap_or(7);
+    let pairs = number("NSMCTL_BENCH_PAIRS").unwrap_or(7);
     // First by itself: the system keeps one peak for all programs that were run.
     bench.nsmctl("deploy");
     bench.nsmctl("cleanup");

@@ -1,17 +1,11 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
-use futures::{
-    FutureExt,
-    future::{join_all, try_join_all},
-};
+use futures::{FutureExt, StreamExt, future::join_all, stream};
 use k8s_openapi::api::core::v1::Pod;
-use kube::{
-    ResourceExt,
-    api::{ApiResource, DynamicObject, ListParams},
-};
+use kube::{ResourceExt, api::DynamicObject};
 use serde_json::{Value, json};
 
-use super::{Cluster, error, inventory::PAGE, persist::attempt, pod::pod_state, resource_named};
+use super::{Cluster, error, inventory::pages, persist::attempt, pod::pod_state, resource_named};
 use crate::{
     model::{ANNOTATION, Discovery, Failure, Inventory, Namespaced, PodState, RegisteredEndpoint, Result, Scope, Unavailable, UnavailableKind},
     target::Ctx,
@@ -22,8 +16,18 @@ const MAKERS: [&str; 3] = ["Deployment", "StatefulSet", "DaemonSet"];
 /// The environment by which a container is NSM's client or an endpoint (upstream: cmd-nsc, cmd-nse-icmp-responder).
 const VARIABLES: [&str; 3] = ["NSM_NETWORK_SERVICES", "NSM_SERVICE_NAMES", "NSM_CIDR_PREFIX"];
 
+/// How many namespaces are looked through at once.
+const AT_ONCE: usize = 4;
+
 /// A pod as it is kept, and its object where nothing made it that is looked at itself.
 type Found = (PodState, Option<Value>);
+
+/// What there is in one namespace, or in all.
+struct Place {
+    /// The namespaces that are annotated, and what makes pods.
+    objects: Vec<Value>,
+    pods: Result<Vec<Found>, Unavailable>,
+}
 
 impl Cluster {
     /// The clients of a scope, and the endpoints of all that have registered, with what stands around them.
@@ -37,20 +41,17 @@ impl Cluster {
             let registered: BTreeSet<Namespaced> =
                 endpoints.iter().flatten().filter(|e| e.forwards_on.is_none()).filter_map(RegisteredEndpoint::pod).collect();
             let elsewhere: BTreeSet<&str> = registered.iter().map(|pod| pod.namespace.as_str()).filter(|name| !scope.holds(name)).collect();
-            let places: Vec<Option<&str>> = [scoped].into_iter().chain(elsewhere.into_iter().map(Some)).collect();
-            let namespaces = join_all(places.iter().map(|place| self.annotated(*place))).await.concat();
-            let inheriting: BTreeSet<&str> = namespaces.iter().filter_map(|namespace| namespace["metadata"]["name"].as_str()).collect();
-            let keep = |pod: &Pod| keep(pod, &inheriting, &registered);
-            let pods = try_join_all(places.iter().map(|place| self.pods_as(*place, "", keep)));
-            let makers = places.iter().flat_map(|place| MAKERS.map(|kind| (*place, kind)));
-            let makers = join_all(makers.map(|(place, kind)| self.makers(place, kind)));
-            let (pods, makers) = futures::join!(pods, makers);
-            let pods: Result<Vec<Found>, Unavailable> = pods.map(|pods| pods.into_iter().flatten().collect());
-            let pods = pods.map_err(|unavailable| hidden(scope, &unavailable))?;
+            let Place { mut objects, pods } = self.place(scoped, &registered).await;
+            let mut pods = pods.map_err(|unavailable| hidden(scope, &unavailable))?;
+            // Of the endpoints in other namespaces those count that can be seen.
+            let others = stream::iter(elsewhere).map(|name| self.place(Some(name), &registered)).buffered(AT_ONCE);
+            for other in others.collect::<Vec<_>>().await {
+                objects.extend(other.objects);
+                pods.extend(other.pods.unwrap_or_default());
+            }
             let (states, free): (Vec<PodState>, Vec<Option<Value>>) = pods.into_iter().unzip();
             let identities = self.identities(rules, &states).await;
-            // Pods of a maker that cannot be seen stand for themselves.
-            let objects = namespaces.into_iter().chain(makers.into_iter().flatten()).chain(free.into_iter().flatten()).collect();
+            objects.extend(free.into_iter().flatten());
             Ok(Discovery { objects, workloads: Vec::new(), inventory: Inventory { pods: Ok(states), services, endpoints, identities } })
         };
         ctx.run("looking for NSM's clients", look.boxed_local()).await
@@ -73,6 +74,19 @@ impl Cluster {
         ctx.run("selecting pods", look).await
     }
 
+    async fn place(&self, name: Option<&str>, registered: &BTreeSet<Namespaced>) -> Place {
+        let makers = join_all(MAKERS.map(|kind| self.makers(name, kind)));
+        let (namespaces, makers) = futures::join!(self.annotated(name), makers);
+        let inheriting: BTreeSet<&str> = namespaces.iter().filter_map(|namespace| namespace["metadata"]["name"].as_str()).collect();
+        let mut seen = HashSet::new();
+        for maker in makers.iter().flatten() {
+            let text = |value: &'_ Value| value.as_str().unwrap_or_default().to_owned();
+            seen.insert((text(&maker["kind"]), text(&maker["metadata"]["namespace"]), text(&maker["metadata"]["name"])));
+        }
+        let pods = self.pods_as(name, "", |pod| keep(pod, &inheriting, &seen, registered)).await;
+        Place { objects: namespaces.into_iter().chain(makers.into_iter().flatten()).collect(), pods }
+    }
+
     /// The namespaces that are annotated, as far as they can be seen.
     async fn annotated(&self, name: Option<&str>) -> Vec<Value> {
         let Some(resource) = resource_named("Namespace") else { return Vec::new() };
@@ -81,7 +95,7 @@ impl Cluster {
                 let api = self.api(&resource, None);
                 attempt(async || api.get_opt(name).await).await.map(|found| found.into_iter().collect()).unwrap_or_default()
             }
-            None => self.pages(&resource, None, Clone::clone).await.unwrap_or_default(),
+            None => pages(&self.api(&resource, None), "", Clone::clone).await.unwrap_or_default(),
         };
         let annotated = found.into_iter().filter(|namespace: &DynamicObject| namespace.annotations().contains_key(ANNOTATION));
         annotated.map(|namespace| trimmed("v1", "Namespace", &namespace)).collect()
@@ -90,21 +104,8 @@ impl Cluster {
     /// What makes pods; where it may not be seen, nothing.
     async fn makers(&self, namespace: Option<&str>, kind: &str) -> Vec<Value> {
         let Some(resource) = resource_named(kind) else { return Vec::new() };
-        self.pages(&resource, namespace, |object| trimmed(&resource.api_version, kind, object)).await.unwrap_or_default()
-    }
-
-    async fn pages<T>(&self, resource: &ApiResource, namespace: Option<&str>, keep: impl Fn(&DynamicObject) -> T) -> Result<Vec<T>, Unavailable> {
-        let api = self.api(resource, namespace);
-        let mut params = ListParams::default().limit(PAGE);
-        let mut kept = Vec::new();
-        loop {
-            let page = attempt(async || api.list(&params).await).await.map_err(|error| error::unavailable(&error))?;
-            kept.extend(page.items.iter().map(&keep));
-            match page.metadata.continue_.filter(|token| !token.is_empty()) {
-                Some(token) => params = params.continue_token(&token),
-                None => return Ok(kept),
-            }
-        }
+        let trim = |object: &DynamicObject| trimmed(&resource.api_version, kind, object);
+        pages(&self.api(&resource, namespace), "", trim).await.unwrap_or_default()
     }
 }
 
@@ -117,9 +118,12 @@ fn hidden(scope: &Scope, unavailable: &Unavailable) -> Failure {
     }
 }
 
-fn keep(pod: &Pod, inheriting: &BTreeSet<&str>, registered: &BTreeSet<Namespaced>) -> Found {
+/// `seen` has the kind, the namespace and the name of what makes pods, as far as it can be seen: the pods of what cannot stand
+/// for themselves.
+fn keep(pod: &Pod, inheriting: &BTreeSet<&str>, seen: &HashSet<(String, String, String)>, registered: &BTreeSet<Namespaced>) -> Found {
     let state = pod_state(pod);
-    let has_maker = state.controller.as_ref().is_some_and(|(kind, _)| MAKERS.contains(&kind.as_str()));
+    let maker = state.controller.as_ref().map(|(kind, name)| (kind.clone(), state.id.namespace.clone(), name.clone()));
+    let has_maker = maker.is_some_and(|maker| seen.contains(&maker));
     let has_ended = matches!(state.phase.as_str(), "Succeeded" | "Failed");
     let environment = || pod.spec.iter().flat_map(|spec| &spec.containers).flat_map(|container| container.env.iter().flatten());
     let is_concerned = || {

@@ -1,17 +1,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::join_all;
+use futures::{StreamExt, stream};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::{
     ResourceExt,
-    api::{DynamicObject, ListParams},
+    api::DynamicObject,
     core::{Selector, SelectorExt},
 };
 use serde_json::Value;
 
-use super::{Cluster, error, persist::attempt, resource, resource_named};
+use super::{Cluster, error, inventory::pages, persist::attempt, resource, resource_named};
 use crate::model::{IdentityRule, PodState, Result, Unavailable};
 
+/// How many namespaces are asked for at once.
+const AT_ONCE: usize = 16;
 /// The label that Kubernetes gives to every namespace.
 const NAMESPACE_LABEL: &str = "kubernetes.io/metadata.name";
 
@@ -46,12 +48,11 @@ impl Cluster {
     pub(super) async fn rules(&self) -> Result<Vec<Rule>, Unavailable> {
         let resource = resource("spire.spiffe.io/v1alpha1", "ClusterSPIFFEID", "clusterspiffeids");
         let api = self.api(&resource, None);
-        let listed = attempt(async || api.list(&ListParams::default()).await).await.map_err(|error| error::unavailable(&error))?;
         let rule = |object: &DynamicObject| {
             let selector = |pointer: &str| selector(object.data.pointer(pointer));
             Rule { name: object.name_any(), pods: selector("/spec/podSelector"), namespaces: selector("/spec/namespaceSelector") }
         };
-        Ok(listed.items.iter().map(rule).collect())
+        pages(&api, "", rule).await.map_err(|error| error::unavailable(&error))
     }
 
     /// Which of the pods each ClusterSPIFFEID selects.
@@ -60,11 +61,11 @@ impl Cluster {
         let namespaces: BTreeSet<&str> = pods.iter().map(|pod| pod.id.namespace.as_str()).collect();
         // Most rules select by pod alone; the namespaces' labels are only asked for where one does not.
         let ask = rules.iter().any(|rule| !rule.namespaces.selects_all());
-        let labels = join_all(namespaces.into_iter().map(|name| async move {
+        let labels = stream::iter(namespaces).map(|name| async move {
             let labels = if ask { self.namespace_labels(name).await } else { least_labels(name) };
             (name, labels)
-        }));
-        let labels: BTreeMap<&str, BTreeMap<String, String>> = labels.await.into_iter().collect();
+        });
+        let labels: BTreeMap<&str, BTreeMap<String, String>> = labels.buffer_unordered(AT_ONCE).collect().await;
         let selected = |rule: &Rule| {
             let pods = pods.iter().filter(|pod| labels.get(pod.id.namespace.as_str()).is_some_and(|labels| rule.selects(&pod.labels, labels)));
             IdentityRule { name: rule.name.clone(), pods: pods.map(|pod| pod.id.clone()).collect() }

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt::Debug};
 
 use futures::{
     FutureExt,
@@ -7,8 +7,9 @@ use futures::{
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api, ResourceExt,
-    api::{DynamicObject, ListParams},
+    api::{ApiResource, DynamicObject, ListParams},
 };
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Cluster, endpoint_resource, error, persist::attempt, pod::pod_state, resource_named};
@@ -18,7 +19,7 @@ use crate::{
 };
 
 /// How much is asked for at a time: a page of pods is a few megabytes.
-pub(super) const PAGE: u32 = 500;
+const PAGE: u32 = 500;
 
 impl Cluster {
     /// The pods of the namespaces of the expectations, and the network services and endpoints of all. What cannot be seen
@@ -48,54 +49,59 @@ impl Cluster {
             Some(namespace) => Api::namespaced(self.client.clone(), namespace),
             None => Api::all(self.client.clone()),
         };
-        let mut params = ListParams::default().limit(PAGE).labels(selector);
-        let mut kept = Vec::new();
-        loop {
-            match attempt(async || api.list(&params).await).await {
-                Ok(page) => {
-                    kept.extend(page.items.iter().map(&keep));
-                    match page.metadata.continue_.filter(|token| !token.is_empty()) {
-                        Some(token) => params = params.continue_token(&token),
-                        None => return Ok(kept),
-                    }
-                }
-                // The list has grown too old between two pages; all at once is what kubectl asks for then.
-                Err(error) if error::code(&error) == Some(410) && params.continue_token.is_some() => {
-                    params = ListParams::default().labels(selector);
-                    kept.clear();
-                }
-                Err(error) => return Err(error::unavailable(&error)),
-            }
-        }
+        pages(&api, selector, keep).await.map_err(|error| error::unavailable(&error))
     }
 
     pub(super) async fn services(&self) -> Result<Vec<NetworkServiceState>, Unavailable> {
         let Some(resource) = resource_named("NetworkService") else { return Ok(Vec::new()) };
-        let objects = self.list_all(&resource).await?;
         let state = |object: &DynamicObject| NetworkServiceState { id: id(object), payload: payload(object.data.pointer("/spec/payload")) };
-        Ok(objects.iter().map(state).collect())
+        self.of_nsm(&resource, state).await
     }
 
     pub(super) async fn endpoints(&self) -> Result<Vec<RegisteredEndpoint>, Unavailable> {
-        Ok(self.list_all(&endpoint_resource()).await?.iter().map(registered).collect())
+        self.of_nsm(&endpoint_resource(), registered).await
     }
 
-    pub(super) async fn list_all(&self, resource: &kube::api::ApiResource) -> Result<Vec<DynamicObject>, Unavailable> {
-        let api = self.api(resource, None);
-        let listed = attempt(async || api.list(&ListParams::default()).await).await;
-        let listed = listed.map_err(|error| match error::unavailable(&error) {
+    /// NSM's own objects of a kind, of all namespaces.
+    async fn of_nsm<T>(&self, resource: &ApiResource, keep: impl Fn(&DynamicObject) -> T) -> Result<Vec<T>, Unavailable> {
+        pages(&self.api(resource, None), "", keep).await.map_err(|error| match error::unavailable(&error) {
             Unavailable { kind: UnavailableKind::NotFound, .. } => Unavailable {
                 kind: UnavailableKind::NotFound,
                 reason: format!("the cluster does not serve {}: NSM is not installed", resource.api_version),
             },
             unavailable => unavailable,
-        })?;
-        Ok(listed.items)
+        })
     }
 
     /// The pods of several namespaces; of those that cannot be seen, none.
     pub(super) async fn visible_pods(&self, namespaces: &BTreeSet<String>) -> Vec<PodState> {
         join_all(namespaces.iter().map(|namespace| self.pods(namespace))).await.into_iter().flatten().flatten().collect()
+    }
+}
+
+/// What is kept of the objects that a selector selects, page by page.
+pub(super) async fn pages<K, T>(api: &Api<K>, selector: &str, keep: impl Fn(&K) -> T) -> kube::Result<Vec<T>>
+where
+    K: Clone + DeserializeOwned + Debug,
+{
+    let mut params = ListParams::default().limit(PAGE).labels(selector);
+    let mut kept = Vec::new();
+    loop {
+        match attempt(async || api.list(&params).await).await {
+            Ok(page) => {
+                kept.extend(page.items.iter().map(&keep));
+                match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                    Some(token) => params = params.continue_token(&token),
+                    None => return Ok(kept),
+                }
+            }
+            // The list has grown too old between two pages; all at once is what kubectl asks for then.
+            Err(error) if error::code(&error) == Some(410) && params.continue_token.is_some() => {
+                params = ListParams::default().labels(selector);
+                kept.clear();
+            }
+            Err(error) => return Err(error),
+        }
     }
 }
 

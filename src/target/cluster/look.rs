@@ -68,8 +68,12 @@ fn header(rest: &str) -> Option<(&str, &str, i32)> {
 
 /// What the script found out. Where it did not come to its end, what is missing says how it ended.
 pub(super) fn read(request: &ProbeRequest, output: &ExecOutput) -> PodProbes {
-    let parts = parts(&output.stdout);
+    let mut parts = parts(&output.stdout);
     let complete = parts.iter().any(|part| part.what == "end");
+    if !complete {
+        // The last words may be cut short, so they prove nothing.
+        parts.pop();
+    }
     let missing = || match &output.end {
         _ if complete => Unavailable { kind: UnavailableKind::NotAsked, reason: "it was not asked".to_owned() },
         ExecEnd::Timeout => Unavailable { kind: UnavailableKind::Timeout, reason: "the look into the container took too long".to_owned() },
@@ -125,15 +129,16 @@ fn program(part: &Part<'_>, command: Vec<String>) -> ExecOutput {
 
 fn pinged(part: &Part<'_>, options: PingOptions) -> Option<Pinged> {
     let destination: IpAddr = part.subject.parse().ok()?;
-    let packet_bytes = match part.what {
+    let packet_bytes: Option<u32> = match part.what {
         "ping" => None,
         what => Some(what.strip_prefix("packet-")?.parse().ok()?),
     };
     let command = match packet_bytes {
         None => ping_command(destination, options),
-        Some(length) => {
-            format!("ping -s {} {destination}", length - if destination.is_ipv4() { 28 } else { 48 }).split(' ').map(str::to_owned).collect()
-        }
+        Some(length) => format!("ping -s {} {destination}", length.saturating_sub(if destination.is_ipv4() { 28 } else { 48 }))
+            .split(' ')
+            .map(str::to_owned)
+            .collect(),
     };
     Some(Pinged { destination, packet_bytes, result: Probe::Output(program(part, command)) })
 }

@@ -1,5 +1,5 @@
 # Looks into a container in one go, in the POSIX shell's own words: it runs in images of which nothing else is known. What it
-# prints is read by script.rs: a line `MARK WHAT SUBJECT CODE`, then the words of the program.
+# prints is read by look.rs: a line `MARK WHAT SUBJECT CODE`, then the words of the program.
 set -f
 newline='
 '
@@ -59,10 +59,12 @@ peers() {
   done
 }
 
-# $1 destination
+# $1 destination. It fails where nothing comes back.
 usual() {
   words=$(ping -q -c "$COUNT" -i "$INTERVAL" -W "$WAIT" "$1" 2>&1)
-  tell ping "$1" $? "$words"
+  code=$?
+  tell ping "$1" "$code" "$words"
+  return "$code"
 }
 
 # One packet of a length, not to be cut on the way where this `ping` can say so. $1 destination, $2 length, $3 how often.

@@ -26,6 +26,8 @@ mod identity;
 mod inventory;
 mod logs;
 mod look;
+#[cfg(test)]
+mod look_tests;
 mod persist;
 mod pinging;
 mod pod;

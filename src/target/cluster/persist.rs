@@ -11,6 +11,11 @@ use crate::{model::Result, target::Ctx};
 const FIRST: Duration = Duration::from_millis(200);
 /// The longest pause: one that restarts takes some seconds, and is not to be pressed meanwhile.
 const LONGEST: Duration = Duration::from_secs(2);
+/// What a server that is asked too much wants to be left in peace for where it does not say it in words that arrive here: the
+/// API server's own flow control says 1 s, always, in a header that kube-rs does not pass on (kubernetes: `tooManyRequests`).
+const PEACE: Duration = Duration::from_secs(1);
+/// Whoever is to wait for longer is better told why.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How often is asked what is wanted and not needed.
 const ATTEMPTS: u32 = 3;
@@ -25,15 +30,16 @@ pub(super) async fn persist<T>(ctx: &Ctx, what: &str, mut ask: impl AsyncFnMut()
         match ask().await {
             Err(error) if passes(&error) => {
                 let trouble = error::describe(&error);
+                let pause = pause.max(asked_for(&error));
                 if ctx.remaining() <= pause {
                     return Err(ctx.timed_out(&format!("trying to {what}: {trouble}")));
                 }
                 ctx.events.doing(format!("trying to {what} again: {trouble}"));
                 tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LONGEST);
             }
             answer => return Ok(answer),
         }
+        pause = (pause * 2).min(LONGEST);
     }
 }
 
@@ -42,12 +48,21 @@ pub(super) async fn attempt<T>(mut ask: impl AsyncFnMut() -> kube::Result<T>) ->
     let mut pause = FIRST;
     for _ in 1..ATTEMPTS {
         match ask().await {
-            Err(error) if passes(&error) => tokio::time::sleep(pause).await,
+            Err(error) if passes(&error) && asked_for(&error) <= PATIENCE => tokio::time::sleep(pause.max(asked_for(&error))).await,
             answer => return answer,
         }
         pause *= 2;
     }
     ask().await
+}
+
+/// The pause that the server asks for: the `Retry-After` of its answer, as its status repeats it.
+fn asked_for(error: &Error) -> Duration {
+    let Error::Api(status) = error else { return Duration::ZERO };
+    match status.details.as_ref().map_or(0, |details| details.retry_after_seconds) {
+        0 if status.code == 429 => PEACE,
+        seconds => Duration::from_secs(seconds.into()),
+    }
 }
 
 /// Whether an error may be over in a moment: no connection, or a server that says that it is not itself.
@@ -66,7 +81,7 @@ fn passes(error: &Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use kube::core::Status;
+    use kube::core::{Status, response::StatusDetails};
 
     use super::*;
     use crate::{
@@ -93,6 +108,39 @@ mod tests {
             .await;
             assert_eq!(answer.unwrap().unwrap(), 7, "{code}");
         }
+    }
+
+    #[test]
+    fn a_server_may_say_how_long_it_wants_to_be_left_in_peace() {
+        let after = |code, seconds| {
+            let status = Status { code, details: Some(StatusDetails { retry_after_seconds: seconds, ..nothing() }), ..Status::failure("busy", "") };
+            asked_for(&Error::Api(Box::new(status)))
+        };
+        assert_eq!((after(429, 3), after(503, 2), after(503, 0)), (Duration::from_secs(3), Duration::from_secs(2), Duration::ZERO));
+        assert_eq!((asked_for(&refused(429, "busy")), asked_for(&refused(500, "busy"))), (PEACE, Duration::ZERO));
+    }
+
+    fn nothing() -> StatusDetails {
+        StatusDetails {
+            name: String::new(),
+            group: String::new(),
+            kind: String::new(),
+            uid: String::new(),
+            causes: Vec::new(),
+            retry_after_seconds: 0,
+        }
+    }
+
+    #[tokio::test]
+    async fn who_asks_for_more_patience_than_there_is_is_not_asked_again() {
+        let mut asked = 0;
+        let answer: kube::Result<()> = attempt(async || {
+            asked += 1;
+            let details = Some(StatusDetails { retry_after_seconds: 3600, ..nothing() });
+            Err(Error::Api(Box::new(Status { code: 429, details, ..Status::failure("busy", "") })))
+        })
+        .await;
+        assert!(answer.is_err() && asked == 1);
     }
 
     #[tokio::test]

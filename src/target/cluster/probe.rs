@@ -92,3 +92,38 @@ fn refused(mut probes: PodProbes, unavailable: &Unavailable) -> PodProbes {
 fn ping_time(options: PingOptions) -> Duration {
     Duration::from_millis(u64::from(options.count) * options.interval_ms + options.wait_ms)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Namespaced;
+
+    fn ended<T>(code: i32) -> Probe<T> {
+        Probe::Output(ExecOutput { command: vec!["x".into()], end: ExecEnd::Exited(code), stdout: String::new(), stderr: String::new() })
+    }
+
+    fn probes(ip: i32, ping: i32) -> PodProbes {
+        let pings = vec![Pinged { destination: "10.0.0.1".parse().unwrap(), packet_bytes: None, result: ended(ping) }];
+        let (pod, container) = (Namespaced::new("ns", "p"), "c".to_owned());
+        PodProbes { pod, container, links: ended(ip), routes: ended(ip), routes_v6: ended(ip), pings, resolver: None, traces: None }
+    }
+
+    #[test]
+    fn an_image_lacks_what_cannot_be_run() {
+        assert!(!lacks_programs(&probes(0, 0)) && !lacks_programs(&probes(1, 1)), "a program that complains is there");
+        assert!(lacks_programs(&probes(127, 0)) && lacks_programs(&probes(0, 127)) && lacks_programs(&probes(126, 0)));
+        let forbidden = Unavailable { kind: UnavailableKind::Forbidden, reason: "create pods/exec".into() };
+        let unseen = PodProbes::unavailable(Namespaced::new("ns", "p"), "c".into(), &["10.0.0.1".parse().unwrap()], &forbidden);
+        assert!(!lacks_programs(&unseen), "what cannot be asked is not said to lack anything");
+    }
+
+    #[test]
+    fn only_what_could_not_be_run_becomes_unknown() {
+        let forbidden = Unavailable { kind: UnavailableKind::Forbidden, reason: "patch pods/ephemeralcontainers".into() };
+        let seen = refused(probes(0, 127), &forbidden);
+        assert_eq!((&seen.links, &seen.routes, &seen.pings[0].result), (&ended(0), &ended(0), &Probe::Unavailable(forbidden.clone())));
+        let seen = refused(probes(127, 1), &forbidden);
+        assert_eq!((&seen.links, &seen.routes_v6), (&Probe::Unavailable(forbidden.clone()), &Probe::Unavailable(forbidden)));
+        assert_eq!(seen.pings[0].result, ended(1));
+    }
+}
