@@ -42,16 +42,18 @@ async fn look_inside(
     requests: Vec<ProbeRequest>,
     look: &Look,
 ) -> Result<()> {
-    observation.probes = target.probe(ctx, requests).await?;
+    target.probe(ctx, requests, &mut observation.probes).await?;
     let requests = follow_up_requests(expectations, observation, look);
     if requests.is_empty() {
         return Ok(());
     }
+    let mut more = Vec::new();
+    let looked = target.probe(ctx, requests, &mut more).await;
     let mut probes: HashMap<_, _> = observation.probes.iter_mut().map(|probes| (probes.pod.clone(), &mut probes.pings)).collect();
-    for more in target.probe(ctx, requests).await? {
+    for more in more {
         if let Some(pings) = probes.get_mut(&more.pod) {
             pings.extend(more.pings);
         }
     }
-    Ok(())
+    looked
 }

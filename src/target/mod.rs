@@ -150,12 +150,17 @@ impl Target {
         either!(self, target => target.select(ctx, namespace, selector).await)
     }
 
-    /// Looks into pods.
+    /// Looks into pods; what was seen until the command was stopped is in `seen`.
     ///
     /// # Errors
-    /// The target cannot be asked.
-    pub async fn probe(&self, ctx: &Ctx, requests: Vec<ProbeRequest>) -> Result<Vec<PodProbes>> {
-        either!(self, target => target.probe(ctx, requests).await)
+    /// The target cannot be asked, or the command was stopped.
+    pub async fn probe(&self, ctx: &Ctx, requests: Vec<ProbeRequest>, seen: &mut Vec<PodProbes>) -> Result<()> {
+        match self {
+            Self::Cluster(cluster) => cluster.probe(ctx, requests, seen).await,
+            // The engine answers for all of them at once.
+            #[cfg(target_os = "linux")]
+            Self::Local(local) => local.probe(ctx, requests).await.map(|probes| seen.extend(probes)),
+        }
     }
 
     /// Starts a program in a pod.

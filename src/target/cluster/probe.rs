@@ -14,13 +14,20 @@ const AT_ONCE: usize = 16;
 const SLACK: Duration = Duration::from_secs(10);
 
 impl Cluster {
-    /// Looks into pods, in the order of the requests: runs `ip` and `ping` in the containers that are named.
+    /// Looks into pods, in the order of the requests: runs `ip` and `ping` in the containers that are named. What was seen
+    /// until the command was stopped is in `seen`.
     ///
     /// # Errors
     /// The command was stopped. That a program could not be run is in the answer.
-    pub async fn probe(&self, ctx: &Ctx, requests: Vec<ProbeRequest>) -> Result<Vec<PodProbes>> {
-        let probes = stream::iter(requests).map(|request| self.probe_pod(request)).buffered(AT_ONCE).collect();
-        ctx.run("looking into the pods", async { Ok(probes.await) }).await
+    pub async fn probe(&self, ctx: &Ctx, requests: Vec<ProbeRequest>, seen: &mut Vec<PodProbes>) -> Result<()> {
+        let mut probes = stream::iter(requests).map(|request| self.probe_pod(request)).buffered(AT_ONCE);
+        let look = async {
+            while let Some(probes) = probes.next().await {
+                seen.push(probes);
+            }
+            Ok(())
+        };
+        ctx.run("looking into the pods", look).await
     }
 
     async fn probe_pod(&self, request: ProbeRequest) -> PodProbes {
