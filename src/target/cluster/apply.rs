@@ -189,7 +189,7 @@ impl Cluster {
 
     async fn take_away(&self, ctx: &Ctx, reference: &ObjectRef, api: &Api<DynamicObject>, object: &DynamicObject) -> Result<()> {
         ctx.events.object(reference, ObjectState::Deleting(String::new()));
-        gone::ask(ctx, api, reference, object).await?;
+        gone::ask(ctx, api, reference, object, None).await?;
         gone::wait(api, object).await.map_err(|error| error::failure(&error, &format!("delete {reference}")))
     }
 

@@ -32,6 +32,7 @@ mod preflight;
 mod probe;
 mod progress;
 mod system;
+mod unconnected;
 mod wait;
 
 use kube::{
