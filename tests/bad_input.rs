@@ -309,7 +309,7 @@ fn manifests_that_cannot_be_read() {
         ("nowhere.yaml".to_owned(), "cannot read nowhere.yaml: No such file"),
         (empty.display().to_string(), "has no .yaml, .yml or .json file in it"),
         (text("broken.yaml", "kind: [\n"), "broken.yaml:"),
-        (text("twice.yaml", "apiVersion: v1\nkind: Pod\nkind: Pod\n"), "twice.yaml:3: "),
+        (text("twice.yaml", "apiVersion: v1\nkind: Pod\nkind: Pod\n"), "twice.yaml:3: duplicate mapping key: kind\n"),
         (text("nothing.yaml", "# nothing\n"), "nothing.yaml holds no object"),
         (text("other.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n"), "Secret (v1) is not a kind that nsmctl deploys"),
         (text("list.yaml", "- 1\n"), "this is no Kubernetes object"),
@@ -321,6 +321,12 @@ fn manifests_that_cannot_be_read() {
         }
     }
     place.is_clean();
+}
+
+#[test]
+fn manifests_without_an_end() {
+    let ran = Place::new().run(&["manifests", "-f", "/dev/zero"]);
+    ran.exits(2).prints_nothing().says(&["error: /dev/zero holds more than 64 MiB, and no manifests do", "next: name a file"]);
 }
 
 #[test]
