@@ -424,7 +424,40 @@ fn a_conflict_names_the_other_manager() {
     let message = "Apply failed with 1 conflict: conflict with \"kubectl-edit\" using apps/v1: .spec.replicas";
     let cluster = Cluster::new(move |method, path| (method == "PATCH" && path.ends_with("/nse-kernel")).then(|| status(409, "Conflict", message)));
     place.kubeconfig(&cluster.url());
-    place.run(&["deploy"]).exits(1).prints_nothing().says(&["conflict with \"kubectl-edit\"", ".spec.replicas", "--force-conflicts"]);
+    let words = ["conflict with \"kubectl-edit\"", ".spec.replicas", "--force-conflicts"];
+    place.run(&["deploy"]).exits(1).prints_nothing().says(&words);
+    // What would be changed is not known then; 1 would say that something would.
+    let namespace = json!({"metadata": {"name": "ns-kernel2kernel", "uid": "1", "labels": own_labels()}});
+    let cluster = Cluster::new(move |method, path| match (method, path) {
+        ("PATCH", path) if path.ends_with("/nse-kernel") => Some(status(409, "Conflict", message)),
+        ("GET", "/api/v1/namespaces/ns-kernel2kernel") => Some(ok(namespace.clone())),
+        _ => None,
+    });
+    place.kubeconfig(&cluster.url());
+    for flag in ["--diff", "--dry-run"] {
+        place.run(&["deploy", flag]).exits(3).prints_nothing().says(&words);
+    }
+}
+
+fn own_labels() -> serde_json::Value {
+    json!({"app.kubernetes.io/managed-by": "nsmctl", "app.kubernetes.io/instance": "ns-kernel2kernel", "app.kubernetes.io/part-of": "kernel2kernel"})
+}
+
+#[test]
+fn a_deployment_that_was_scaled_to_none_is_scaled_to_one() {
+    let place = Place::new();
+    let object = |kind: &str, name: &str, spec: serde_json::Value| {
+        let metadata = json!({"name": name, "namespace": "ns-kernel2kernel", "uid": name, "resourceVersion": "1", "labels": own_labels()});
+        json!({"apiVersion": "apps/v1", "kind": kind, "metadata": metadata, "spec": spec})
+    };
+    let cluster = Cluster::new(move |method, path| match (method, path) {
+        ("GET", "/api/v1/namespaces/ns-kernel2kernel") => Some(ok(object("Namespace", "ns-kernel2kernel", json!({})))),
+        ("GET", path) if path.ends_with("/deployments/nse-kernel") => Some(ok(object("Deployment", "nse-kernel", json!({"replicas": 0})))),
+        _ => None,
+    });
+    place.kubeconfig(&cluster.url());
+    let ran = place.run(&["deploy", "--diff"]);
+    assert!(ran.exits(1).stdout.contains("-  replicas: 0") && ran.stdout.contains("+  replicas: 1"), "{ran:?}");
 }
 
 #[test]
