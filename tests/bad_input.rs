@@ -552,6 +552,17 @@ fn a_proxy_is_used_where_the_environment_names_one() {
     assert_eq!(child.wait().unwrap().code(), Some(3));
 }
 
+#[test]
+fn a_proxy_that_refuses_is_named_without_its_password() {
+    let place = Place::new();
+    place.kubeconfig("https://cluster.invalid:6443");
+    let output = place.command(&["verify", "--timeout", "5s"]).env("HTTPS_PROXY", "http://me:secret@127.0.0.1:1").output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    let message = "cannot reach the cluster at https://cluster.invalid:6443 through the proxy http://127.0.0.1:1: ";
+    assert!(stderr.contains(message) && stderr.contains("HTTPS_PROXY") && !stderr.contains("secret"), "{stderr}");
+}
+
 /// The example's two pods, ready or not, and its Deployment, rolled out.
 fn example(ready: bool) -> (serde_json::Value, serde_json::Value) {
     let labels = json!({"app.kubernetes.io/managed-by": "nsmctl", "app.kubernetes.io/instance": "ns-kernel2kernel", "app": "nse-kernel"});
