@@ -266,7 +266,7 @@ fn quoted(word: &str) -> String {
 fn bad_manifest(error: &ManifestError) -> Failure {
     let failure = Failure::usage(error);
     match error {
-        ManifestError::Unreadable { .. } | ManifestError::Empty(_) => {
+        ManifestError::Unreadable { .. } | ManifestError::Empty(_) | ManifestError::TooMuch(_) => {
             failure.hint("name a file, a directory, or - for standard input with --manifests")
         }
         ManifestError::Customisation { hint, .. } => failure.hint(hint),

@@ -309,7 +309,7 @@ fn manifests_that_cannot_be_read() {
         ("nowhere.yaml".to_owned(), "cannot read nowhere.yaml: No such file"),
         (empty.display().to_string(), "has no .yaml, .yml or .json file in it"),
         (text("broken.yaml", "kind: [\n"), "broken.yaml:"),
-        (text("twice.yaml", "apiVersion: v1\nkind: Pod\nkind: Pod\n"), "twice.yaml:3: "),
+        (text("twice.yaml", "apiVersion: v1\nkind: Pod\nkind: Pod\n"), "twice.yaml:3: duplicate mapping key: kind\n"),
         (text("nothing.yaml", "# nothing\n"), "nothing.yaml holds no object"),
         (text("other.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n"), "Secret (v1) is not a kind that nsmctl deploys"),
         (text("list.yaml", "- 1\n"), "this is no Kubernetes object"),
@@ -321,6 +321,12 @@ fn manifests_that_cannot_be_read() {
         }
     }
     place.is_clean();
+}
+
+#[test]
+fn manifests_without_an_end() {
+    let ran = Place::new().run(&["manifests", "-f", "/dev/zero"]);
+    ran.exits(2).prints_nothing().says(&["error: /dev/zero holds more than 64 MiB, and no manifests do", "next: name a file"]);
 }
 
 #[test]
@@ -418,7 +424,40 @@ fn a_conflict_names_the_other_manager() {
     let message = "Apply failed with 1 conflict: conflict with \"kubectl-edit\" using apps/v1: .spec.replicas";
     let cluster = Cluster::new(move |method, path| (method == "PATCH" && path.ends_with("/nse-kernel")).then(|| status(409, "Conflict", message)));
     place.kubeconfig(&cluster.url());
-    place.run(&["deploy"]).exits(1).prints_nothing().says(&["conflict with \"kubectl-edit\"", ".spec.replicas", "--force-conflicts"]);
+    let words = ["conflict with \"kubectl-edit\"", ".spec.replicas", "--force-conflicts"];
+    place.run(&["deploy"]).exits(1).prints_nothing().says(&words);
+    // What would be changed is not known then; 1 would say that something would.
+    let namespace = json!({"metadata": {"name": "ns-kernel2kernel", "uid": "1", "labels": own_labels()}});
+    let cluster = Cluster::new(move |method, path| match (method, path) {
+        ("PATCH", path) if path.ends_with("/nse-kernel") => Some(status(409, "Conflict", message)),
+        ("GET", "/api/v1/namespaces/ns-kernel2kernel") => Some(ok(namespace.clone())),
+        _ => None,
+    });
+    place.kubeconfig(&cluster.url());
+    for flag in ["--diff", "--dry-run"] {
+        place.run(&["deploy", flag]).exits(3).prints_nothing().says(&words);
+    }
+}
+
+fn own_labels() -> serde_json::Value {
+    json!({"app.kubernetes.io/managed-by": "nsmctl", "app.kubernetes.io/instance": "ns-kernel2kernel", "app.kubernetes.io/part-of": "kernel2kernel"})
+}
+
+#[test]
+fn a_deployment_that_was_scaled_to_none_is_scaled_to_one() {
+    let place = Place::new();
+    let object = |kind: &str, name: &str, spec: serde_json::Value| {
+        let metadata = json!({"name": name, "namespace": "ns-kernel2kernel", "uid": name, "resourceVersion": "1", "labels": own_labels()});
+        json!({"apiVersion": "apps/v1", "kind": kind, "metadata": metadata, "spec": spec})
+    };
+    let cluster = Cluster::new(move |method, path| match (method, path) {
+        ("GET", "/api/v1/namespaces/ns-kernel2kernel") => Some(ok(object("Namespace", "ns-kernel2kernel", json!({})))),
+        ("GET", path) if path.ends_with("/deployments/nse-kernel") => Some(ok(object("Deployment", "nse-kernel", json!({"replicas": 0})))),
+        _ => None,
+    });
+    place.kubeconfig(&cluster.url());
+    let ran = place.run(&["deploy", "--diff"]);
+    assert!(ran.exits(1).stdout.contains("-  replicas: 0") && ran.stdout.contains("+  replicas: 1"), "{ran:?}");
 }
 
 #[test]
@@ -511,6 +550,17 @@ fn a_proxy_is_used_where_the_environment_names_one() {
     stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\n\r\n").unwrap();
     drop(stream);
     assert_eq!(child.wait().unwrap().code(), Some(3));
+}
+
+#[test]
+fn a_proxy_that_refuses_is_named_without_its_password() {
+    let place = Place::new();
+    place.kubeconfig("https://cluster.invalid:6443");
+    let output = place.command(&["verify", "--timeout", "5s"]).env("HTTPS_PROXY", "http://me:secret@127.0.0.1:1").output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    let message = "cannot reach the cluster at https://cluster.invalid:6443 through the proxy http://127.0.0.1:1: ";
+    assert!(stderr.contains(message) && stderr.contains("HTTPS_PROXY") && !stderr.contains("secret"), "{stderr}");
 }
 
 /// The example's two pods, ready or not, and its Deployment, rolled out.

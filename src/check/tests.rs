@@ -175,6 +175,9 @@ fn an_interface_is_there_and_up_at_both_ends() {
     assert_eq!(down, ["alpine nsm-1: fail: <BROADCAST,M-DOWN,MULTICAST> mtu 16000 qdisc noqueue"]);
     let alone = says("interface", client_link(links(&up.replace("UP,LOWER_UP", "NO-CARRIER,UP"))));
     assert!(alone[0].contains(": fail: <BROADCAST,M-DOWN,MULTICAST,NO-CARRIER,UP>"), "{alone:?}");
+    // What is below the link is up, and the link itself not yet.
+    let late = says("interface", client_link(links(&up.replace("UP,LOWER_UP", "NO-CARRIER,UP,LOWER_UP"))));
+    assert!(late[0].contains(": fail: <"), "{late:?}");
     let findings = evaluate(&expectations(), &observed(client_link(links(""))), Thresholds::default());
     let absent = findings.iter().find(|finding| finding.check == "interface").unwrap();
     assert_eq!(absent.evidence[0], "$ ip addr");

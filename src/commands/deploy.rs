@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use super::{lock, preflight, session::Session, verify};
+use super::{lock, preflight, session::Session, settle::settle, verify};
 use crate::{
     cancel::Cancel,
     cli::ApplyArgs,
@@ -71,7 +71,7 @@ async fn work(session: &Session, options: ApplyOptions, ctx: &Ctx, report: &mut 
         }
     }
     let begun = Instant::now();
-    let judged = verify::judge_deployed(session, ctx, report).await;
+    let judged = settle(ctx, report, async |report| verify::judge_deployed(session, ctx, report).await).await;
     report.timings.push(("verify", begun.elapsed()));
     judged
 }

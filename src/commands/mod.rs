@@ -1,7 +1,7 @@
 //! What each subcommand does: orchestration only.
 //!
 //! ```text
-//!   Settings ─► session: manifests ─► Plan, target ─┬─► deploy        lock, apply, wait, observe, check
+//!   Settings ─► session: manifests ─► Plan, target ─┬─► deploy        lock, apply, wait, observe, check, until it settles
 //!                                                   ├─► verify        observe, check
 //!                                                   ├─► troubleshoot  observe, system, diagnose
 //!                                                   ├─► exec          select, a program with our streams
@@ -21,6 +21,7 @@ mod observe;
 mod preflight;
 mod select;
 mod session;
+mod settle;
 mod troubleshoot;
 mod verify;
 mod watch;

@@ -67,6 +67,8 @@ impl Connection {
                 return Err(error);
             }
         }
+        // The client's end was switched on first, before there was anything at the other: the kernel is as late with it as it
+        // can be.
         for end in [&self.client, &self.endpoint] {
             carries(end).await?;
         }
@@ -105,8 +107,6 @@ impl Connection {
 /// How long a link may take to carry packets. The kernel turns it on from a work queue that it runs once a second at most
 /// where many links change at the same time (net/core/link_watch.c), and until then drops what is sent.
 const CARRIES: Duration = Duration::from_secs(3);
-/// The queueing discipline of a link that does not carry packets yet: it drops them.
-const DROPPING: &str = "noop";
 /// How often it is looked whether it does.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
@@ -117,8 +117,7 @@ async fn carries(end: &End) -> net::Result<()> {
         let begun = Instant::now();
         while begun.elapsed() < CARRIES {
             let links = net::list_links(&handle).await?;
-            let qdisc = links.iter().find(|link| link.name == name.as_str()).and_then(|link| link.qdisc.as_deref());
-            if qdisc.is_some_and(|qdisc| qdisc != DROPPING) {
+            if links.iter().find(|link| link.name == name.as_str()).is_some_and(is_carrying) {
                 break;
             }
             tokio::time::sleep(LOOK_AGAIN).await;
@@ -126,6 +125,12 @@ async fn carries(end: &End) -> net::Result<()> {
         Ok(())
     };
     end.namespace.run(work).await
+}
+
+/// Whether the kernel sends packets over a link: it has put a queueing discipline to it that does not drop them, and says that
+/// the link works (RFC 2863). Either can come first.
+fn is_carrying(link: &Link) -> bool {
+    link.is_lower_up() && link.state.as_deref() == Some("UP") && link.qdisc.as_deref().is_some_and(|qdisc| qdisc != "noop")
 }
 
 async fn configure(end: &End, addresses: Addresses) -> net::Result<()> {
@@ -168,6 +173,21 @@ fn fault_of(name: &str, addresses: &[(IpAddr, IpAddr)], links: &[Link], routes: 
 mod tests {
     use super::*;
     use crate::model::InterfaceAddress;
+
+    #[test]
+    fn a_link_carries_when_the_kernel_says_that_it_works() {
+        let flags = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        let link = |state: &str, qdisc: &str, words: &[&str]| Link {
+            state: Some(state.into()),
+            qdisc: Some(qdisc.into()),
+            flags: flags(words),
+            ..Link::default()
+        };
+        assert!(is_carrying(&link("UP", "noqueue", &["UP", "LOWER_UP"])));
+        assert!(!is_carrying(&link("UP", "noop", &["UP", "LOWER_UP"])));
+        // Seen on a busy machine: the qdisc is there, and the link is not.
+        assert!(!is_carrying(&link("DOWN", "noqueue", &["NO-CARRIER", "UP", "LOWER_UP"])));
+    }
 
     #[test]
     fn a_fault_is_named() {

@@ -19,6 +19,7 @@ mod network_service;
 mod permissions;
 mod plan;
 mod promises;
+mod selector;
 mod visit;
 mod workload;
 mod write;

@@ -2,12 +2,13 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::{
     api::core::v1::{Container, PodSpec},
-    apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta},
+    apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement, ObjectMeta},
 };
+use serde_json::json;
 
 use crate::model::{ANNOTATION, EndpointSpec, Namespaced, NsUrl, PrefixGroups, Workload, WorkloadKind};
 
-use super::{Document, ManifestError, Object};
+use super::{Document, ManifestError, Object, selector::selects};
 
 /// kubectl's own way of saying which container is meant.
 const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
@@ -129,20 +130,31 @@ fn selector(parts: &Parts<'_>, document: &Document) -> Result<BTreeMap<String, S
     let Some(selector) = parts.selector else { return Ok(BTreeMap::new()) };
     let (kind, name) = (&document.kind, document.name());
     let bad = |reason: String| ManifestError::Document { place: document.place.clone(), reason };
-    if selector.match_expressions.as_ref().is_some_and(|expressions| !expressions.is_empty()) {
-        return Err(bad(format!("{kind} {name} selects its pods with matchExpressions; nsmctl finds pods by matchLabels")));
-    }
     let wanted = selector.match_labels.clone().unwrap_or_default();
-    if wanted.is_empty() {
+    let expressions = selector.match_expressions.as_deref().unwrap_or_default();
+    if wanted.is_empty() && expressions.is_empty() {
         return Err(bad(format!("{kind} {name} has no spec.selector.matchLabels, so that no pod is its own")));
     }
     let list = |labels: &BTreeMap<String, String>| labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",");
     let labels = parts.template.and_then(|template| template.labels.clone()).unwrap_or_default();
+    let worn = |labels: &BTreeMap<String, String>| if labels.is_empty() { "no labels".to_owned() } else { format!("the labels {}", list(labels)) };
     if wanted.iter().any(|(key, value)| labels.get(key) != Some(value)) {
-        let has = if labels.is_empty() { "no labels".to_owned() } else { format!("the labels {}", list(&labels)) };
-        return Err(bad(format!("{kind} {name} selects pods with {}, and its template has {has}", list(&wanted))));
+        return Err(bad(format!("{kind} {name} selects pods with {}, and its template has {}", list(&wanted), worn(&labels))));
     }
-    Ok(wanted)
+    if expressions.is_empty() {
+        return Ok(wanted);
+    }
+    let word = |expression: &LabelSelectorRequirement| match expression.values.as_deref().unwrap_or_default() {
+        [] => format!("{} {}", expression.key, expression.operator),
+        values => format!("{} {} ({})", expression.key, expression.operator, values.join(", ")),
+    };
+    let misses = |expression: &&LabelSelectorRequirement| !selects(&json!({"matchExpressions": [expression]}), &labels);
+    if let Some(expression) = expressions.iter().find(misses) {
+        let reason = format!("{kind} {name} selects pods with {}, and its template has {}", word(expression), worn(&labels));
+        return Err(bad(reason));
+    }
+    // Its pods are known by what made them; where nothing says that, by all the labels that they are given.
+    Ok(labels)
 }
 
 fn endpoint_spec(container: &Container, services: &str, document: &Document) -> Result<EndpointSpec, ManifestError> {
@@ -171,6 +183,17 @@ mod tests {
         assert!(text.contains(written), "{written}");
         let documents = read(&[Source { name: "a.yaml".into(), text: text.replacen(written, instead, 1) }]).unwrap();
         workload(&documents[0], "ns", None, Origin::Written).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn pods_may_be_selected_by_expressions() {
+        let expressions = |expression: &str| said("{matchLabels: {app: nse}}", &format!("{{matchExpressions: [{expression}]}}"));
+        let labels = [("app", "nse"), ("tier", "x")].map(|(key, value)| (key.to_owned(), value.to_owned()));
+        for expression in ["{key: app, operator: In, values: [nse, b]}", "{key: tier, operator: Exists}", "{key: b, operator: DoesNotExist}"] {
+            assert_eq!(expressions(expression).unwrap().unwrap().selector, labels.clone().into(), "{expression}");
+        }
+        let error = expressions("{key: app, operator: NotIn, values: [nse]}").unwrap_err();
+        assert_eq!(error, "a.yaml:1: Deployment nse selects pods with app NotIn (nse), and its template has the labels app=nse,tier=x");
     }
 
     #[test]

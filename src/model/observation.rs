@@ -106,10 +106,11 @@ impl Link {
         self.flags.contains("UP")
     }
 
-    /// Whether there is somebody at the other end.
+    /// Whether there is somebody at the other end, and the kernel sends to it. What lies below is up a moment before the link
+    /// itself is, and `ip` prints both `LOWER_UP` and `NO-CARRIER` then: packets are dropped (linux: IFF_LOWER_UP and IFF_RUNNING).
     #[must_use]
     pub fn is_lower_up(&self) -> bool {
-        self.flags.contains("LOWER_UP")
+        self.flags.contains("LOWER_UP") && !self.flags.contains("NO-CARRIER")
     }
 
     /// Whether it has the address.

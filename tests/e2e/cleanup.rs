@@ -21,6 +21,23 @@ fn a_dry_run_lists_and_removes_nothing() {
 }
 
 #[test]
+fn a_client_without_a_connection_does_not_sit_out_its_grace() {
+    let cluster = Cluster::new();
+    cluster.nsmctl(&["deploy"]).exits(0);
+    // A stand-in for NSM's own client, which gets this far in one run of seven only.
+    let unconnected = "{apiVersion: v1, kind: Pod, metadata: {name: stuck, namespace: ns-kernel2kernel, labels: {app.kubernetes.io/managed-by: nsmctl, \
+                       app.kubernetes.io/instance: ns-kernel2kernel}}, spec: {containers: [{name: cmd-nsc, image: 'alpine:3.15.0', imagePullPolicy: \
+                       IfNotPresent, env: [{name: NSM_NETWORK_SERVICES, value: 'kernel://s/nsm-1'}], command: [/bin/sh, -c, 'trap : TERM; echo Starting \
+                       NetworkServiceMesh Client; while :; do sleep 1; done']}]}}";
+    cluster.apply(unconnected);
+    cluster.kubectl(&["wait", "-n", EXAMPLE, "--for=condition=Ready", "pod/stuck", "--timeout=30s"]);
+    let begun = std::time::Instant::now();
+    let ran = cluster.nsmctl(&["cleanup"]);
+    ran.exits(0).says(&["Pod stuck: NSM's client has no connection yet", "given 3 s instead of 30 s"]);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(9), "{:?}: {ran:?}", begun.elapsed());
+}
+
+#[test]
 fn a_stuck_finalizer_is_named_and_taken_away_by_force() {
     let cluster = Cluster::new();
     cluster.nsmctl(&["deploy"]).exits(0);

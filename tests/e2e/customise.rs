@@ -49,6 +49,22 @@ fn client_and_endpoint_on_different_nodes() {
 }
 
 #[test]
+fn two_clients_and_their_endpoint_on_two_nodes() {
+    let cluster = Cluster::new();
+    for attempt in 0..2 {
+        let ran = cluster.nsmctl(&["deploy", "--clients", "2", "--cidr", "172.16.1.96/29", "--cross-node"]);
+        ran.exits(0);
+        let node = |name: &str| {
+            let pods = cluster.get(&["pods", "-n", EXAMPLE, "-l", &format!("app={name}")]);
+            let nodes = pods["items"].as_array().unwrap().iter().map(|pod| pod["spec"]["nodeName"].as_str().unwrap().to_owned());
+            nodes.collect::<BTreeSet<String>>()
+        };
+        assert!(node("alpine").is_disjoint(&node("nse-kernel")), "{attempt}: {:?} {:?}", node("alpine"), node("nse-kernel"));
+        cluster.nsmctl(&["cleanup"]).exits(0);
+    }
+}
+
+#[test]
 fn payload_ip() {
     let cluster = Cluster::new();
     cluster.nsmctl(&["deploy", "--payload", "ip"]).exits(0);

@@ -133,6 +133,31 @@ fn a_conflict_names_the_other_manager_and_can_be_forced() {
 }
 
 #[test]
+fn an_endpoint_that_somebody_scaled_to_none_is_a_difference_and_comes_back() {
+    let cluster = Cluster::new();
+    cluster.nsmctl(&["deploy"]).exits(0);
+    cluster.kubectl(&["scale", "-n", EXAMPLE, "deployment/nse-kernel", "--replicas=0"]);
+    let ran = cluster.nsmctl(&["deploy", "--diff"]);
+    assert!(ran.exits(1).stdout.contains("-  replicas: 0\n+  replicas: 1\n"), "{ran:?}");
+    cluster.nsmctl(&["deploy"]).exits(0);
+    cluster.nsmctl(&["deploy", "--diff"]).exits(0);
+    cluster.nsmctl(&["deploy"]).exits(0);
+}
+
+#[test]
+fn a_quota_is_named_at_once_and_not_the_client_that_waits() {
+    let cluster = Cluster::new();
+    cluster.kubectl(&["create", "namespace", EXAMPLE]);
+    cluster.apply(&format!("apiVersion: v1\nkind: ResourceQuota\nmetadata: {{name: tight, namespace: {EXAMPLE}}}\nspec: {{hard: {{pods: 1}}}}\n"));
+    eventually("the quota", || cluster.get(&["-n", EXAMPLE, "resourcequota/tight"])["status"]["hard"].is_object());
+    let begun = std::time::Instant::now();
+    // The client's pod is there at once, and takes it all.
+    let ran = cluster.nsmctl(&["deploy", "--timeout", "60s"]);
+    ran.exits(1).says(&["Deployment ns-kernel2kernel/nse-kernel cannot become ready: no pod may be made", "exceeded quota"]);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(10), "{:?}", begun.elapsed());
+}
+
+#[test]
 fn an_atomic_deploy_that_fails_leaves_nothing() {
     let cluster = Cluster::new();
     let wrong = cluster.place.write("wrong.yaml", &manifests(|text| text.replace("value: \"kernel2kernel\"", "value: \"another\"")));

@@ -186,14 +186,19 @@ fn cross_node_turns_the_affinity_around() {
     let across = Customisation { cross_node: true, ..Customisation::default() };
     let plan = example(&across);
     let term = json!({"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"app": "nse-kernel"}}});
-    let expected = json!({"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}});
+    // And waits for its having one: two clients on two nodes would leave the endpoint none.
+    let after = json!({"topologyKey": "kubernetes.io/os", "labelSelector": {"matchLabels": {"app": "nse-kernel"}}});
+    let required = |term: Value| json!({"requiredDuringSchedulingIgnoredDuringExecution": [term]});
+    let expected = json!({"podAntiAffinity": required(term), "podAffinity": required(after)});
     assert_eq!(body(&plan, "alpine")["spec"]["affinity"], expected);
     // And with a prefix it is the endpoint beside it that is kept away from.
     let plan =
         example(&Customisation { name_prefix: Some("blue-".into()), clients: Some(2), ..Customisation { cross_node: true, ..cidr("10.0.0.0/30") } });
     for name in ["blue-alpine", "blue-alpine-2"] {
-        let terms = &body(&plan, name)["spec"]["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
-        assert_eq!(terms[0]["labelSelector"]["matchLabels"]["app"], "blue-nse-kernel");
+        for side in ["podAntiAffinity", "podAffinity"] {
+            let terms = &body(&plan, name)["spec"]["affinity"][side]["requiredDuringSchedulingIgnoredDuringExecution"];
+            assert_eq!(terms[0]["labelSelector"]["matchLabels"]["app"], "blue-nse-kernel", "{name} {side}");
+        }
     }
 }
 
@@ -216,8 +221,22 @@ fn cross_node_keeps_what_ties_a_client_to_others() {
     let plan = from_text(&(endpoint("a", "s", "10.0.0.0/31") + &client), &Customisation { cross_node: true, ..Customisation::default() }).unwrap();
     let after = &body(&plan, "c")["spec"]["affinity"];
     let required = |side: &str| after[side]["requiredDuringSchedulingIgnoredDuringExecution"].as_array().unwrap().len();
-    assert_eq!((required("podAffinity"), required("podAntiAffinity")), (4, 2), "{after}");
+    assert_eq!((required("podAffinity"), required("podAntiAffinity")), (5, 2), "{after}");
     assert_eq!(after["podAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn who_would_wait_for_each_other_does_not_wait() {
+    let link = |name: &str, offers: &str, asks: &str| {
+        let text = CLIENT
+            .replace("{name: c, annotations", &format!("{{name: {name}, labels: {{app: {name}}}, annotations"))
+            .replace("://s/", &format!("://{asks}/"));
+        text.replace("image: x}", &format!("image: x, env: [{{name: NSM_SERVICE_NAMES, value: {offers}}}]}}"))
+    };
+    let text = link("one", "a", "b") + &link("two", "b", "a") + &link("three", "c", "a");
+    let plan = from_text(&text, &Customisation { cross_node: true, ..Customisation::default() }).unwrap();
+    let waits = |name: &str| body(&plan, name).pointer("/spec/affinity/podAffinity").is_some();
+    assert_eq!((waits("one"), waits("two"), waits("three")), (false, false, true));
 }
 
 #[test]

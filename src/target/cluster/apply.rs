@@ -1,4 +1,4 @@
-use std::{collections::BTreeSet, time::Duration};
+use std::{borrow::Cow, collections::BTreeSet, time::Duration};
 
 use futures::future::{join_all, try_join_all};
 use k8s_openapi::api::core::v1::ServiceAccount;
@@ -7,7 +7,7 @@ use kube::{
     api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams},
     runtime::wait::await_condition,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Cluster, NSM_GROUP_VERSION, error, gone, is_of, persist::persist, reference, resource, resource_of, selector};
 use crate::{
@@ -36,6 +36,22 @@ pub(super) struct Survey<'a> {
 
 /// What carries the deployment's label and is not in the plan.
 pub(super) type Superfluous = (ObjectRef, Api<DynamicObject>, DynamicObject);
+
+impl Surveyed<'_> {
+    /// What is applied. A workload whose manifest leaves the number of its pods to Kubernetes has one; where somebody has
+    /// scaled it to none, that must be said, since nothing in the manifest contradicts it.
+    pub(super) fn body(&self) -> Cow<'_, Value> {
+        let Surveyed { planned: PlannedObject { reference, body, .. }, existing } = self;
+        let is_scaled = matches!(reference.kind.as_str(), "Deployment" | "StatefulSet") && body.pointer("/spec/replicas").is_none();
+        let is_none = existing.as_ref().is_some_and(|existing| existing.data.pointer("/spec/replicas") == Some(&json!(0)));
+        if !is_scaled || !is_none || !body["spec"].is_object() {
+            return Cow::Borrowed(body);
+        }
+        let mut body = body.clone();
+        body["spec"]["replicas"] = json!(1);
+        Cow::Owned(body)
+    }
+}
 
 /// What applying one object came to.
 struct Done {
@@ -149,10 +165,11 @@ impl Cluster {
             self.replace(ctx, planned, over, options, "it has ended").await?;
             return Ok(told(Applied::Recreated, true));
         }
-        let after = match self.patch(ctx, planned, options).await? {
+        let body = object.body();
+        let after = match self.patch(ctx, planned, &body, options).await? {
             Err(error) if error::code(&error) == Some(403) && error::describe(&error).contains("error looking up service account") => {
                 self.settle(reference).await;
-                self.patch(ctx, planned, options).await?
+                self.patch(ctx, planned, &body, options).await?
             }
             result => result,
         };
@@ -171,11 +188,11 @@ impl Cluster {
         })
     }
 
-    async fn patch(&self, ctx: &Ctx, planned: &PlannedObject, options: ApplyOptions) -> Result<kube::Result<DynamicObject>> {
+    async fn patch(&self, ctx: &Ctx, planned: &PlannedObject, body: &Value, options: ApplyOptions) -> Result<kube::Result<DynamicObject>> {
         let params = PatchParams { field_manager: Some(MANAGED_BY.to_owned()), force: options.force_conflicts, ..PatchParams::default() };
         let (api, params) = (self.api_of(planned), params.validation_strict());
         let what = format!("apply {}", planned.reference);
-        persist(ctx, &what, async || api.patch(&planned.reference.name, &params, &Patch::Apply(&planned.body)).await).await
+        persist(ctx, &what, async || api.patch(&planned.reference.name, &params, &Patch::Apply(body)).await).await
     }
 
     /// Removes what is there and makes it anew.
@@ -183,13 +200,13 @@ impl Cluster {
         let reference = &planned.reference;
         ctx.events.info(format!("{reference} is made anew: {why}"));
         self.take_away(ctx, reference, &self.api_of(planned), before).await?;
-        self.patch(ctx, planned, options).await?.map_err(|error| refused(&error, planned))?;
+        self.patch(ctx, planned, &planned.body, options).await?.map_err(|error| refused(&error, planned))?;
         Ok(())
     }
 
     async fn take_away(&self, ctx: &Ctx, reference: &ObjectRef, api: &Api<DynamicObject>, object: &DynamicObject) -> Result<()> {
         ctx.events.object(reference, ObjectState::Deleting(String::new()));
-        gone::ask(ctx, api, reference, object).await?;
+        gone::ask(ctx, api, reference, object, None).await?;
         gone::wait(api, object).await.map_err(|error| error::failure(&error, &format!("delete {reference}")))
     }
 
@@ -388,5 +405,27 @@ pub(super) fn refused(error: &kube::Error, planned: &PlannedObject) -> Failure {
     match failure.outcome {
         Outcome::Failed if failure.hint.is_none() => failure.hint("what was applied before stays; `nsmctl cleanup` removes it"),
         _ => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_scaled_to_none_is_scaled_to_one_where_the_manifest_says_nothing() {
+        let body = |kind: &str, spec: Value, live: Option<Value>| {
+            let reference = ObjectRef::namespaced(kind, "ns", "a");
+            let planned =
+                PlannedObject { reference, api_version: "apps/v1".into(), plural: String::new(), source: String::new(), body: json!({"spec": spec}) };
+            let existing = live.map(|replicas| serde_json::from_value(json!({"metadata": {"name": "a"}, "spec": {"replicas": replicas}})).unwrap());
+            Surveyed { planned: &planned, existing }.body()["spec"].get("replicas").cloned()
+        };
+        assert_eq!(body("Deployment", json!({}), Some(json!(0))), Some(json!(1)));
+        assert_eq!(body("StatefulSet", json!({}), Some(json!(0))), Some(json!(1)));
+        assert_eq!(body("Deployment", json!({}), Some(json!(3))), None, "an autoscaler's number stays");
+        assert_eq!(body("Deployment", json!({}), None), None);
+        assert_eq!(body("Deployment", json!({"replicas": 0}), Some(json!(0))), Some(json!(0)));
+        assert_eq!(body("DaemonSet", json!({}), Some(json!(0))), None);
     }
 }

@@ -158,6 +158,16 @@ async fn clock_offset(client: &Client) -> i64 {
     if offset.abs() > CLOCKS_AGREE { offset } else { 0 }
 }
 
+/// The next step where a proxy stands between and nobody answers.
+const WRONG_PROXY: &str = "is it the right proxy, and is it up? HTTPS_PROXY, or proxy-url in the kubeconfig, names it; NO_PROXY leaves it out";
+
+/// A proxy's address, without the password that may be in it.
+fn without_credentials(proxy: &http::Uri) -> String {
+    let scheme = proxy.scheme_str().map(|scheme| format!("{scheme}://")).unwrap_or_default();
+    let port = proxy.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{scheme}{}{port}", proxy.host().unwrap_or_default())
+}
+
 impl Cluster {
     /// Connects, and asks for the version to see that somebody answers who takes us for who we say we are.
     ///
@@ -170,13 +180,16 @@ impl Cluster {
         // What is worth another try is tried again where it is known for how long.
         config.default_retry = false;
         let namespace = config.default_namespace.clone();
-        let what = format!("reach the cluster at {server}");
+        let proxy = config.proxy_url.as_ref().map(|proxy| format!(" through the proxy {}", without_credentials(proxy))).unwrap_or_default();
+        let what = format!("reach the cluster at {server}{proxy}");
         let plugin = config.auth_info.exec.as_ref().and_then(|exec| exec.command.clone());
         let refused = |error: kube::Error| match (&error, &plugin) {
             (kube::Error::Auth(cause), Some(plugin)) => {
                 Failure::cannot_tell(format!("cannot {what}: the credential plugin {plugin} of the kubeconfig fails: {}", flat(cause)))
                     .hint("run it by hand to see why, install it, or log in again")
             }
+            (kube::Error::Api(_), _) => error::failure(&error, &what),
+            _ if !proxy.is_empty() => error::failure(&error, &what).hint(WRONG_PROXY),
             _ => error::failure(&error, &what),
         };
         let step = async {

@@ -10,7 +10,14 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use super::{Cluster, endpoint_resource, error, gone, inventory::registered, is_of, persist::attempt, reference, resource_of, selector};
+use super::{
+    Cluster, endpoint_resource, error, gone,
+    inventory::registered,
+    is_of,
+    persist::attempt,
+    reference, resource_of, selector,
+    unconnected::{Client, SHORT_GRACE},
+};
 use crate::{
     model::{Failure, KINDS, Kind, Namespaced, ObjectRef, ObjectState, Removed, Result},
     target::{Ctx, DeleteOptions},
@@ -27,11 +34,14 @@ struct Doomed {
     reference: ObjectRef,
     resource: ApiResource,
     object: DynamicObject,
+    /// Whether its deletion was asked for.
+    asked: bool,
 }
 
 impl Doomed {
     fn new(resource: &ApiResource, object: DynamicObject) -> Self {
-        Self { reference: reference(resource, &object), resource: resource.clone(), object }
+        let asked = object.metadata.deletion_timestamp.is_some();
+        Self { reference: reference(resource, &object), resource: resource.clone(), object, asked }
     }
 
     fn pod(&self) -> Option<Namespaced> {
@@ -52,7 +62,13 @@ impl Cluster {
     pub async fn delete(&self, ctx: &Ctx, instance: &str, options: DeleteOptions) -> Result<Removed> {
         let mut removed = Removed::default();
         let mut doomed = ctx.run("looking for what is to be removed", self.labelled(instance, &mut removed.unseen)).await?;
-        let kept = ctx.run("looking for what others have in the namespace", self.keep_shared(instance, &mut doomed)).await?;
+        let pods = doomed.iter().filter(|doomed| doomed.reference.kind == "Pod" && !options.dry_run);
+        let clients: Vec<Client> = pods.flat_map(|doomed| Client::of(&doomed.object)).collect();
+        let look = async {
+            let (kept, unconnected) = futures::join!(self.keep_shared(instance, &mut doomed), self.unconnected(&clients));
+            Ok((kept?, unconnected))
+        };
+        let (kept, unconnected) = ctx.run("looking for what others have in the namespace", look).await?;
         let pods: Vec<Namespaced> = doomed.iter().filter_map(Doomed::pod).collect();
         let owned: Vec<String> = doomed.iter().filter(|d| d.reference.kind == "Namespace").map(|d| d.reference.name.clone()).collect();
 
@@ -62,6 +78,7 @@ impl Cluster {
             removed.would = doomed.into_iter().chain(registrations).map(|doomed| doomed.reference).collect();
             return Ok(removed);
         }
+        self.hurry(ctx, &mut doomed, &unconnected).await;
         let results = join_all(doomed.iter().map(|doomed| self.remove(ctx, doomed, options))).await;
         record(doomed, results, &mut removed);
 
@@ -139,14 +156,33 @@ impl Cluster {
         Ok(kept)
     }
 
+    /// Asks for the deletion of pods that would sit out their grace, before anything else is deleted: whoever asks first
+    /// says how long they have, and the end of their namespace or of their controller asks as well.
+    async fn hurry(&self, ctx: &Ctx, doomed: &mut [Doomed], unconnected: &BTreeMap<Namespaced, u64>) {
+        let is_hurried = |doomed: &&mut Doomed| doomed.pod().is_some_and(|pod| unconnected.contains_key(&pod));
+        let asked = doomed.iter_mut().filter(is_hurried).map(async |doomed| {
+            let api = self.api(&doomed.resource, doomed.reference.namespace.as_deref());
+            let ask = gone::ask(ctx, &api, &doomed.reference, &doomed.object, Some(SHORT_GRACE));
+            // What is refused here is refused again, and told then.
+            doomed.asked = ctx.run("deleting clients without a connection", ask).await.is_ok();
+            doomed.asked.then(|| doomed.reference.clone())
+        });
+        let hurried: Vec<ObjectRef> = join_all(asked).await.into_iter().flatten().collect();
+        if let Some(grace) = unconnected.values().max().filter(|_| !hurried.is_empty()) {
+            let who = names(&hurried);
+            ctx.events
+                .info(format!("{who}: NSM's client has no connection yet and would not end by itself: given {SHORT_GRACE} s instead of {grace} s"));
+        }
+    }
+
     /// Deletes one object and waits until it is gone; `Err` says why it is still there.
     async fn remove(&self, ctx: &Ctx, doomed: &Doomed, options: DeleteOptions) -> Result<(), String> {
-        let Doomed { reference, resource, object } = doomed;
+        let Doomed { reference, resource, object, asked } = doomed;
         let api = self.api(resource, reference.namespace.as_deref());
         ctx.events.object(reference, ObjectState::Deleting(String::new()));
         let step = async {
-            if object.metadata.deletion_timestamp.is_none() {
-                gone::ask(ctx, &api, reference, object).await?;
+            if !asked {
+                gone::ask(ctx, &api, reference, object, None).await?;
             }
             let gone = gone::wait(&api, object);
             tokio::select! {

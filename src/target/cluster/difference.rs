@@ -9,7 +9,7 @@ use super::{
     persist::persist,
 };
 use crate::{
-    model::{Change, Difference, MANAGED_BY, Plan, Result},
+    model::{Change, Difference, Failure, MANAGED_BY, Outcome, Plan, Result},
     target::{ApplyOptions, Ctx},
 };
 
@@ -58,7 +58,7 @@ impl Cluster {
             PatchParams { field_manager: Some(MANAGED_BY.to_owned()), force: options.force_conflicts, dry_run: true, field_validation: None };
         let (api, params) = (self.api_of(planned), params.validation_strict());
         let what = format!("ask about {object}");
-        let answer = persist(ctx, &what, async || api.patch(&object.name, &params, &Patch::Apply(&planned.body)).await).await?;
+        let answer = persist(ctx, &what, async || api.patch(&object.name, &params, &Patch::Apply(surveyed.body().as_ref())).await).await?;
         let after = match answer {
             Ok(after) => clean(&after),
             Err(error) if error::code(&error) == Some(422) && existing.is_some() && is_immutable(&error) => {
@@ -71,7 +71,8 @@ impl Cluster {
                     yaml: Default::default(),
                 });
             }
-            Err(error) => return Err(refused(&error, planned)),
+            // That something differs is an answer, and is told by the same exit code as a failure; this is none.
+            Err(error) => return Err(Failure { outcome: Outcome::CannotTell, ..refused(&error, planned) }),
         };
         let change = match &before {
             None => Change::Create,

@@ -11,9 +11,10 @@ use crate::{
 };
 
 /// Asks for an object's deletion, and for no other's: one of the same name that somebody makes in this moment stays. That it
-/// is gone already is no error.
-pub(super) async fn ask(ctx: &Ctx, api: &Api<DynamicObject>, reference: &ObjectRef, object: &DynamicObject) -> Result<()> {
+/// is gone already is no error. `grace` is how many seconds a pod has to end; `None` leaves it its own.
+pub(super) async fn ask(ctx: &Ctx, api: &Api<DynamicObject>, reference: &ObjectRef, object: &DynamicObject, grace: Option<u32>) -> Result<()> {
     let params = DeleteParams {
+        grace_period_seconds: grace,
         preconditions: Some(Preconditions { uid: object.metadata.uid.clone(), resource_version: None }),
         ..DeleteParams::background()
     };

@@ -35,6 +35,7 @@ mod preflight;
 mod probe;
 mod progress;
 mod system;
+mod unconnected;
 mod wait;
 
 use kube::{

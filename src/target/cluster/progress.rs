@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kube::api::DynamicObject;
 use serde_json::Value;
 
-use crate::model::{ContainerState, Namespaced, PodState, Workload, WorkloadKind};
+use crate::model::{ContainerState, Expectation, Namespaced, PodState, Workload, WorkloadKind};
 
 /// How far a workload is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,9 @@ pub(super) enum Progress {
         passing: bool,
     },
 }
+
+/// What the scheduler says of a pod that is to be where another one is (kubernetes: interpodaffinity, ErrReasonAffinityRulesNotMatch).
+const WANTS_COMPANY: &str = "didn't match pod affinity rules";
 
 impl Progress {
     /// What it says, for people.
@@ -70,6 +73,25 @@ pub(super) fn progress(workload: &Workload, object: Option<&DynamicObject>, pods
     }
 }
 
+/// Lets those wait that cannot be scheduled for want of what they are connected to, where that has no node for a reason of
+/// its own: the reason is what is to be known.
+pub(super) fn defer(states: &mut [Progress], workloads: &[&Workload], connections: &[Expectation], pods: &[PodState]) {
+    let is_cause = |index: usize| {
+        let scheduled = pods.iter().any(|pod| !pod.deleting && pod.node.is_some() && workloads[index].owns(pod));
+        !scheduled && matches!(&states[index], Progress::Hopeless { reason, .. } if !reason.contains(WANTS_COMPANY))
+    };
+    let causes: Vec<&Namespaced> = (0..states.len()).filter(|index| is_cause(*index)).map(|index| &workloads[index].id).collect();
+    for (state, workload) in states.iter_mut().zip(workloads) {
+        let mut own = connections.iter().filter(|connection| connection.client == workload.id).flat_map(|connection| &connection.candidates);
+        if let Progress::Hopeless { reason, .. } = state
+            && reason.contains(WANTS_COMPANY)
+            && own.any(|endpoint| causes.contains(&endpoint))
+        {
+            *state = Progress::Waiting(std::mem::take(reason));
+        }
+    }
+}
+
 fn hopeless(pod: &PodState) -> Option<Progress> {
     let name = &pod.id.name;
     if let Some(message) = &pod.unschedulable {
@@ -105,10 +127,19 @@ fn refused(object: &DynamicObject) -> Option<Progress> {
     let message = |condition: &Value| condition["message"].as_str().unwrap_or_default().to_owned();
     if let Some(condition) = conditions.iter().find(|condition| is(condition, "ReplicaFailure", "True")) {
         let hint = "quota, a webhook or a policy refuses the pods; `nsmctl troubleshoot` says which";
-        return Some(Progress::Hopeless { reason: format!("no pod may be made: {}", message(condition)), hint, passing: true });
+        let message = message(condition);
+        return Some(Progress::Hopeless { reason: format!("no pod may be made: {message}"), hint, passing: !is_decided(&message) });
     }
     let late = conditions.iter().find(|condition| is(condition, "Progressing", "False"))?;
     Some(Progress::Hopeless { reason: message(late), hint: "`nsmctl troubleshoot` names the cause", passing: false })
+}
+
+/// Whether pods are refused for good: quota, limits, a policy. What is still being made, or does not answer, may be there in a
+/// moment (kubernetes: admission of service accounts, quota and webhooks).
+fn is_decided(message: &str) -> bool {
+    let refuses = ["is forbidden: ", "denied the request"];
+    let passes = ["error looking up service account", "status unknown for quota"];
+    refuses.iter().any(|words| message.contains(words)) && !passes.iter().any(|words| message.contains(words))
 }
 
 /// Whether the controller has seen the newest version and all its pods are of it and ready.
@@ -247,6 +278,45 @@ mod tests {
         let status = json!({"conditions": [{"type": "ReplicaFailure", "status": "True", "message": "failed calling webhook"}]});
         let Progress::Hopeless { reason, .. } = progress(&nse, Some(&deployment(&status)), &[]) else { panic!("no end") };
         assert_eq!(reason, "no pod may be made: failed calling webhook");
+    }
+
+    #[test]
+    fn a_refusal_for_want_of_what_is_being_made_may_pass() {
+        assert!(is_decided("pods \"a\" is forbidden: exceeded quota: tight, requested: pods=1, used: pods=1, limited: pods=1"));
+        assert!(is_decided("admission webhook \"policy\" denied the request: no"));
+        for passing in [
+            "pods \"a\" is forbidden: error looking up service account ns/default: serviceaccount \"default\" not found",
+            "pods \"a\" is forbidden: status unknown for quota: tight, resources: pods",
+            "Internal error occurred: failed calling webhook \"a\": connection refused",
+        ] {
+            assert!(!is_decided(passing), "{passing}");
+        }
+    }
+
+    #[test]
+    fn the_reason_of_an_endpoint_without_a_node_comes_before_its_clients() {
+        let expectations = plan(&read(&embedded()).unwrap(), &Customisation::default(), "default").unwrap().expectations;
+        let workloads: Vec<&Workload> = expectations.workloads.iter().collect();
+        let alone = |workload: &Workload| {
+            let words = "0/2 nodes are available: 2 node(s) didn't match pod affinity rules.";
+            PodState { ready: false, node: None, unschedulable: Some(words.to_owned()), ..pod(workload) }
+        };
+        let pods = [alone(&workload(WorkloadKind::Pod))];
+        let judged = |message: &str| {
+            let status = json!({"conditions": [{"type": "ReplicaFailure", "status": "True", "message": message}]});
+            let object = (!message.is_empty()).then(|| deployment(&status));
+            let mut states: Vec<Progress> =
+                workloads.iter().map(|workload| progress(workload, object.as_ref().filter(|_| workload.kind != WorkloadKind::Pod), &pods)).collect();
+            defer(&mut states, &workloads, &expectations.connections, &pods);
+            let ends = states.into_iter().zip(&workloads).filter_map(|(state, workload)| match state {
+                Progress::Hopeless { passing, .. } => Some((workload.kind, passing)),
+                _ => None,
+            });
+            ends.collect::<Vec<_>>()
+        };
+        assert_eq!(judged("pods \"nse-kernel-1\" is forbidden: exceeded quota: tight"), [(WorkloadKind::Deployment, false)]);
+        assert_eq!(judged("failed calling webhook"), [(WorkloadKind::Deployment, true)]);
+        assert_eq!(judged(""), [(WorkloadKind::Pod, true)], "no other reason is known");
     }
 
     #[test]

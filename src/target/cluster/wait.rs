@@ -21,7 +21,7 @@ use kube::{
 use super::{
     Cluster, error,
     pod::pod_state,
-    progress::{Complaints, Progress, busy, progress},
+    progress::{Complaints, Progress, busy, defer, progress},
     resource_named,
 };
 use crate::{
@@ -98,7 +98,8 @@ impl Cluster {
         loop {
             let pods: Vec<PodState> = picture.pods.values().cloned().collect();
             let judge = |(index, workload): (usize, &&Workload)| progress(workload, picture.objects.get(&index), &pods, &complaints);
-            let states: Vec<Progress> = workloads.iter().enumerate().map(judge).collect();
+            let mut states: Vec<Progress> = workloads.iter().enumerate().map(judge).collect();
+            defer(&mut states, &workloads, &plan.expectations.connections, &pods);
             tell(ctx, &workloads, &states, &mut told);
             pass(&mut milestones, &workloads, &pods, begun.elapsed());
             if states.iter().all(|state| *state == Progress::Ready) {
