@@ -12,12 +12,20 @@ use super::{
 };
 
 /// How to look into pods.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Look {
     /// How to ping.
     pub ping: PingOptions,
     /// The image of a container that is put beside those that have no `ip` or `ping`; `None` for none.
     pub debug_image: Option<String>,
+    /// Whether it is asked how clients resolve names, which takes as long as a name server that does not answer is waited for.
+    pub resolver: bool,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self { ping: PingOptions::default(), debug_image: None, resolver: true }
+    }
 }
 
 /// What to ask inside the pods, in one round: interfaces and routes of every pod that takes part, and pings to the
@@ -29,7 +37,7 @@ pub fn probe_requests(expectations: &Expectations, pods: &[PodState], look: &Loo
     for connection in &expectations.connections {
         let is_kernel = connection.url.mechanism == Mechanism::Kernel;
         let asked = asks.entry(&connection.client).or_default();
-        *asked = Asks { network: true, resolver: true, path_mtu: asked.path_mtu || is_kernel, traces: asked.traces || !is_kernel };
+        *asked = Asks { network: true, resolver: look.resolver, path_mtu: asked.path_mtu || is_kernel, traces: asked.traces || !is_kernel };
         for endpoint in connection.candidates.iter() {
             asks.entry(endpoint).or_default().network = true;
         }

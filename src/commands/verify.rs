@@ -182,14 +182,16 @@ fn nobody(scope: &Scope, all: &Expectations) -> Failure {
 fn how(arguments: &LookArgs) -> (Look, Thresholds) {
     let LookArgs { count, interval, max_loss, max_rtt, debug_image } = arguments;
     let ping = PingOptions { count: *count, interval_ms: u64::try_from(interval.as_millis()).unwrap_or(u64::MAX), ..PingOptions::default() };
-    let look = Look { ping, debug_image: Some(debug_image.clone()).filter(|image| !image.is_empty()) };
+    let look = Look { ping, debug_image: Some(debug_image.clone()).filter(|image| !image.is_empty()), ..Look::default() };
     let max_round_trip_ms = max_rtt.map(|limit| limit.as_secs_f64() * 1000.0);
     (look, Thresholds { max_loss_percent: *max_loss, max_round_trip_ms, ..Thresholds::default() })
 }
 
 /// Observes and judges what was just deployed; what was found is in the report, also where the look was cut short.
 pub(super) async fn judge_deployed(Session { target, plan, is_example }: &Session, ctx: &Ctx, report: &mut Report) -> Result<()> {
-    let Observed { observation, cut_short } = observe(ctx, target, &plan.expectations, &Look::default()).await?;
+    // NSM's client sets its resolver up after the pod is ready, so that nothing could be told yet.
+    let look = Look { resolver: false, ..Look::default() };
+    let Observed { observation, cut_short } = observe(ctx, target, &plan.expectations, &look).await?;
     // Small packets pass, so that it is deployed; a person who verifies wants to know it in full.
     let thresholds = Thresholds { lost_packets: Verdict::Warn, ..Thresholds::default() };
     report.findings = Some(judge(&plan.expectations, &observation, thresholds, *is_example));

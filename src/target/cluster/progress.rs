@@ -82,7 +82,7 @@ pub(super) fn defer(states: &mut [Progress], workloads: &[&Workload], connection
     };
     let causes: Vec<&Namespaced> = (0..states.len()).filter(|index| is_cause(*index)).map(|index| &workloads[index].id).collect();
     for (state, workload) in states.iter_mut().zip(workloads) {
-        let mut own = connections.iter().filter(|connection| connection.client == workload.id).flat_map(|connection| &connection.candidates);
+        let mut own = connections.iter().filter(|connection| connection.client == workload.id).flat_map(|connection| connection.candidates.iter());
         if let Progress::Hopeless { reason, .. } = state
             && reason.contains(WANTS_COMPANY)
             && own.any(|endpoint| causes.contains(&endpoint))
