@@ -27,6 +27,8 @@ pub struct Connection<'a> {
     pub link: Option<Link>,
     /// The addresses: those that are certain, else those that were seen on the client.
     pub pairs: Vec<AddressPair>,
+    /// Whether there is a pod that may offer the service.
+    pub(super) offered: bool,
     /// The pod that has the endpoint's address; where none has it, the endpoint's first pod.
     pub endpoint: Option<Rc<Side<'a>>>,
 }
@@ -137,7 +139,8 @@ impl<'a> Finder<'a> {
         let endpoint = ends.sides.get(near.copied().unwrap_or(0)).filter(|_| near.is_some() || expectation.endpoint.is_some()).cloned();
         let (observation, thresholds, qualified, hidden) = (self.observation, self.thresholds, self.qualified, self.hidden.clone());
         let registry = self.registry.clone();
-        Connection { expectation, observation, thresholds, registry, subject, qualified, hidden, client, link, pairs, endpoint }
+        let offered = !ends.sides.is_empty();
+        Connection { offered, expectation, observation, thresholds, registry, subject, qualified, hidden, client, link, pairs, endpoint }
     }
 }
 

@@ -88,6 +88,14 @@ pub(super) fn endpoint_registered(check: &Check, connections: &[Connection<'_>])
     for connection in connections {
         let service = connection.expectation.url.service.as_str();
         let pod = connection.endpoint.as_ref().map(|side| side.pod);
+        let candidates = &connection.expectation.candidates;
+        if connection.hidden.is_none() && !connection.offered && !candidates.is_empty() {
+            let names: Vec<String> = candidates.iter().map(|id| connection.call(id)).collect();
+            let nobody =
+                || check.finding(service, Verdict::Fail, format!("registered for {service}"), format!("nobody: {} has no pod", names.join(", ")));
+            asked.entry((service, None)).or_insert_with(nobody);
+            continue;
+        }
         let subject = || pod.map_or_else(|| service.to_owned(), |pod| connection.call(&pod.id));
         asked.entry((service, pod.map(|pod| &pod.id))).or_insert_with(|| registration(check, subject(), service, pod, connection));
     }

@@ -31,6 +31,8 @@ fn an_endpoint_is_registered_and_its_registration_has_not_run_out() {
         registered(o)[0].expires_at = None;
     });
     assert_eq!(by_name, pod(&format!("pass: {ENDPOINT}")));
+    let gone = says("endpoint-registered", |o| pod_mut(o, ENDPOINT).deleting = true);
+    assert_eq!(gone, ["kernel2kernel: fail: nobody: nse-kernel has no pod"], "its registration outlives it");
     let hidden = says("endpoint-registered", |o| o.inventory.endpoints = Err(forbidden("list networkserviceendpoints")));
     assert_eq!(hidden, pod("unknown: list networkserviceendpoints is forbidden"));
 }

@@ -92,7 +92,9 @@ fn two_deployments_live_side_by_side_and_go_one_by_one() {
 fn an_interrupted_deploy_says_what_it_waited_for_and_is_taken_up_again() {
     let cluster = Cluster::new();
     let running = cluster.start(&["deploy", "-o", "json"]);
-    eventually("the client's pod", || cluster.has(&["-n", EXAMPLE, "pod/alpine"]));
+    // Once it has a node, everything is applied and the wait has begun.
+    let scheduled = || cluster.has(&["-n", EXAMPLE, "pod/alpine"]) && cluster.get(&["-n", EXAMPLE, "pod/alpine"])["spec"]["nodeName"].is_string();
+    eventually("a node for the client's pod", scheduled);
     running.signal(Signal::SIGINT);
     let ran = running.end();
     ran.exits(130).says(&["stopping; once more to leave at once", "error: stopped while waiting for"]);

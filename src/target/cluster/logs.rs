@@ -134,6 +134,8 @@ impl Following<'_> {
         let pod = pod_state(&pod);
         let is_done = pod.init_containers.iter().any(|container| container.name == source.container && container.ready && !container.running);
         match pod.phase.as_str() {
+            // A pod that is deleted fails first.
+            "Succeeded" | "Failed" if pod.deleting => Some(format!("pod {} was deleted", source.pod)),
             "Succeeded" | "Failed" => Some(format!("pod {} has ended ({})", source.pod, pod.phase)),
             _ => is_done.then(String::new),
         }
