@@ -103,9 +103,12 @@ impl Place {
 
     /// Begins a run that is to be disturbed.
     pub(crate) fn start<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Running {
-        let mut command = self.command(arguments);
-        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("nsmctl");
-        Running(child)
+        self.start_into(arguments, Stdio::piped())
+    }
+
+    /// The same, with its output into something else: a pipe that is only read at the end holds what is written into it up.
+    pub(crate) fn start_into<S: AsRef<OsStr>>(&self, arguments: &[S], stdout: Stdio) -> Running {
+        Running(self.command(arguments).stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped()).spawn().expect("nsmctl"))
     }
 
     /// A kubeconfig for a server, in the home directory.
@@ -166,10 +169,14 @@ impl Running {
     }
 
     /// Waits for its end; one that does not end in time is ended, and has failed the test.
-    pub(crate) fn end(mut self) -> Ran {
+    pub(crate) fn end(self) -> Ran {
+        self.end_within(Duration::from_secs(30))
+    }
+
+    pub(crate) fn end_within(mut self, limit: Duration) -> Ran {
         let begun = Instant::now();
         while self.0.try_wait().expect("a state").is_none() {
-            if begun.elapsed() > Duration::from_secs(30) {
+            if begun.elapsed() > limit {
                 self.0.kill().expect("an end");
                 panic!("it did not end by itself: {:?}", self.0.wait_with_output());
             }

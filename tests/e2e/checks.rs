@@ -225,7 +225,7 @@ fn the_loss_of_an_endpoint_is_measured() {
     let healing = cluster.start(&["verify", "--heal", "--timeout", "100s", "-o", "json"]);
     eventually("another endpoint in its place", || !name().is_empty() && name().lines().all(|pod| pod != endpoint.trim()));
     cluster.kubectl(&["exec", "-n", "nsm-system", forwarder, "--", "ip", "link", "set", link, "down"]);
-    let ran = healing.end();
+    let ran = healing.end_within(std::time::Duration::from_secs(110));
     let heal = says(ran.exits(0), "heal");
     assert!(heal.len() == 1 && heal[0].starts_with("pass: ") && heal[0].contains(" pings lost, an outage of "), "{ran:?}");
     assert!(!heal[0].starts_with("pass: 0 pings"), "{ran:?}");

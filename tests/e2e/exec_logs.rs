@@ -113,7 +113,7 @@ fn what_is_logged_from_now_on_is_shown_until_an_interrupt() {
 fn a_pod_that_is_deleted_while_its_logs_are_followed_is_told() {
     let cluster = Cluster::new();
     cluster.nsmctl(&["deploy"]).exits(0);
-    let running = cluster.start(&["logs", "--follow", "--tail", "1"]);
+    let running = cluster.place.start_into(&["logs", "--follow", "--tail", "1"], Stdio::null());
     std::thread::sleep(Duration::from_secs(2));
     cluster.kubectl(&["delete", "pod", "-n", EXAMPLE, "alpine", "--grace-period=1"]);
     eventually("the pod's end", || !cluster.has(&["-n", EXAMPLE, "pod/alpine"]));
