@@ -94,6 +94,15 @@ async fn what_is_told_is_what_ip_tells() {
     assert_eq!(told, ["172.16.1.100/32 nsm-1"]);
 }
 
+/// The kernel takes a link whose peer has its own index for one without a peer, and lets it wait up to a second for its carrier.
+#[tokio::test]
+async fn the_two_ends_of_a_link_have_indices_of_their_own() {
+    let machine = Machine::new();
+    machine.apply(&example()).await;
+    let link = machine.ip("alpine", &["link", "show", "nsm-1"]).await[0].clone();
+    assert!(link["link_index"].is_u64() && link["ifindex"] != link["link_index"], "{link}");
+}
+
 #[tokio::test]
 async fn a_link_that_is_switched_off_is_told_and_applying_again_repairs_it() {
     let machine = Machine::new();

@@ -146,5 +146,5 @@ fn not_asked<T>() -> Probe<T> {
 /// Why there are no identities: the engine's parts are one process, which has nobody to prove itself to.
 #[must_use]
 pub fn no_identities() -> Unavailable {
-    Unavailable { kind: UnavailableKind::NotAsked, reason: "the engine on this machine gives no SPIFFE identities".to_owned() }
+    Unavailable { kind: UnavailableKind::NotAsked, reason: "not checked: the engine gives no identities".to_owned() }
 }

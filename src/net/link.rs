@@ -2,6 +2,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io,
     net::IpAddr,
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use futures::TryStreamExt;
@@ -32,6 +33,11 @@ pub struct VethPair {
 /// vendor gives it out (IEEE 802c).
 const SHARED_ADDRESS: [u8; 6] = [0x02, b'n', b's', b'm', 0, 1];
 
+/// The index of the next end that is made here. The other end gets the lowest that is free where it goes, and the two must differ:
+/// a link whose peer has its own index passes for one without a peer, and the kernel lets such a link wait up to a second until it
+/// carries packets (net/core/link_watch.c, `linkwatch_urgent_event`).
+static INDEX: AtomicU32 = AtomicU32::new(1 << 16);
+
 /// Makes both ends at once, each in its own namespace: neither is ever anywhere else, and no half of it can remain.
 ///
 /// # Errors
@@ -43,7 +49,7 @@ pub async fn create_veth_pair(handle: &Handle, pair: &VethPair) -> Result<()> {
     };
     let end = |name: &InterfaceName| with_payload(LinkMessageBuilder::<LinkUnspec>::new().name(name.as_str()));
     let peer = end(&pair.peer).setns_by_fd(pair.peer_namespace.descriptor()).build();
-    let near = end(&pair.name).build();
+    let near = end(&pair.name).index(INDEX.fetch_add(1, Ordering::Relaxed)).build();
     let mut message = LinkMessageBuilder::<LinkVeth>::new(pair.name.as_str(), pair.peer.as_str())
         .set_header(near.header)
         .set_info_data(InfoData::Veth(InfoVeth::Peer(peer)));

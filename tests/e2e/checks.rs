@@ -172,13 +172,26 @@ fn a_client_without_programs_is_looked_into_from_beside() {
 
     let ran = cluster.nsmctl(&["verify", "-f", file, "--debug-image", "", "-o", "json"]);
     assert!(says(ran.exits(3), "interface")[0].starts_with("unknown: "), "{ran:?}");
-    let ran = cluster.nsmctl(&["verify", "-f", file, "-o", "json"]);
-    assert!(says(ran.exits(0), "ping-endpoint")[0].starts_with("pass: 4/4"), "{ran:?}");
-    assert_eq!(says(&ran, "address")[0], "pass: 172.16.1.101/32");
+    // Who may look into containers and not put one beside them is told which permission that takes.
+    let role = "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: looker, namespace: ns-kernel2kernel}\nrules:\n- {apiGroups: [\"\"], resources: \
+                [pods], verbs: [get, list]}\n- {apiGroups: [\"\"], resources: [pods/exec], verbs: [get, create]}\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: \
+                RoleBinding\nmetadata: {name: looker, namespace: ns-kernel2kernel}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: looker}\nsubjects:\n- \
+                {kind: User, apiGroup: rbac.authorization.k8s.io, name: looker}\n";
+    cluster.apply(role);
+    let mut kubeconfig: Value = serde_json::from_str(&cluster.kubectl(&["config", "view", "--raw", "--minify", "--flatten", "-o", "json"])).unwrap();
+    kubeconfig["users"][0]["user"]["as"] = "looker".into();
+    let looker = cluster.place.write("looker.json", &kubeconfig.to_string());
+    let ran = cluster.nsmctl(&["verify", "-f", file, "--kubeconfig", looker.to_str().unwrap(), "-o", "json"]);
+    assert!(says(ran.exits(3), "interface")[0].starts_with("unknown: the image has no ip or ping"), "{ran:?}");
+    assert!(says(&ran, "interface")[0].contains("patch pods/ephemeralcontainers"), "{ran:?}");
     let containers = || {
         let pod = cluster.get(&["-n", EXAMPLE, "pod", "alpine"]);
         pod["spec"]["ephemeralContainers"].as_array().map_or(0, Vec::len)
     };
+    assert_eq!(containers(), 0);
+    let ran = cluster.nsmctl(&["verify", "-f", file, "-o", "json"]);
+    assert!(says(ran.exits(0), "ping-endpoint")[0].starts_with("pass: 4/4"), "{ran:?}");
+    assert_eq!(says(&ran, "address")[0], "pass: 172.16.1.101/32");
     assert_eq!(containers(), 1);
     cluster.nsmctl(&["verify", "-f", file]).exits(0);
     assert_eq!(containers(), 1, "one that still runs is used again");
