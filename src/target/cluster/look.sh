@@ -96,10 +96,9 @@ path_mtu() {
   [ -n "$device" ] && read -r admitted <"/sys/class/net/$device/mtu" 2>/dev/null || return
   [ "$admitted" -le 65535 ] || admitted=65535
   said=$(packet "$1" "$admitted" 1)
-  # One may get lost for another reason.
-  case $said in *" 100% packet loss"*) said=$(packet "$1" "$admitted" 2) ;; esac
-  echo "$said"
-  case $said in *" 100% packet loss"*) ;; *) return ;; esac
+  case $said in *" 100% packet loss"*) ;; *) echo "$said" && return ;; esac
+  # One may get lost for another reason; meanwhile shorter ones tell how long they may be.
+  packet "$1" "$admitted" 2 &
   for length in $PLATEAUS; do
     [ "$length" -lt "$admitted" ] && packet "$1" "$length" 1 &
   done

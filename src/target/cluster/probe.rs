@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// How many pods are looked into at once. An API server allows a few hundred streams, and a node runs a few dozen at a time.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 32;
 /// What a look takes beside the pings' own time.
 const SLACK: Duration = Duration::from_secs(10);
 
