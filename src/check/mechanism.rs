@@ -7,12 +7,11 @@ use super::{Check, Connection, parse};
 /// NSM has accepted the request, and what the mechanism leaves in the pod is there.
 pub(super) fn accepted(check: &Check, connection: &Connection<'_>) -> Vec<Finding> {
     let mechanism = &connection.expectation.url.mechanism;
-    let Some(client) = connection.client.as_ref().filter(|_| *mechanism != Mechanism::Kernel) else { return Vec::new() };
+    let Some(client) = &connection.client else { return Vec::new() };
     let pod = client.pod;
     let request = format!("{mechanism} request accepted");
     // NSM's init container ends when every request of the pod was accepted, and not before.
-    let init = pod.init_containers.iter().find(|container| container.name.starts_with("cmd-nsc"));
-    let accepted = match init {
+    let accepted = match pod.client_init() {
         Some(init) if init.ready => check.finding(&connection.subject, Verdict::Pass, request, format!("{} has ended", init.name)),
         Some(init) => {
             let message = init.message.clone().or_else(|| init.reason.clone()).unwrap_or_else(|| "it still asks".to_owned());

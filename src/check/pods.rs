@@ -1,4 +1,4 @@
-use crate::model::{Expectations, Finding, Observation, PodIndex, Verdict};
+use crate::model::{Expectations, Finding, Observation, PodIndex, Verdict, is_nsm_client};
 
 use super::{
     Check, Connection,
@@ -41,7 +41,7 @@ pub(super) fn readable(check: &Check, expectations: &Expectations, _: &Observati
 /// NSM's webhook put its client into the pod.
 pub(super) fn injected(check: &Check, connection: &Connection<'_>) -> Vec<Finding> {
     let Some(client) = &connection.client else { return Vec::new() };
-    let injected: Vec<&str> = client.pod.containers.iter().map(|c| c.name.as_str()).filter(|name| name.starts_with("cmd-nsc")).collect();
+    let injected: Vec<&str> = client.pod.containers.iter().map(|c| c.name.as_str()).filter(|name| is_nsm_client(name)).collect();
     let (verdict, observed) =
         if client.pod.is_injected() { (Verdict::Pass, injected.join(", ")) } else { (Verdict::Fail, "no container of NSM's".to_owned()) };
     vec![check.finding(&connection.subject, verdict, "a cmd-nsc container", observed)]

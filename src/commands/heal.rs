@@ -58,8 +58,8 @@ pub(super) async fn heal(
     let mut pinging = cluster.pinging(&victim.client, &victim.container, &victim.device, victim.peer, ping).await?;
     let replies = RefCell::new(Vec::new());
     let lost_at = RefCell::new(None);
-    let watched = Watched { begun, replies: &replies, lost_at: &lost_at, interval: Duration::from_millis(ping.interval_ms) };
     let interval = Duration::from_millis(ping.interval_ms);
+    let watched = Watched { begun, replies: &replies, lost_at: &lost_at, interval };
     let work = ctx.run("waiting until the connection works again", async {
         tokio::select! {
             ended = listen(&mut pinging, begun, &replies) => Err(ended),

@@ -13,7 +13,8 @@ use super::{
 use crate::{
     cli::LogsArgs,
     model::{
-        Expectations, Failure, IntoFailure, LogLine, LogRange, LogSource, Mark, News, Outcome, PodState, Result, Unavailable, Window, Workload, merge,
+        Expectations, Failure, IntoFailure, LogLine, LogRange, LogSource, Mark, News, Outcome, PodState, Result, Unavailable, Window, Workload,
+        is_nsm_client, merge,
     },
     report::{LogView, Report, write_lines},
     settings::Settings,
@@ -102,7 +103,7 @@ fn way(expectations: &Expectations, pods: &[PodState], name: Option<&str>, ctx: 
 
 /// The containers of a pod that take part: the workload's own, and those that NSM has put beside it.
 fn containers(role: &'static str, Chosen { workload, pod, .. }: Chosen<'_>) -> Vec<LogSource> {
-    let concerned = |name: &String| *name == workload.container || name.starts_with("cmd-nsc");
+    let concerned = |name: &String| *name == workload.container || is_nsm_client(name);
     let names = pod.containers.iter().chain(&pod.init_containers).map(|container| container.name.clone()).filter(concerned);
     names.map(|container| LogSource { role, pod: pod.id.clone(), container, node: pod.node.clone() }).collect()
 }

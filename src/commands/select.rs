@@ -86,12 +86,7 @@ pub(super) async fn pods(session: &Session, ctx: &Ctx) -> Result<Vec<PodState>> 
     if pods.iter().any(|pod| plan.expectations.workloads.iter().any(|workload| workload.owns(pod))) {
         return Ok(pods);
     }
-    let failure = Failure::cannot_tell(format!("nothing of the deployment {} is there", plan.instance));
-    let others = target.deployments(ctx).await;
-    Err(match others.as_slice() {
-        [] => failure.hint("`nsmctl deploy` makes it"),
-        others => failure.hint(format!("`nsmctl deploy` makes it; there is {}, which --namespace and --manifests name", others.join(", "))),
-    })
+    Err(session.absent(ctx, "").await)
 }
 
 #[cfg(test)]

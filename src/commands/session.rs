@@ -86,6 +86,16 @@ impl Session {
         Ok(())
     }
 
+    /// The failure that says that there is nothing of the deployment, and what else there is; `purpose` is what it was wanted for.
+    pub(super) async fn absent(&self, ctx: &Ctx, purpose: &str) -> Failure {
+        let failure = Failure::cannot_tell(format!("nothing of the deployment {} is there{purpose}", self.plan.instance));
+        let others = self.target.deployments(ctx).await;
+        match others.as_slice() {
+            [] => failure.hint("`nsmctl deploy` makes it"),
+            others => failure.hint(format!("`nsmctl deploy` makes it; there is {}, which --namespace and --manifests name", others.join(", "))),
+        }
+    }
+
     /// What a lock on the deployment is called: two that differ in it do not disturb each other.
     pub(super) fn key(&self) -> String {
         match &self.target {

@@ -120,14 +120,14 @@ async fn meant(asked: &ScopeArgs, settings: &Settings, session: &Session, ctx: &
     if is_named || !is_absent {
         let narrowed = narrow(&scope, plan.expectations.clone(), &inventory, target, Some(&plan.namespace), ctx).await?;
         if !narrowed.connections.is_empty() || scope.client.is_none() && scope.selector.is_none() {
-            return if is_absent { Err(absent(session, ctx).await) } else { Ok(Meant::Plan(narrowed, inventory)) };
+            return if is_absent { Err(session.absent(ctx, " to be verified").await) } else { Ok(Meant::Plan(narrowed, inventory)) };
         }
         if is_named {
             return Err(nobody(&scope, &plan.expectations));
         }
     }
     if !is_scoped {
-        return Err(absent(session, ctx).await);
+        return Err(session.absent(ctx, " to be verified").await);
     }
     let namespace = settings.customisation.namespace.clone().unwrap_or_else(|| match target {
         Target::Cluster(cluster) => cluster.namespace().to_owned(),
@@ -220,13 +220,4 @@ fn is_absent(plan: &Plan, inventory: &Inventory) -> bool {
 /// Whether anything carries the label of the deployment.
 async fn is_deployed(Session { target, plan, .. }: &Session, ctx: &Ctx) -> bool {
     target.deployments(ctx).await.contains(&plan.instance)
-}
-
-async fn absent(Session { target, plan, .. }: &Session, ctx: &Ctx) -> Failure {
-    let failure = Failure::cannot_tell(format!("nothing of the deployment {} is there to be verified", plan.instance));
-    let others = target.deployments(ctx).await;
-    match others.as_slice() {
-        [] => failure.hint("`nsmctl deploy` makes it"),
-        others => failure.hint(format!("`nsmctl deploy` makes it; there is {}, which --namespace and --manifests name", others.join(", "))),
-    }
 }

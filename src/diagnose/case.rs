@@ -1,8 +1,8 @@
 use crate::{
     check::{Connection, Thresholds, connections, evaluate_connection},
     model::{
-        ComponentState, ContainerState, EventRecord, Expectations, Finding, NSM_NAMESPACE, Namespaced, NetworkServiceState, Observation, PodState,
-        RegisteredEndpoint, Snapshot, Verdict, Workload, WorkloadKind,
+        ComponentState, EventRecord, Expectations, Finding, NSM_NAMESPACE, Namespaced, NetworkServiceState, Observation, PodState,
+        RegisteredEndpoint, Snapshot, Verdict, Workload, WorkloadKind, is_nsm_client,
         log::{self, LogError},
     },
 };
@@ -196,8 +196,8 @@ impl<'a> Case<'a> {
 
     /// What the client last complained about, as it stands now: before the connection its init container, then the other.
     pub(super) fn complaint(&self, pod: &PodState) -> Option<String> {
-        let waiting = client_init(pod).filter(|init| !init.ready);
-        let container = waiting.or_else(|| pod.containers.iter().find(|c| c.name.starts_with("cmd-nsc")))?;
+        let waiting = pod.client_init().filter(|init| !init.ready);
+        let container = waiting.or_else(|| pod.containers.iter().find(|c| is_nsm_client(&c.name)))?;
         let logged = self.errors_of(&pod.id, &container.name).pop().map(|error| quote(&pod.id, &container.name, &error));
         logged.or_else(|| Some(format!("{}/{}: {}", pod.id.name, container.name, waiting?.message.as_deref()?)))
     }
@@ -240,11 +240,6 @@ impl<'a> Case<'a> {
             kind => format!("kubectl -n {namespace} rollout restart {}/{name}", kind.to_string().to_lowercase()),
         }
     }
-}
-
-/// The init container that NSM's webhook adds to a client.
-pub(super) fn client_init(pod: &PodState) -> Option<&ContainerState> {
-    pod.init_containers.iter().find(|container| container.name.starts_with("cmd-nsc"))
 }
 
 /// Whether an event is about the workload or one of its pods.

@@ -5,7 +5,7 @@ use crate::{
     model::{ContainerState, Finding, PodState, Verdict},
 };
 
-use super::case::{Case, client_init, describe, is_about};
+use super::case::{Case, describe, is_about};
 
 /// A step of the path: data, one a place.
 #[derive(Debug, Clone, Copy)]
@@ -94,7 +94,7 @@ fn waits_for_request(pod: &PodState) -> bool {
         container.restarts == 0 && matches!(container.reason.as_deref(), None | Some("PodInitializing" | "ContainerCreating" | "RequestFailed"))
     };
     pod.node.is_some()
-        && client_init(pod).is_some_and(|init| !init.ready && init.running)
+        && pod.client_init().is_some_and(|init| !init.ready && init.running)
         && pod.init_containers.iter().chain(&pod.containers).all(is_quiet)
 }
 
@@ -148,7 +148,7 @@ fn request(step: &Step, case: &Case<'_>) -> Vec<Finding> {
 }
 
 fn finished(pod: &PodState) -> (Verdict, String) {
-    match client_init(pod).filter(|init| !init.ready) {
+    match pod.client_init().filter(|init| !init.ready) {
         Some(init) => (Verdict::Fail, format!("{} has not finished: {}", init.name, pod.status())),
         None => (Verdict::Pass, "the request is served".to_owned()),
     }
@@ -214,7 +214,7 @@ fn ping(step: &Step, case: &Case<'_>) -> Vec<Finding> {
 fn merge_all(step: &Step, case: &Case<'_>, checks: &[&str]) -> Vec<Finding> {
     let judge = |connection: &Connection<'_>| {
         let waiting =
-            connection.client.as_ref().filter(|side| side.probes.is_none()).and_then(|side| client_init(side.pod)).filter(|init| !init.ready);
+            connection.client.as_ref().filter(|side| side.probes.is_none()).and_then(|side| side.pod.client_init()).filter(|init| !init.ready);
         match waiting {
             // What the endpoint lacks then only follows.
             Some(init) => step.finding(&connection.subject, Verdict::Skip, format!("not checked: {} has not finished", init.name)),

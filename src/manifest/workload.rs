@@ -6,7 +6,7 @@ use k8s_openapi::{
 };
 use serde_json::json;
 
-use crate::model::{ANNOTATION, EndpointSpec, Namespaced, NsUrl, PrefixGroups, Workload, WorkloadKind};
+use crate::model::{ANNOTATION, EndpointSpec, Namespaced, NsUrl, PrefixGroups, Workload, WorkloadKind, is_nsm_client};
 
 use super::{Document, ManifestError, Object, selector::selects};
 
@@ -117,7 +117,7 @@ pub(super) fn workload(document: &Document, namespace: &str, inherited: Option<&
 
 /// The first container that NSM's webhook has not put there.
 fn own_container(spec: &PodSpec) -> &str {
-    let own = spec.containers.iter().find(|container| !container.name.starts_with("cmd-nsc")).or(spec.containers.first());
+    let own = spec.containers.iter().find(|container| !is_nsm_client(&container.name)).or(spec.containers.first());
     own.map_or("", |container| &container.name)
 }
 

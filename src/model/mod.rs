@@ -48,7 +48,7 @@ pub use milestones::Milestones;
 pub use object::{Applied, ObjectRef, Removed};
 pub use observation::{
     ContainerState, ExecEnd, ExecOutput, IdentityRule, InterfaceAddress, Inventory, Link, Lookup, NetworkServiceState, Observation, PingStats,
-    Pinged, PodProbes, PodState, Probe, RegisteredEndpoint, Resolver, Route, Unavailable, UnavailableKind,
+    Pinged, PodProbes, PodState, Probe, RegisteredEndpoint, Resolver, Route, Unavailable, UnavailableKind, is_nsm_client,
 };
 pub use outcome::Outcome;
 pub use permission::{Permission, Purpose};

@@ -299,13 +299,26 @@ pub struct PodState {
     pub containers: Vec<ContainerState>,
 }
 
+/// Whether a container of this name is one that NSM's webhook puts into a client, of either kind.
+///
+/// Their names are the base names of the images that the webhook was given: `cmd-nsc` and `cmd-nsc-init` in all that upstream
+/// ships.
+#[must_use]
+pub fn is_nsm_client(container: &str) -> bool {
+    container.starts_with("cmd-nsc")
+}
+
 impl PodState {
+    /// The init container that NSM's webhook adds to a client.
+    #[must_use]
+    pub fn client_init(&self) -> Option<&ContainerState> {
+        self.init_containers.iter().find(|container| is_nsm_client(&container.name))
+    }
+
     /// Whether NSM's webhook put its containers into the pod.
-    ///
-    /// Their names are the base names of the images that the webhook was given; `nsc` is in all that upstream ships.
     #[must_use]
     pub fn is_injected(&self) -> bool {
-        self.containers.iter().chain(&self.init_containers).any(|c| c.name.starts_with("cmd-nsc"))
+        self.containers.iter().chain(&self.init_containers).any(|container| is_nsm_client(&container.name))
     }
 
     /// The state of the pod in one word, as `kubectl get pods` has it.
@@ -403,12 +416,6 @@ pub struct Observation {
 }
 
 impl Observation {
-    /// What was asked inside the pod.
-    #[must_use]
-    pub fn probes_of(&self, pod: &Namespaced) -> Option<&PodProbes> {
-        self.probes.iter().find(|probes| probes.pod == *pod)
-    }
-
     /// The pods that could be seen; none where they could not.
     #[must_use]
     pub fn pods(&self) -> &[PodState] {

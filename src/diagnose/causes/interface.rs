@@ -2,10 +2,7 @@
 
 use crate::{
     check::{Connection, Side},
-    diagnose::{
-        Case, Found,
-        case::{FROM_THE_BEGINNING, client_init},
-    },
+    diagnose::{Case, Found, case::FROM_THE_BEGINNING},
     model::{Finding, Link, Payload, PodState, Route, Verdict},
 };
 
@@ -141,7 +138,7 @@ pub(in crate::diagnose) fn peer_end_missing(case: &Case<'_>) -> Vec<Found> {
 pub(in crate::diagnose) fn missing(case: &Case<'_>) -> Vec<Found> {
     connections(case, |connection, side| {
         let found = failed(case, connection, "interface");
-        let is_served = side.pod.is_injected() && client_init(side.pod).is_none_or(|init| init.ready);
+        let is_served = side.pod.is_injected() && side.pod.client_init().is_none_or(|init| init.ready);
         if found.is_empty() || connection.link.is_some() || !is_served || case.is_explained(&side.pod.id.name) {
             return None;
         }

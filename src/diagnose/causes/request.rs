@@ -2,10 +2,7 @@
 
 use crate::{
     check::Connection,
-    diagnose::{
-        Case, Found,
-        case::{FROM_THE_BEGINNING, client_init},
-    },
+    diagnose::{Case, Found, case::FROM_THE_BEGINNING},
     model::{Expectation, NsUrl, PodState, Prefix, Verdict, Workload, log::reads},
 };
 
@@ -358,7 +355,7 @@ pub(in crate::diagnose) fn connection_refused(case: &Case<'_>) -> Vec<Found> {
 pub(in crate::diagnose) fn request_failed(case: &Case<'_>) -> Vec<Found> {
     unserved(case, |connection| {
         let pod = connection.client.as_ref()?.pod;
-        let init = client_init(pod).filter(|init| !init.ready)?;
+        let init = pod.client_init().filter(|init| !init.ready)?;
         if case.is_explained(&connection.subject) || case.is_explained(&pod.id.name) {
             return None;
         }

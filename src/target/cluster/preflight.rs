@@ -8,13 +8,14 @@ use k8s_openapi::api::{
 };
 use kube::{
     Api, ResourceExt,
-    api::{DynamicObject, ListParams, PostParams},
+    api::{ListParams, PostParams},
 };
 use serde_json::Value;
 
 use super::{
     Cluster, NSM_NAMESPACE, endpoint_resource, error,
     identity::{Rule, least_labels},
+    inventory::registered,
     is_of, resource_named,
 };
 use crate::{
@@ -104,9 +105,7 @@ impl Cluster {
     async fn forwarders(&self) -> Result<Vec<String>, Unavailable> {
         let listed = self.api(&endpoint_resource(), Some(NSM_NAMESPACE)).list(&ListParams::default()).await;
         let listed = listed.map_err(|error| error::unavailable(&error))?;
-        let node =
-            |object: &DynamicObject| object.data.pointer("/spec/network_service_labels/forwarder/labels/nodeName")?.as_str().map(str::to_owned);
-        Ok(listed.items.iter().filter_map(node).collect())
+        Ok(listed.items.iter().filter_map(|object| registered(object).forwards_on).collect())
     }
 
     async fn webhook(&self) -> Result<Option<WebhookState>, Unavailable> {

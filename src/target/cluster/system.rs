@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::{Cluster, NSM_NAMESPACE, SPIRE_NAMESPACE, error, resource};
 use crate::{
-    model::{ComponentState, EventRecord, Expectations, LogTail, Namespaced, ObjectRef, PodState, Result, System, Unavailable},
+    model::{ComponentState, EventRecord, Expectations, LogTail, Namespaced, ObjectRef, PodState, Result, System, Unavailable, is_nsm_client},
     target::Ctx,
 };
 
@@ -148,7 +148,7 @@ impl Cluster {
         for pod in &pods {
             let Some(workload) = expectations.workloads.iter().find(|workload| workload.owns(pod)) else { continue };
             nodes.extend(pod.node.as_deref());
-            let concerned = |name: &str| name.starts_with("cmd-nsc") || (workload.endpoint.is_some() && name == workload.container);
+            let concerned = |name: &str| is_nsm_client(name) || (workload.endpoint.is_some() && name == workload.container);
             let containers = pod.init_containers.iter().chain(&pod.containers).filter(|container| concerned(&container.name));
             asked.extend(containers.map(|container| (pod, container.name.clone())));
         }

@@ -15,7 +15,7 @@ use kube::{
 use serde_json::Value;
 
 use super::Cluster;
-use crate::model::{ANNOTATION, Namespaced};
+use crate::model::{ANNOTATION, Namespaced, is_nsm_client};
 
 /// What such a pod is given to end instead of its own grace, in seconds: its other containers have it too.
 pub(super) const SHORT_GRACE: u32 = 3;
@@ -54,7 +54,7 @@ impl Client {
         let annotation = pod.metadata.annotations.as_ref().and_then(|annotations| annotations.get(ANNOTATION));
         let containers = pod.data.pointer("/spec/containers").and_then(Value::as_array);
         let client = |container: &Value| {
-            let called = container["name"].as_str().filter(|name| name.starts_with("cmd-nsc"))?;
+            let called = container["name"].as_str().filter(|name| is_nsm_client(name))?;
             // What it was told counts; the annotation may be the namespace's.
             let variables = container["env"].as_array().into_iter().flatten();
             let told = variables.clone().find(|variable| variable["name"] == "NSM_NETWORK_SERVICES").and_then(|variable| variable["value"].as_str());
