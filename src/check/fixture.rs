@@ -4,8 +4,8 @@ use crate::{
     manifest::{Customisation, Source, embedded, plan, read},
     model::{
         ComponentState, ContainerState, EventRecord, ExecEnd, ExecOutput, Expectations, IdentityRule, Inventory, LogTail, Lookup, Namespaced,
-        NetworkServiceState, ObjectRef, Observation, Payload, Pinged, PodProbes, PodState, Probe, RegisteredEndpoint, Resolver, Snapshot, System,
-        Unavailable, UnavailableKind,
+        NetworkServiceState, NodeState, ObjectRef, Observation, Payload, Pinged, PodProbes, PodState, Probe, RegisteredEndpoint, Resolver, Snapshot,
+        System, Unavailable, UnavailableKind, WebhookState,
     },
 };
 
@@ -147,6 +147,13 @@ pub(crate) fn client(name: &str) -> PodState {
     PodState { annotation, init_containers: vec![init], ..pod(name, name, &[name, "cmd-nsc"]) }
 }
 
+/// A pod of NSM or SPIRE on the example's node.
+fn part_of_nsm(name: &str, maker: &str) -> PodState {
+    let namespace = if maker.starts_with("spire") { "spire" } else { "nsm-system" };
+    let kind = if maker.starts_with("registry") { "Deployment" } else { "DaemonSet" };
+    PodState { id: Namespaced::new(namespace, name), controller: Some((kind.into(), maker.into())), ..pod(name, maker, &[maker]) }
+}
+
 fn component(role: &str, kind: &str, name: &str) -> ComponentState {
     let namespace = if role.starts_with("spire") { "spire" } else { "nsm-system" };
     let object = match kind {
@@ -183,7 +190,10 @@ pub(crate) fn healthy() -> Snapshot {
         ("spire-agent", "DaemonSet", "spire-agent"),
         ("spire-server", "StatefulSet", "spire-server"),
     ];
+    let expectations = expectations();
     Snapshot {
+        deployed: Ok(expectations.workloads.clone()),
+        expectations,
         observation: Observation {
             taken_at: NOW,
             inventory: Inventory {
@@ -196,12 +206,28 @@ pub(crate) fn healthy() -> Snapshot {
         },
         system: System {
             components: components.map(|(role, kind, name)| component(role, kind, name)).into(),
+            pods: Ok([
+                ("nsmgr-8w5kq", "nsmgr"),
+                ("forwarder-ovs-2f7nc", "forwarder-ovs"),
+                ("registry-k8s-1", "registry-k8s"),
+                ("spire-agent-5tft2", "spire-agent"),
+            ]
+            .map(|(name, maker)| part_of_nsm(name, maker))
+            .into()),
+            nodes: Ok(vec![NodeState { name: "worker".into(), ready: true, schedulable: true }]),
+            webhook: Ok(Some(WebhookState {
+                name: "nsm-mutating-webhook".into(),
+                calls: "Service nsm-system/admission-webhook-svc".into(),
+                addresses: Some(1),
+                has_authority: true,
+            })),
             events: Ok(vec![EventRecord {
                 object: ObjectRef::namespaced("Pod", NAMESPACE, CLIENT),
                 kind: "Normal".into(),
                 reason: "Started".into(),
                 message: "Started container alpine".into(),
                 count: 1,
+                last_seen: Some(NOW - 60),
             }]),
             logs: vec![
                 // What every first request says while the endpoint starts is history once the connection is there.

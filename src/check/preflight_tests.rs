@@ -15,7 +15,7 @@ fn fit(plan: &Plan) -> Facts {
         object: Some(ObjectRef::namespaced(kind, "nsm-system", role)),
         ready: Ok((count, count)),
     };
-    let node = |name: &str| NodeState { name: name.to_owned(), schedulable: true };
+    let node = |name: &str| NodeState { name: name.to_owned(), ready: true, schedulable: true };
     let parts = ["nsmgr", "forwarder", "spire-agent"];
     Facts {
         version: "v1.34.1".to_owned(),

@@ -32,9 +32,10 @@ pub(super) async fn run(settings: &Settings, ctx: &Ctx, report: &mut Report) -> 
     let (system, also_cut_short) = match system {
         Ok(system) => (system, None),
         // What was seen of the pods is worth judging all the same.
-        Err(failure) => (System { components: Vec::new(), events: Ok(Vec::new()), logs: Vec::new() }, Some(failure)),
+        Err(failure) => (System::of(Vec::new()), Some(failure)),
     };
-    let diagnosis = diagnose(&plan.expectations, &Snapshot { observation, system });
+    let deployed = Ok(Vec::new());
+    let diagnosis = diagnose(&Snapshot { expectations: plan.expectations.clone(), deployed, observation, system });
     (report.path, report.causes) = (Some(diagnosis.path), diagnosis.causes);
     cut_short.or(also_cut_short).map_or(Ok(()), Err)
 }

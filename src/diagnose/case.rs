@@ -47,7 +47,8 @@ pub struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    pub(super) fn new(expectations: &'a Expectations, snapshot: &'a Snapshot) -> Self {
+    pub(super) fn new(snapshot: &'a Snapshot) -> Self {
+        let expectations = &snapshot.expectations;
         let connections = connections(expectations, &snapshot.observation, Thresholds::default());
         let checks = connections.iter().map(evaluate_connection).collect();
         Self { expectations, snapshot, connections, checks, path: Vec::new(), found: Vec::new() }

@@ -31,7 +31,7 @@ pub use catalogue::CAUSES;
 pub use cause::{Cause, Found};
 pub use step::{STEPS, Step};
 
-use crate::model::{Expectations, Finding, Outcome, Snapshot, Verdict};
+use crate::model::{Finding, Outcome, Snapshot, Verdict};
 
 /// What is wrong, and where on the path it begins.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -60,8 +60,8 @@ impl Diagnosis {
 
 /// Walks the path and, where it is broken, looks for the causes.
 #[must_use]
-pub fn diagnose(expectations: &Expectations, snapshot: &Snapshot) -> Diagnosis {
-    let mut case = Case::new(expectations, snapshot);
+pub fn diagnose(snapshot: &Snapshot) -> Diagnosis {
+    let mut case = Case::new(snapshot);
     for step in &STEPS {
         let findings = (step.judge)(step, &case);
         case.path.extend(findings);

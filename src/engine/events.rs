@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, fmt::Display};
 
+use super::mesh::now;
 use crate::model::{EventRecord, ObjectRef};
 
 /// How many are kept: Kubernetes keeps an hour's; the engine keeps what a person would scroll through.
@@ -28,7 +29,7 @@ impl Events {
         if self.0.len() == KEPT {
             self.0.pop_front();
         }
-        self.0.push_back(EventRecord { object, kind: kind.to_owned(), reason: reason.to_owned(), message, count });
+        self.0.push_back(EventRecord { object, kind: kind.to_owned(), reason: reason.to_owned(), message, count, last_seen: Some(now()) });
     }
 
     /// All that are kept.

@@ -56,7 +56,7 @@ impl Mesh {
         // They are one process, so that this answer came proves them all.
         let component = |role: &str| ComponentState { role: role.to_owned(), object: None, ready: Ok((1, 1)) };
         let components = ["engine", "registry", "manager", "forwarder"].map(component).to_vec();
-        System { components, events: Ok(self.events.list()), logs: self.logs() }
+        System { events: Ok(self.events.list()), logs: self.logs(), ..System::of(components) }
     }
 
     /// What was logged. Nothing is looked at for it, so that asking again and again adds nothing.

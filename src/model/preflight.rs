@@ -32,6 +32,8 @@ pub struct Facts {
 pub struct NodeState {
     /// Its name.
     pub name: String,
+    /// Whether its kubelet says that it is ready.
+    pub ready: bool,
     /// Whether it is ready and takes pods without a toleration.
     pub schedulable: bool,
 }

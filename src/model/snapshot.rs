@@ -1,10 +1,15 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Namespaced, ObjectRef, Observation, Unavailable};
+use super::{Expectations, Namespaced, NodeState, ObjectRef, Observation, PodState, Unavailable, WebhookState, Workload};
 
-/// Everything that `troubleshoot` judges by: an [`Observation`] and the system around it.
+/// Everything that `troubleshoot` judges by: what was promised, an [`Observation`] and the system around it. It needs no
+/// target any more, so that it can be judged anywhere.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
+    /// What was promised.
+    pub expectations: Expectations,
+    /// The same workloads as they are deployed now; whatever else is in their namespaces may be among them.
+    pub deployed: Result<Vec<Workload>, Unavailable>,
     /// What `verify` would look at.
     pub observation: Observation,
     /// The system around it.
@@ -16,10 +21,24 @@ pub struct Snapshot {
 pub struct System {
     /// The parts of Network Service Mesh and SPIRE, or those of the engine on this machine.
     pub components: Vec<ComponentState>,
-    /// What happened to the deployment's objects, oldest first.
+    /// The pods of Network Service Mesh and SPIRE.
+    pub pods: Result<Vec<PodState>, Unavailable>,
+    /// The nodes.
+    pub nodes: Result<Vec<NodeState>, Unavailable>,
+    /// The configuration of NSM's webhook, where there is one.
+    pub webhook: Result<Option<WebhookState>, Unavailable>,
+    /// What happened to the deployment's objects and to those of Network Service Mesh and SPIRE, oldest first.
     pub events: Result<Vec<EventRecord>, Unavailable>,
     /// The ends of the logs of the containers concerned.
     pub logs: Vec<LogTail>,
+}
+
+impl System {
+    /// A system that has these parts and of which nothing else is to be seen.
+    #[must_use]
+    pub fn of(components: Vec<ComponentState>) -> Self {
+        Self { components, pods: Ok(Vec::new()), nodes: Ok(Vec::new()), webhook: Ok(None), events: Ok(Vec::new()), logs: Vec::new() }
+    }
 }
 
 /// A part of Network Service Mesh.
@@ -54,6 +73,9 @@ pub struct EventRecord {
     pub message: String,
     /// How often.
     pub count: u32,
+    /// When last, in seconds since 1970.
+    #[serde(default)]
+    pub last_seen: Option<i64>,
 }
 
 /// The end of a container's log.

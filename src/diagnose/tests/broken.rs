@@ -38,7 +38,7 @@ pub(super) fn absent(snapshot: &mut Snapshot, roles: &[&str]) {
 
 pub(super) fn event(snapshot: &mut Snapshot, kind: &str, name: &str, reason: &str, message: &str) {
     let object = ObjectRef::namespaced(kind, "ns-kernel2kernel", name);
-    let event = EventRecord { object, kind: "Warning".into(), reason: reason.into(), message: message.into(), count: 3 };
+    let event = EventRecord { object, kind: "Warning".into(), reason: reason.into(), message: message.into(), count: 3, last_seen: Some(NOW - 5) };
     snapshot.system.events.as_mut().unwrap().push(event);
 }
 

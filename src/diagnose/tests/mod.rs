@@ -19,7 +19,7 @@ use crate::{
 fn after(change: impl FnOnce(&mut Snapshot)) -> Diagnosis {
     let mut snapshot = healthy();
     change(&mut snapshot);
-    diagnose(&expectations(), &snapshot)
+    diagnose(&snapshot)
 }
 
 /// Every broken case with what is said of it.
@@ -34,7 +34,8 @@ fn promised(first: fn(&mut Snapshot)) -> impl Iterator<Item = (&'static Broken, 
         change(&mut expectations);
         first(&mut snapshot);
         (broken.change)(&mut snapshot);
-        (broken, diagnose(&expectations, &snapshot))
+        let snapshot = Snapshot { expectations, ..snapshot };
+        (broken, diagnose(&snapshot))
     })
 }
 
@@ -182,7 +183,7 @@ fn a_service_under_another_name_is_told_with_both_names() {
     let mut snapshot = healthy();
     failing(&mut snapshot, "network service endpoint candidates not found");
     snapshot.observation.inventory.endpoints.as_mut().unwrap()[0].services = vec!["another".into()];
-    let diagnosis = diagnose(&expectations, &snapshot);
+    let diagnosis = diagnose(&Snapshot { expectations, ..snapshot });
     assert_eq!(ids(&diagnosis), ["endpoint-not-registered"]);
     let cause = &diagnosis.causes[0];
     assert_eq!(cause.observed, "nobody is registered for kernel2kernel; Deployment ns-kernel2kernel/nse-kernel offers another");
@@ -371,7 +372,7 @@ fn each_client_is_told_by_itself() {
     let pod = pod_mut(&mut snapshot.observation, "second");
     (pod.ready, pod.init_containers[0].ready, pod.init_containers[0].running) = (false, false, true);
     pod.init_containers[0].message = Some("IPPool is empty".into());
-    let diagnosis = diagnose(&expectations, &snapshot);
+    let diagnosis = diagnose(&Snapshot { expectations, ..snapshot });
     let request: Vec<(&str, Verdict)> = diagnosis.path.iter().filter(|f| f.check == "request").map(|f| (f.subject.as_str(), f.verdict)).collect();
     assert_eq!(request, [("alpine nsm-1", Verdict::Pass), ("second nsm-1", Verdict::Fail)]);
     assert_eq!(ids(&diagnosis), ["address-pool-empty"]);
@@ -415,7 +416,7 @@ fn what_one_fix_mends_is_told_once() {
         expectations.workloads.push(workload);
         expectations.connections.push(connection);
     }
-    let diagnosis = diagnose(&expectations, &snapshot);
+    let diagnosis = diagnose(&Snapshot { expectations, ..snapshot });
     assert_eq!(ids(&diagnosis), ["address-pool-empty"]);
     assert_eq!(diagnosis.causes[0].subject, "b nsm-1, c nsm-1, d nsm-1 and 2 more");
     assert_eq!(diagnosis.causes[0].observed, "every address is taken; 172.16.1.100/31 serves 1");

@@ -74,7 +74,7 @@ impl Cluster {
         (permission, allowed)
     }
 
-    async fn nodes(&self) -> Result<Vec<NodeState>, Unavailable> {
+    pub(super) async fn nodes(&self) -> Result<Vec<NodeState>, Unavailable> {
         let api: Api<Node> = Api::all(self.client.clone());
         let nodes = api.list(&ListParams::default()).await.map_err(|error| error::unavailable(&error))?;
         Ok(nodes.iter().map(node_state).collect())
@@ -108,7 +108,7 @@ impl Cluster {
         Ok(listed.items.iter().filter_map(|object| registered(object).forwards_on).collect())
     }
 
-    async fn webhook(&self) -> Result<Option<WebhookState>, Unavailable> {
+    pub(super) async fn webhook(&self) -> Result<Option<WebhookState>, Unavailable> {
         let Some(found) = self.webhook_object().await? else { return Ok(None) };
         let config = found.data.pointer("/webhooks/0/clientConfig").cloned().unwrap_or_default();
         let text = |pointer: &str| config.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
@@ -164,7 +164,7 @@ fn node_state(node: &Node) -> NodeState {
     let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
     let ready = conditions.into_iter().flatten().any(|condition| condition.type_ == "Ready" && condition.status == "True");
     let tainted = spec.taints.iter().flatten().any(|taint| taint.effect == "NoSchedule" || taint.effect == "NoExecute");
-    NodeState { name: node.name_any(), schedulable: ready && !spec.unschedulable.unwrap_or(false) && !tainted }
+    NodeState { name: node.name_any(), ready, schedulable: ready && !spec.unschedulable.unwrap_or(false) && !tainted }
 }
 
 /// The labels of a workload's pods once NSM's webhook has seen them.

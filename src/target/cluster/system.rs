@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use futures::{
-    StreamExt,
+    FutureExt, StreamExt,
     future::{join_all, try_join_all},
     stream,
 };
@@ -13,7 +13,7 @@ use kube::{
 };
 use serde_json::Value;
 
-use super::{Cluster, NSM_NAMESPACE, SPIRE_NAMESPACE, error, resource};
+use super::{Cluster, NSM_NAMESPACE, SPIRE_NAMESPACE, error, inventory::pages, resource};
 use crate::{
     model::{ComponentState, EventRecord, Expectations, LogTail, Namespaced, ObjectRef, PodState, Result, System, Unavailable, is_nsm_client},
     target::Ctx,
@@ -61,11 +61,21 @@ impl Cluster {
     pub async fn system(&self, ctx: &Ctx, expectations: &Expectations) -> Result<System> {
         let namespaces: BTreeSet<String> = expectations.workloads.iter().map(|workload| workload.id.namespace.clone()).collect();
         let look = async {
-            let events = try_join_all(namespaces.iter().map(|namespace| self.events(namespace)));
-            let (components, events, logs) = futures::join!(self.components(), events, self.logs(expectations, &namespaces));
-            Ok(System { components, events: events.map(|events| events.concat()), logs })
+            let own = BTreeSet::from([NSM_NAMESPACE, SPIRE_NAMESPACE].map(str::to_owned));
+            let events = try_join_all(namespaces.difference(&own).map(|namespace| self.events(namespace)));
+            // Who may not look there hears so of NSM's components already.
+            let around = join_all(own.iter().map(|namespace| self.events(namespace)));
+            let pods = try_join_all(own.iter().map(|namespace| self.pods(namespace)));
+            let (components, pods, nodes, webhook, events, around, logs) =
+                futures::join!(self.components(), pods, self.nodes(), self.webhook(), events, around, self.logs(expectations, &namespaces));
+            let events = events.map(|events| {
+                let mut events: Vec<EventRecord> = events.into_iter().chain(around.into_iter().flatten()).flatten().collect();
+                events.sort_by_key(|event| event.last_seen);
+                events
+            });
+            Ok(System { components, pods: pods.map(|pods| pods.concat()), nodes, webhook, events, logs })
         };
-        ctx.run("looking at Network Service Mesh", look).await
+        ctx.run("looking at Network Service Mesh", look.boxed_local()).await
     }
 
     pub(super) async fn components(&self) -> Vec<ComponentState> {
@@ -134,9 +144,7 @@ impl Cluster {
 
     async fn events(&self, namespace: &str) -> Result<Vec<EventRecord>, Unavailable> {
         let api: Api<Event> = Api::namespaced(self.client.clone(), namespace);
-        let mut events = api.list(&ListParams::default()).await.map_err(|error| error::unavailable(&error))?.items;
-        events.sort_by_key(last_seen);
-        Ok(events.iter().map(record).collect())
+        pages(&api, "", record).await.map_err(|error| error::unavailable(&error))
     }
 
     /// The logs on the way: the client's injected containers, the endpoint's own, and those of NSM on their nodes.
@@ -192,5 +200,6 @@ fn record(event: &Event) -> EventRecord {
         reason: event.reason.clone().unwrap_or_default(),
         message: event.message.clone().unwrap_or_default(),
         count: counted.and_then(|count| u32::try_from(count).ok()).unwrap_or(1),
+        last_seen: last_seen(event).map(Timestamp::as_second),
     }
 }

@@ -227,7 +227,7 @@ impl Local {
     pub async fn system(&self, ctx: &Ctx, expectations: &Expectations) -> Result<System> {
         let Some(reply) = self.ask(ctx, "looking at the engine", &Request::System).await? else {
             let engine = ComponentState { role: "engine".to_owned(), object: None, ready: Ok((1, 0)) };
-            return Ok(System { components: vec![engine], events: Ok(Vec::new()), logs: Vec::new() });
+            return Ok(System::of(vec![engine]));
         };
         let Reply::System(system) = reply else { return Err(unexpected(&reply)) };
         let mut system = *system;
