@@ -118,6 +118,9 @@ Register-ArgumentCompleter -Native -CommandName 'nsmctl' -ScriptBlock {
             break
         }
         'nsmctl;troubleshoot' {
+            [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'The clients with these labels, as in app=alpine or ''tier in (a,b)''')
+            [CompletionResult]::new('--selector', '--selector', [CompletionResultType]::ParameterName, 'The clients with these labels, as in app=alpine or ''tier in (a,b)''')
+            [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'The client of this name: a workload''s or a pod''s')
             [CompletionResult]::new('--cidr', '--cidr', [CompletionResultType]::ParameterName, 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125')
             [CompletionResult]::new('--clients', '--clients', [CompletionResultType]::ParameterName, 'How many pods each client has; a Pod is copied, a Deployment or StatefulSet scaled')
             [CompletionResult]::new('--payload', '--payload', [CompletionResultType]::ParameterName, 'What travels over every network service')
@@ -134,6 +137,10 @@ Register-ArgumentCompleter -Native -CommandName 'nsmctl' -ScriptBlock {
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'The time budget of the whole command, as in 90s or 2m')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'The form of the report on standard output')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'The form of the report on standard output')
+            [CompletionResult]::new('-A', '-A ', [CompletionResultType]::ParameterName, 'Every client of NSM''s in all namespaces, whoever deployed it')
+            [CompletionResult]::new('--all-namespaces', '--all-namespaces', [CompletionResultType]::ParameterName, 'Every client of NSM''s in all namespaces, whoever deployed it')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show all the evidence and all that follows, not only the telling part of it')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show all the evidence and all that follows, not only the telling part of it')
             [CompletionResult]::new('--cross-node', '--cross-node', [CompletionResultType]::ParameterName, 'Keep clients off the nodes of their endpoints, so that the connection crosses the network')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')

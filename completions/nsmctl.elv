@@ -112,6 +112,9 @@ set edit:completion:arg-completer[nsmctl] = {|@words|
             cand --help 'Print help'
         }
         &'nsmctl;troubleshoot'= {
+            cand -l 'The clients with these labels, as in app=alpine or ''tier in (a,b)'''
+            cand --selector 'The clients with these labels, as in app=alpine or ''tier in (a,b)'''
+            cand --client 'The client of this name: a workload''s or a pod''s'
             cand --cidr 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125'
             cand --clients 'How many pods each client has; a Pod is copied, a Deployment or StatefulSet scaled'
             cand --payload 'What travels over every network service'
@@ -128,6 +131,10 @@ set edit:completion:arg-completer[nsmctl] = {|@words|
             cand --timeout 'The time budget of the whole command, as in 90s or 2m'
             cand -o 'The form of the report on standard output'
             cand --output 'The form of the report on standard output'
+            cand -A 'Every client of NSM''s in all namespaces, whoever deployed it'
+            cand --all-namespaces 'Every client of NSM''s in all namespaces, whoever deployed it'
+            cand -v 'Show all the evidence and all that follows, not only the telling part of it'
+            cand --verbose 'Show all the evidence and all that follows, not only the telling part of it'
             cand --cross-node 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
             cand -h 'Print help'
             cand --help 'Print help'

@@ -114,6 +114,8 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l list-checks -d 
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l schema -d 'Print the JSON Schema of the report that -o json prints, and look at nothing'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -s h -l help -d 'Print help'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -s l -l selector -d 'The clients with these labels, as in app=alpine or \'tier in (a,b)\'' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -l client -d 'The client of this name: a workload\'s or a pod\'s' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -l cidr -d 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -l clients -d 'How many pods each client has; a Pod is copied, a Deployment or StatefulSet scaled' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -l payload -d 'What travels over every network service' -r -f -a "ethernet\t'Ethernet frames'
@@ -133,6 +135,8 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -s o -l outp
 short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
 junit\t'For CI systems'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -s A -l all-namespaces -d 'Every client of NSM\'s in all namespaces, whoever deployed it'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -s v -l verbose -d 'Show all the evidence and all that follows, not only the telling part of it'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -l cidr -d 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125' -r

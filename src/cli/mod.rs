@@ -108,7 +108,7 @@ impl Command {
         match self {
             Self::Deploy(DeployArgs { customise, .. })
             | Self::Verify(VerifyArgs { customise, .. })
-            | Self::Troubleshoot(TroubleshootArgs { customise })
+            | Self::Troubleshoot(TroubleshootArgs { customise, .. })
             | Self::Cleanup(CleanupArgs { customise, .. })
             | Self::Exec(ExecArgs { customise, .. })
             | Self::Logs(LogsArgs { customise, .. })

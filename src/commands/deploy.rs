@@ -19,7 +19,7 @@ const UNDO: Duration = Duration::from_secs(60);
 
 /// Looks whether the target is fit, applies, waits, verifies.
 pub(super) async fn run(arguments: &ApplyArgs, settings: &Settings, ctx: &Ctx, report: &mut Report) -> Result<()> {
-    report.shown = Shown { diff: arguments.diff, timings: arguments.timings };
+    report.shown = Shown { diff: arguments.diff, timings: arguments.timings, ..Shown::default() };
     let session = Session::open(settings, ctx, report).await?;
     session.has_workloads()?;
     let options = ApplyOptions { force_conflicts: arguments.force_conflicts };

@@ -19,6 +19,7 @@ mod logs;
 mod manifests;
 mod observe;
 mod preflight;
+mod scope;
 mod select;
 mod session;
 mod settle;
@@ -42,7 +43,7 @@ pub async fn run(command: &Command, settings: &Settings, ctx: &Ctx, report: &mut
     match command {
         Command::Deploy(arguments) => deploy::run(&arguments.apply, settings, ctx, report).await,
         Command::Verify(arguments) => verify::run(arguments, settings, ctx, report).await,
-        Command::Troubleshoot(_) => troubleshoot::run(settings, ctx, report).await,
+        Command::Troubleshoot(arguments) => troubleshoot::run(arguments, settings, ctx, report).await,
         Command::Cleanup(arguments) => cleanup::run(&arguments.remove, settings, ctx, report).await,
         Command::Exec(arguments) => exec::run(arguments, settings, ctx, report).await,
         Command::Logs(arguments) => logs::run(arguments, settings, ctx, report).await,

@@ -3,6 +3,7 @@ use std::time::Duration;
 use super::{
     heal::heal,
     observe::{Observed, observe, observe_pods},
+    scope::{is_absent, is_deployed, narrow},
     session::Session,
     watch::watch,
 };
@@ -10,7 +11,7 @@ use crate::{
     check::{CATALOGUE, Check, Look, Subject, Thresholds, evaluate},
     cli::{LookArgs, ScopeArgs, VerifyArgs},
     manifest::deployed,
-    model::{Expectations, Failure, Finding, Inventory, Observation, Outcome, PingOptions, Plan, Result, Scope, Verdict, few},
+    model::{Expectations, Failure, Finding, Inventory, Observation, Outcome, PingOptions, Result, Scope, Verdict, few},
     report::{ListedCheck, Report},
     settings::Settings,
     target::{Ctx, Target},
@@ -149,21 +150,6 @@ async fn everything(scope: &Scope, session: &Session, ctx: &Ctx) -> Result<(Expe
     if narrowed.connections.is_empty() && narrowed.unreadable.is_empty() { Err(nobody(scope, &all)) } else { Ok((narrowed, inventory)) }
 }
 
-async fn narrow(
-    scope: &Scope,
-    expectations: Expectations,
-    inventory: &Inventory,
-    target: &Target,
-    namespace: Option<&str>,
-    ctx: &Ctx,
-) -> Result<Expectations> {
-    let selected = match &scope.selector {
-        Some(selector) => Some(target.select(ctx, namespace, selector).await?),
-        None => None,
-    };
-    Ok(scope.narrow(expectations, inventory.pods.as_deref().unwrap_or_default(), selected.as_ref()))
-}
-
 /// There is no client of the scope: that is no pass.
 fn nobody(scope: &Scope, all: &Expectations) -> Failure {
     let place = scope.namespace.as_ref().map_or_else(|| "any namespace".to_owned(), |namespace| format!("namespace {namespace}"));
@@ -205,19 +191,4 @@ fn judge(expectations: &Expectations, observation: &Observation, thresholds: Thr
         findings.iter_mut().for_each(|finding| finding.documented = None);
     }
     findings
-}
-
-/// Whether nothing at all of the deployment can be found: neither a pod nor a network service. That is no failure of
-/// connections, since there are none. Where network services may not be seen, that is for the pods to say if something else
-/// may be meant, and cannot be told otherwise.
-fn is_absent(plan: &Plan, inventory: &Inventory) -> bool {
-    let (Ok(pods), Ok(services)) = (&inventory.pods, &inventory.services) else { return false };
-    let owned = pods.iter().any(|pod| plan.expectations.workloads.iter().any(|workload| workload.owns(pod)));
-    let served = plan.expectations.services.iter().any(|expected| services.iter().any(|service| service.id == expected.id));
-    !owned && !served
-}
-
-/// Whether anything carries the label of the deployment.
-async fn is_deployed(Session { target, plan, .. }: &Session, ctx: &Ctx) -> bool {
-    target.deployments(ctx).await.contains(&plan.instance)
 }

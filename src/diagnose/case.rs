@@ -1,11 +1,15 @@
+use std::collections::BTreeSet;
+
 use crate::{
-    check::{Connection, Thresholds, connections, evaluate_connection},
+    check::{Connection, Thresholds, connections, evaluate, evaluate_connection},
     model::{
-        ComponentState, EventRecord, Expectations, Finding, NSM_NAMESPACE, Namespaced, NetworkServiceState, Observation, PodState,
+        ComponentState, EventRecord, Expectations, Finding, NSM_NAMESPACE, Namespaced, NetworkServiceState, ObjectRef, Observation, PodState,
         RegisteredEndpoint, Snapshot, Verdict, Workload, WorkloadKind, is_nsm_client,
         log::{self, LogError},
     },
 };
+
+use super::graph::{Reach, Told};
 
 /// The fix on this machine for what an apply does not see and so leaves alone.
 pub(super) const FROM_THE_BEGINNING: &str = "nsmctl cleanup --target local && {deploy}   # from the beginning, with namespaces and links anew";
@@ -14,7 +18,7 @@ const QUOTED_ERRORS: usize = 3;
 
 /// Errors that tell by themselves why a request is not served. What other logs say counts only where a client's own
 /// log has none of them, since they may speak of somebody else or of yesterday.
-const TELLING: [&[&str]; 12] = [
+const TELLING: [&[&str]; 22] = [
     &["candidates not found"],
     &["no candidates found"],
     &["network service", "not found"],
@@ -27,6 +31,16 @@ const TELLING: [&[&str]; 12] = [
     &["retrieving svid"],
     &["connection refused"],
     &["rootConf"],
+    &["exec: no command"],
+    &["tunnelIP"],
+    &["failed to find link"],
+    &["failed to create a nse"],
+    &["failed to create a netsvc"],
+    &["inode://", "nil file"],
+    &["forwarder", "is not available"],
+    &["failed to dial", "deadline"],
+    &["certificate has expired"],
+    &["certificate signed by unknown authority"],
 ];
 
 /// Everything that a step or a cause looks at.
@@ -40,10 +54,12 @@ pub struct Case<'a> {
     pub connections: Vec<Connection<'a>>,
     /// What the checks say about each connection.
     pub checks: Vec<Vec<Finding>>,
+    /// What the checks say about the rest.
+    pub findings: Vec<Finding>,
     /// The findings of the steps so far.
     pub path: Vec<Finding>,
-    /// The causes found so far: their ids, and about what.
-    pub found: Vec<(&'static str, String)>,
+    /// The causes found so far.
+    pub(super) found: Vec<Told>,
 }
 
 impl<'a> Case<'a> {
@@ -51,7 +67,8 @@ impl<'a> Case<'a> {
         let expectations = &snapshot.expectations;
         let connections = connections(expectations, &snapshot.observation, Thresholds::default());
         let checks = connections.iter().map(evaluate_connection).collect();
-        Self { expectations, snapshot, connections, checks, path: Vec::new(), found: Vec::new() }
+        let findings = evaluate(expectations, &snapshot.observation, Thresholds::default());
+        Self { expectations, snapshot, connections, checks, findings, path: Vec::new(), found: Vec::new() }
     }
 
     pub(super) fn observation(&self) -> &'a Observation {
@@ -89,17 +106,63 @@ impl<'a> Case<'a> {
 
     /// Whether a cause was found already.
     pub(super) fn has_found(&self, causes: &[&str]) -> bool {
-        self.found.iter().any(|(id, _)| causes.contains(id))
+        self.found.iter().any(|told| causes.contains(&told.cause.id))
     }
 
     /// Whether any cause was found already for this subject.
     pub(super) fn is_explained(&self, subject: &str) -> bool {
-        self.found.iter().any(|(_, about)| about == subject)
+        self.found.iter().any(|told| told.found.subject == subject)
     }
 
     /// Whether one of these causes was found already for this subject.
     pub(super) fn is_explained_by(&self, causes: &[&str], subject: &str) -> bool {
-        self.found.iter().any(|(id, about)| causes.contains(id) && about == subject)
+        self.found.iter().any(|told| causes.contains(&told.cause.id) && told.found.subject == subject)
+    }
+
+    /// Whether a cause was found already that this may come from: one that reaches it.
+    pub(super) fn is_reached(&self, subject: &str) -> bool {
+        let reach = Reach::of(self, subject);
+        self.found.iter().any(|told| told.reach.meets(&reach))
+    }
+
+    /// The nodes on which the pods of the expectations are.
+    pub(super) fn nodes(&self) -> BTreeSet<String> {
+        let pods = self.expectations.workloads.iter().flat_map(|workload| self.pods_of(workload));
+        pods.filter_map(|pod| pod.node.clone()).collect()
+    }
+
+    /// The first part with the role.
+    pub(super) fn component(&self, role: &str) -> Option<&'a ComponentState> {
+        self.snapshot.system.components.iter().find(|component| component.role == role)
+    }
+
+    /// The pods of a part of NSM or SPIRE, as far as they can be seen.
+    pub(super) fn pods_of_part(&self, role: &str) -> Vec<&'a PodState> {
+        let objects: Vec<&ObjectRef> =
+            self.snapshot.system.components.iter().filter(|part| part.role == role).filter_map(|part| part.object.as_ref()).collect();
+        let is_its = |pod: &&PodState| {
+            pod.controller.as_ref().is_some_and(|(kind, name)| {
+                objects.iter().any(|object| object.kind == *kind && object.name == *name && object.namespace.as_ref() == Some(&pod.id.namespace))
+            })
+        };
+        self.snapshot.system.pods.as_deref().unwrap_or_default().iter().filter(is_its).collect()
+    }
+
+    /// The nodes on which pods of the expectations are, and a part that has to be on every node is not, or is not ready.
+    pub(super) fn nodes_without(&self, role: &str) -> BTreeSet<String> {
+        let parts = self.snapshot.system.components.iter();
+        let is_everywhere = parts.filter(|part| part.role == role).any(|part| part.object.as_ref().is_some_and(|object| object.kind == "DaemonSet"));
+        if !is_everywhere || self.snapshot.system.pods.is_err() {
+            return BTreeSet::new();
+        }
+        let served: BTreeSet<&str> =
+            self.pods_of_part(role).into_iter().filter(|pod| pod.ready && !pod.deleting).filter_map(|pod| pod.node.as_deref()).collect();
+        self.nodes().into_iter().filter(|node| !served.contains(node.as_str())).collect()
+    }
+
+    /// The same workload as it is deployed now; `None` where it is not there or cannot be seen.
+    pub(super) fn deployed(&self, workload: &Workload) -> Option<&'a Workload> {
+        self.snapshot.deployed.as_ref().ok()?.iter().find(|other| other.kind == workload.kind && other.id == workload.id)
     }
 
     /// The workloads of the manifests that offer a service.
@@ -262,7 +325,11 @@ pub(super) fn describe(component: &ComponentState) -> String {
 }
 
 fn quote(pod: &Namespaced, container: &str, error: &LogError) -> String {
-    let times = if error.count > 1 { format!(" ({} times)", error.count) } else { String::new() };
+    let times = match (error.count, &error.first, &error.last) {
+        (0 | 1, ..) => String::new(),
+        (count, Some(first), Some(last)) => format!(" ({count} times, {first} to {last})"),
+        (count, ..) => format!(" ({count} times)"),
+    };
     format!("{}/{container}: {}{times}", pod.name, error.text)
 }
 

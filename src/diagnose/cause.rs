@@ -1,4 +1,4 @@
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use crate::model::{Finding, Verdict, Workload};
 
@@ -11,14 +11,24 @@ pub struct Cause {
     pub id: &'static str,
     /// What it says, in a few words.
     pub title: &'static str,
+    /// The part that it lies in.
+    pub component: &'static str,
     /// The problem in the source document's table of common issues that it is a true cause of.
     pub document_row: Option<&'static str>,
+    /// What must be seen for it to be told.
+    pub seen: &'static str,
+    /// What must not be seen: what looks like it and is something else.
+    pub unseen: &'static str,
+    /// The causes that it may follow from, in groups. Where one of them is found for the same thing, this one is folded under it.
+    pub follows: &'static [&'static [&'static str]],
     /// Whether it is there, and about what: one find for each thing that it is about.
     pub find: fn(&Case<'_>) -> Vec<Found>,
     /// The fix: a command that can be pasted, and behind `#` what it does. Words in braces are [`Found::values`].
     pub fix: &'static str,
     /// How the cause works, for a person who has not met it.
     pub explain: &'static str,
+    /// Where more is said about it.
+    pub link: &'static str,
 }
 
 /// A cause that was found.
@@ -34,6 +44,8 @@ pub struct Found {
     pub fix: Option<&'static str>,
     /// What stands for the words in braces.
     pub values: Vec<(&'static str, String)>,
+    /// The nodes that it is limited to; `None` where its subject tells what it reaches.
+    pub nodes: Option<BTreeSet<String>>,
 }
 
 impl Found {
@@ -55,6 +67,12 @@ impl Found {
     /// Says what a word in braces stands for.
     pub(super) fn with(mut self, word: &'static str, value: impl Into<String>) -> Self {
         self.values.push((word, value.into()));
+        self
+    }
+
+    /// Reaches only what is on these nodes.
+    pub(super) fn on(mut self, nodes: BTreeSet<String>) -> Self {
+        self.nodes = Some(nodes);
         self
     }
 

@@ -3,19 +3,24 @@
 //! ```text
 //!   Expectations ─┐          ┌─► STEPS  ─► path     the first step that fails is where it is broken
 //!                 ├─► Case ──┤                │
-//!   Snapshot ─────┘          └─► CAUSES ◄─────┘
-//!                                   └────► causes   in the catalogue's order: a root before what follows from it
+//!   Snapshot ─────┘          └─► causes ◄─────┘
+//!                                   └─► graph ─► roots, each with what follows from it folded under it
 //! ```
 
 mod case;
 mod catalogue;
 mod cause;
+mod graph;
 mod step;
+mod unseen;
 
 mod causes {
+    pub(super) mod identity;
     pub(super) mod interface;
     pub(super) mod pods;
     pub(super) mod request;
+    pub(super) mod said;
+    pub(super) mod services;
     pub(super) mod system;
 }
 
@@ -27,20 +32,23 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 pub use case::Case;
-pub use catalogue::CAUSES;
+pub use catalogue::{cause, causes};
 pub use cause::{Cause, Found};
 pub use step::{STEPS, Step};
 
-use crate::model::{Finding, Outcome, Snapshot, Verdict};
+use self::graph::{Reach, Told, fold};
+use crate::model::{Consequence, Diagnosed, Finding, Outcome, Snapshot, Verdict};
 
 /// What is wrong, and where on the path it begins.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Diagnosis {
     /// One finding a step, and one a client where the step is about one, in the order of the path; `check` is the step's id.
     pub path: Vec<Finding>,
-    /// The causes, likeliest first; empty where nothing is broken. `check` is the cause's id, `documented` the row of the
+    /// The roots, likeliest first; empty where nothing is broken. `check` is the cause's id, `documented` the row of the
     /// source document's table that the cause explains, and `hint` the fix, which can be pasted into a shell.
-    pub causes: Vec<Finding>,
+    pub causes: Vec<Diagnosed>,
+    /// What could not be collected, each with the reason.
+    pub unseen: Vec<Finding>,
 }
 
 impl Diagnosis {
@@ -54,7 +62,8 @@ impl Diagnosis {
     /// What it means for the exit code.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
-        Finding::outcome(&self.path)
+        let all: Vec<Finding> = self.path.iter().chain(&self.unseen).cloned().collect();
+        Finding::outcome(&all)
     }
 }
 
@@ -66,28 +75,48 @@ pub fn diagnose(snapshot: &Snapshot) -> Diagnosis {
         let findings = (step.judge)(step, &case);
         case.path.extend(findings);
     }
-    let mut causes = Vec::new();
     if case.path.iter().any(|finding| finding.verdict == Verdict::Fail) {
-        for cause in CAUSES {
-            let found = (cause.find)(&case);
-            case.found.extend(found.iter().map(|found| (cause.id, found.subject.clone())));
-            causes.extend(merge(found.into_iter().map(|found| cause.finding(&case, found))));
+        for cause in causes() {
+            for found in (cause.find)(&case) {
+                let reach = match &found.nodes {
+                    Some(nodes) => Reach::on(&case, nodes),
+                    None => Reach::of(&case, &found.subject),
+                };
+                case.found.push(Told { cause, found, reach });
+            }
         }
     }
-    Diagnosis { path: case.path, causes }
+    let roots = fold(std::mem::take(&mut case.found));
+    let causes = merge(roots.into_iter().map(|(root, below)| diagnosed(&case, root, below)));
+    Diagnosis { unseen: unseen::unseen(&case), path: case.path, causes }
+}
+
+/// A root in words, with the causes and then the later steps that only follow from it.
+fn diagnosed(case: &Case<'_>, root: Told, below: Vec<Told>) -> Diagnosed {
+    let Told { cause, found, reach } = root;
+    let broken = |finding: &&Finding| finding.verdict == Verdict::Fail && Reach::of(case, &finding.subject).meets(&reach);
+    let first = case.path.iter().find(broken).map(|finding| finding.check.clone());
+    let later = case.path.iter().filter(broken).filter(|finding| Some(&finding.check) != first.as_ref()).cloned();
+    let causes = below.into_iter().map(|told| told.cause.finding(case, told.found));
+    let consequences = causes.chain(later).map(Consequence::from).collect();
+    Diagnosed { finding: cause.finding(case, found), component: Cow::Borrowed(cause.component), consequences }
 }
 
 /// How many subjects of one cause are named.
 const NAMED: usize = 3;
 
-/// One finding for all that one fix mends: thirty clients without an address are one empty pool.
-fn merge(findings: impl Iterator<Item = Finding>) -> Vec<Finding> {
-    let mut merged: Vec<(usize, Finding)> = Vec::new();
-    for finding in findings {
-        match merged.iter_mut().find(|(_, known)| known.hint == finding.hint) {
+/// One for all that one fix mends: thirty clients without an address are one empty pool.
+fn merge(causes: impl Iterator<Item = Diagnosed>) -> Vec<Diagnosed> {
+    let mut merged: Vec<(usize, Diagnosed)> = Vec::new();
+    for cause in causes {
+        match merged.iter_mut().find(|(_, known)| known.check == cause.check && known.hint == cause.hint) {
             Some((count, known)) => {
                 *count += 1;
+                let Diagnosed { finding, consequences, .. } = cause;
+                let new: Vec<Consequence> = consequences.into_iter().filter(|one| !known.consequences.contains(one)).collect();
+                known.consequences.extend(new);
                 if *count <= NAMED {
+                    let known = &mut known.finding;
                     known.subject = format!("{}, {}", known.subject, finding.subject);
                     if known.observed != finding.observed {
                         known.observed = format!("{}; {}", known.observed, finding.observed);
@@ -96,12 +125,14 @@ fn merge(findings: impl Iterator<Item = Finding>) -> Vec<Finding> {
                     known.evidence.extend(evidence);
                 }
             }
-            None => merged.push((1, finding)),
+            None => merged.push((1, cause)),
         }
     }
-    let told = |(count, finding): (usize, Finding)| match count.saturating_sub(NAMED) {
-        0 => finding,
-        more => Finding { subject: format!("{} and {more} more", finding.subject), ..finding },
+    let told = |(count, mut cause): (usize, Diagnosed)| {
+        if count > NAMED {
+            cause.finding.subject = format!("{} and {} more", cause.subject, count - NAMED);
+        }
+        cause
     };
     merged.into_iter().map(told).collect()
 }
@@ -113,5 +144,5 @@ pub fn unreachable(target: &str, reason: &str, hint: Option<&str>) -> Diagnosis 
     let skipped = |step: &Step| step.finding(target, Verdict::Skip, "not checked: the target is out of reach");
     path.extend(STEPS[1..].iter().map(skipped));
     path[0].title = Cow::Borrowed("target out of reach");
-    Diagnosis { path, causes: Vec::new() }
+    Diagnosis { path, causes: Vec::new(), unseen: Vec::new() }
 }

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 use crate::{
-    check::{Connection, Thresholds, evaluate},
+    check::Connection,
     model::{ContainerState, Finding, PodState, Verdict},
 };
 
@@ -21,14 +21,16 @@ pub struct Step {
 }
 
 /// Every step, in the order in which a connection comes to be.
-pub const STEPS: [Step; 7] = [
+pub const STEPS: [Step; 9] = [
     Step { id: "target", title: "target reachable", expected: "it answers", judge: target },
     Step { id: "nsm", title: "NSM installed and ready", expected: "every component ready", judge: system },
     Step { id: "pods", title: "pods ready", expected: "as many ready pods as promised", judge: pods },
     Step { id: "injection", title: "NSM client injected", expected: "a cmd-nsc container", judge: injection },
+    Step { id: "identity", title: "identity given", expected: "a ClusterSPIFFEID selects it", judge: identity },
     Step { id: "request", title: "request served", expected: "a NetworkService, a live endpoint, a finished cmd-nsc-init", judge: request },
     Step { id: "interface", title: "interface", expected: "up, with its address and the route to the peer", judge: interface },
-    Step { id: "ping", title: "ping", expected: "0 % loss both ways", judge: ping },
+    Step { id: "ping", title: "ping", expected: "0 % loss both ways, and packets as long as the interface admits", judge: ping },
+    Step { id: "dns", title: "names resolve", expected: "NSM's resolver answers", judge: dns },
 ];
 
 impl Step {
@@ -57,6 +59,14 @@ fn system(step: &Step, case: &Case<'_>) -> Vec<Finding> {
     let components = &case.snapshot.system.components;
     let mut broken: Vec<String> = components.iter().filter(|c| c.ready.is_ok() && !c.is_ready()).map(describe).collect();
     broken.dedup();
+    for role in ["nsmgr", "forwarder", "spire-agent"].into_iter().filter(|role| case.faulty(role).is_empty()) {
+        broken.extend(case.nodes_without(role).into_iter().map(|node| format!("{role}: none ready on node {node}")));
+    }
+    let own = case.nodes();
+    let nodes = case.snapshot.system.nodes.iter().flatten().filter(|node| !node.ready && own.contains(&node.name));
+    broken.extend(nodes.map(|node| format!("node {} is not ready", node.name)));
+    let bare = case.snapshot.system.webhook.iter().flatten().filter(|webhook| !webhook.has_authority);
+    broken.extend(bare.map(|webhook| format!("{} has no caBundle", webhook.name)));
     let hidden: Vec<String> = components.iter().filter(|c| c.ready.is_err()).map(describe).collect();
     let (verdict, observed) = match () {
         () if !broken.is_empty() => (Verdict::Fail, broken.into_iter().chain(hidden).collect::<Vec<_>>().join("; ")),
@@ -69,7 +79,7 @@ fn system(step: &Step, case: &Case<'_>) -> Vec<Finding> {
 
 /// As the check does, except that a pod that waits for its own request is not what is broken: the request is.
 fn pods(step: &Step, case: &Case<'_>) -> Vec<Finding> {
-    let findings = evaluate(case.expectations, case.observation(), Thresholds::default()).into_iter().filter(|finding| finding.check == "pods-ready");
+    let findings = case.findings.iter().filter(|finding| finding.check == "pods-ready").cloned();
     let judge = |(workload, finding): (_, Finding)| {
         let unready: Vec<&PodState> = case.pods_of(workload).into_iter().filter(|pod| !pod.ready).collect();
         let is_enough = workload.replicas.is_none_or(|wanted| u32::try_from(case.pods_of(workload).len()).is_ok_and(|pods| pods >= wanted));
@@ -86,6 +96,23 @@ fn pods(step: &Step, case: &Case<'_>) -> Vec<Finding> {
         Finding { expected: finding.expected, evidence, ..step.finding(finding.subject, finding.verdict, finding.observed) }
     };
     case.expectations.workloads.iter().zip(findings).map(judge).collect()
+}
+
+/// What is said of each pod; where identities are given in another way, or where a connection works, there is nothing to say.
+fn identity(step: &Step, case: &Case<'_>) -> Vec<Finding> {
+    let told = |finding: &&Finding| finding.check == "identity" && !matches!(finding.verdict, Verdict::Skip);
+    // The engine is a Network Service Mesh of its own and gives no identities yet.
+    let findings = case.findings.iter().filter(told).filter(|_| !case.is_local());
+    let finding =
+        |finding: &Finding| Finding { evidence: finding.evidence.clone(), ..step.finding(&finding.subject, finding.verdict, &finding.observed) };
+    findings.map(finding).collect()
+}
+
+fn dns(step: &Step, case: &Case<'_>) -> Vec<Finding> {
+    let findings = case.findings.iter().filter(|finding| finding.check == "dns" && finding.verdict != Verdict::Skip);
+    let finding =
+        |finding: &Finding| Finding { evidence: finding.evidence.clone(), ..step.finding(&finding.subject, finding.verdict, &finding.observed) };
+    findings.map(finding).collect()
 }
 
 /// Whether nothing keeps the pod back but NSM's init container, which ends when the request is served.
@@ -144,7 +171,9 @@ fn request(step: &Step, case: &Case<'_>) -> Vec<Finding> {
         let verdict = if complaint.is_some() { worst([verdict, Verdict::Warn]) } else { verdict };
         Finding { evidence: complaint.into_iter().collect(), ..finding(verdict, &observed) }
     };
-    case.connections.iter().map(judge).collect()
+    let unreadable = case.expectations.unreadable.iter();
+    let unreadable = unreadable.map(|(id, reason)| step.finding(id.to_string(), Verdict::Fail, format!("its annotation cannot be read: {reason}")));
+    case.connections.iter().map(judge).chain(unreadable).collect()
 }
 
 fn finished(pod: &PodState) -> (Verdict, String) {
@@ -208,7 +237,7 @@ fn interface(step: &Step, case: &Case<'_>) -> Vec<Finding> {
 }
 
 fn ping(step: &Step, case: &Case<'_>) -> Vec<Finding> {
-    merge_all(step, case, &["ping-endpoint", "ping-client"])
+    merge_all(step, case, &["ping-endpoint", "ping-client", "path-mtu"])
 }
 
 fn merge_all(step: &Step, case: &Case<'_>, checks: &[&str]) -> Vec<Finding> {

@@ -15,6 +15,29 @@ use crate::model::{ANNOTATION, Discovery, EndpointSpec, Expectations, Namespaced
 /// annotation cannot be read it is said why.
 #[must_use]
 pub fn deployed(discovery: &Discovery, scope: &Scope) -> Expectations {
+    let (workloads, mut unreadable) = read(discovery);
+    let (mut clients, others): (Vec<Workload>, Vec<Workload>) =
+        workloads.into_iter().partition(|workload| workload.is_client() && scope.holds(&workload.id.namespace));
+    let wanted: BTreeSet<String> = clients.iter().flat_map(|client| client.requests.iter().map(|url| url.service.clone())).collect();
+    let offers = |workload: &Workload| workload.endpoint.iter().flat_map(|endpoint| &endpoint.services).any(|service| wanted.contains(service));
+    clients.extend(others.into_iter().filter(offers).map(|workload| Workload { requests: Vec::new(), ..workload }));
+    let services = discovery.inventory.services.iter().flatten();
+    let services = services.filter_map(|service| Some(NetworkServiceSpec { id: service.id.clone(), payload: service.payload? }));
+    let services = services.filter(|service| wanted.contains(&service.id.name)).collect();
+    unreadable.retain(|(id, _)| scope.holds(&id.namespace));
+    Expectations { unreadable, ..promises(clients, services) }
+}
+
+/// Every client and every endpoint that there is, also one that nobody asks for.
+#[must_use]
+pub fn deployed_workloads(discovery: &Discovery) -> Vec<Workload> {
+    let (mut workloads, _) = read(discovery);
+    workloads.retain(|workload| workload.is_client() || workload.endpoint.is_some());
+    workloads
+}
+
+/// The workloads, and of those whose annotation cannot be read why.
+fn read(discovery: &Discovery) -> (Vec<Workload>, Vec<(Namespaced, String)>) {
     let inherited: HashMap<&str, &str> = discovery.objects.iter().filter_map(namespace_annotation).collect();
     let (mut workloads, mut unreadable) = (discovery.workloads.clone(), Vec::new());
     for object in discovery.objects.iter().filter(|object| object["kind"] != "Namespace") {
@@ -31,16 +54,7 @@ pub fn deployed(discovery: &Discovery, scope: &Scope) -> Expectations {
         }
     }
     mark_endpoints(&mut workloads, discovery);
-    let (mut clients, others): (Vec<Workload>, Vec<Workload>) =
-        workloads.into_iter().partition(|workload| workload.is_client() && scope.holds(&workload.id.namespace));
-    let wanted: BTreeSet<String> = clients.iter().flat_map(|client| client.requests.iter().map(|url| url.service.clone())).collect();
-    let offers = |workload: &Workload| workload.endpoint.iter().flat_map(|endpoint| &endpoint.services).any(|service| wanted.contains(service));
-    clients.extend(others.into_iter().filter(offers).map(|workload| Workload { requests: Vec::new(), ..workload }));
-    let services = discovery.inventory.services.iter().flatten();
-    let services = services.filter_map(|service| Some(NetworkServiceSpec { id: service.id.clone(), payload: service.payload? }));
-    let services = services.filter(|service| wanted.contains(&service.id.name)).collect();
-    unreadable.retain(|(id, _)| scope.holds(&id.namespace));
-    Expectations { unreadable, ..promises(clients, services) }
+    (workloads, unreadable)
 }
 
 /// Whether an object is one of NSM's clients or endpoints, or wants to be.

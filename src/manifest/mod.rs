@@ -26,7 +26,7 @@ mod write;
 mod yaml;
 
 pub use customise::{Customisation, images};
-pub use deployed::deployed;
+pub use deployed::{deployed, deployed_workloads};
 pub use document::{Document, Object};
 pub use embedded::embedded;
 pub use network_service::NetworkService;

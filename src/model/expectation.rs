@@ -61,6 +61,19 @@ impl Expectations {
         self.workloads.iter().find(|workload| workload.id == *id)
     }
 
+    /// The same, and whatever of the others is not among them: workloads with their connections, and services.
+    #[must_use]
+    pub fn with_others(mut self, others: Self) -> Self {
+        let known: Vec<Namespaced> = self.workloads.iter().map(|workload| workload.id.clone()).collect();
+        let is_other = |id: &Namespaced| !known.contains(id);
+        self.connections.extend(others.connections.into_iter().filter(|connection| is_other(&connection.client)));
+        self.workloads.extend(others.workloads.into_iter().filter(|workload| is_other(&workload.id)));
+        self.unreadable.extend(others.unreadable.into_iter().filter(|(id, _)| is_other(id)));
+        let new = others.services.into_iter().filter(|service| self.services.iter().all(|own| own.id != service.id)).collect::<Vec<_>>();
+        self.services.extend(new);
+        self
+    }
+
     /// The same, and the clients that others promise and that are missing here, with their connections.
     #[must_use]
     pub fn with_missing(mut self, others: &Self) -> Self {

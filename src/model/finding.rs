@@ -114,6 +114,47 @@ impl Finding {
     }
 }
 
+/// A cause, with what follows from it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Diagnosed {
+    /// What it is, about what, what says so, and the fix.
+    #[serde(flatten)]
+    pub finding: Finding,
+    /// The part that it lies in: `Kubernetes`, `SPIRE`, `nsmgr`, `forwarder`, `registry`, `webhook`, `client`, `endpoint`,
+    /// `data path`, `engine`.
+    pub component: Cow<'static, str>,
+    /// What would not be without it: other causes, and steps of the path that fail.
+    pub consequences: Vec<Consequence>,
+}
+
+/// Something that only follows from a cause.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Consequence {
+    /// The id of the cause or of the step.
+    pub check: Cow<'static, str>,
+    /// What it says, in a few words.
+    pub title: Cow<'static, str>,
+    /// About what.
+    pub subject: String,
+    /// What was seen.
+    pub observed: String,
+}
+
+impl From<Finding> for Consequence {
+    fn from(Finding { check, title, subject, observed, .. }: Finding) -> Self {
+        Self { check, title, subject, observed }
+    }
+}
+
+/// A cause is a finding before all.
+impl std::ops::Deref for Diagnosed {
+    type Target = Finding;
+
+    fn deref(&self) -> &Finding {
+        &self.finding
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,6 +15,10 @@ pub struct LogError {
     pub text: String,
     /// How often it stands in the log.
     pub count: usize,
+    /// When it was logged first, in the log's own words.
+    pub first: Option<String>,
+    /// When it was logged last.
+    pub last: Option<String>,
 }
 
 /// The errors of a log, each once; the one that came last stands last.
@@ -25,10 +29,21 @@ pub fn errors(lines: &[String]) -> Vec<LogError> {
         let text = message(&line);
         let key = key(&text);
         let known = errors.iter().position(|(k, _)| *k == key).map(|at| errors.remove(at).1);
-        let count = known.map_or(0, |known| known.count) + 1;
-        errors.push((key, LogError { text, count }));
+        let last = time(&line);
+        let (count, first) = known.map_or((0, None), |known| (known.count, known.first));
+        errors.push((key, LogError { text, count: count + 1, first: first.or_else(|| last.clone()), last }));
     }
     errors.into_iter().map(|(_, error)| error).collect()
+}
+
+/// The time at the start of a line of NSM's, `Mon DD HH:MM:SS.mmm`, to the second.
+fn time(line: &str) -> Option<String> {
+    let words: Vec<&str> = line.split_ascii_whitespace().take(3).collect();
+    let [month, day, clock] = words[..] else { return None };
+    let clock = clock.split('.').next()?;
+    let is_clock = clock.len() == 8 && clock.bytes().enumerate().all(|(at, byte)| if at % 3 == 2 { byte == b':' } else { byte.is_ascii_digit() });
+    let is_date = month.len() == 3 && month.bytes().all(|byte| byte.is_ascii_alphabetic()) && day.parse::<u8>().is_ok();
+    (is_clock && is_date).then(|| format!("{month} {day} {clock}"))
 }
 
 /// Whether the parts stand in the text, one after the other, in either case.

@@ -41,7 +41,7 @@ pub use event::{Event, Notice, ObjectState, Sink};
 pub use expectation::{AddressPair, Expectation, Expectations};
 pub use failure::{Failure, IntoFailure, Result};
 pub use few::few;
-pub use finding::{Finding, Verdict};
+pub use finding::{Consequence, Diagnosed, Finding, Verdict};
 pub use interface::{InterfaceName, InvalidInterfaceName, MAX_INTERFACE_NAME};
 pub use kind::{ANNOTATION, INSTANCE_LABEL, KINDS, Kind, MANAGED_BY, MANAGED_BY_LABEL, NSM_NAMESPACE, PART_OF_LABEL, SPIFFE_LABEL};
 pub use milestones::Milestones;

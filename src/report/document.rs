@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Format;
-use crate::model::{Applied, Change, Difference, Failure, Finding, ObjectRef, Outcome, Removed, Verdict};
+use crate::model::{Applied, Change, Diagnosed, Difference, Failure, Finding, ObjectRef, Outcome, Removed, Verdict};
 
 /// The target, as reports name it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -47,6 +47,8 @@ pub struct Shown {
     pub diff: bool,
     /// How the time divides.
     pub timings: bool,
+    /// All that says so, and not only as much as a person reads at once.
+    pub evidence: bool,
 }
 
 /// Everything that a command has found out, whether it came to its end or not.
@@ -75,7 +77,9 @@ pub struct Report {
     /// The steps of the way that a connection takes.
     pub path: Option<Vec<Finding>>,
     /// Why it is broken, likeliest first.
-    pub causes: Vec<Finding>,
+    pub causes: Vec<Diagnosed>,
+    /// What could not be collected for it.
+    pub unseen: Vec<Finding>,
     /// What was removed.
     pub removed: Option<Removed>,
     /// What the command was asked to print, word for word: a result that is no report.
@@ -108,6 +112,7 @@ impl Report {
             findings: None,
             path: None,
             causes: Vec::new(),
+            unseen: Vec::new(),
             removed: None,
             text: None,
             ended: None,
@@ -134,10 +139,11 @@ impl Report {
         let differs = self.shown.diff && self.differences.iter().flatten().any(|difference| difference.change != Change::None);
         let differs = differs.then_some(Outcome::Failed);
         let path = self.path.as_deref().map(Finding::outcome);
+        let unseen = (!self.unseen.is_empty()).then(|| Finding::outcome(&self.unseen));
         // What is left because there was no more time for it has not failed to go.
         let in_time = self.failure.as_ref().is_none_or(|failure| failure.outcome != Outcome::TimedOut);
         let removed = self.removed.as_ref().filter(|_| in_time).map(Removed::outcome);
-        [failure, ended, findings, differs, path, removed].into_iter().flatten().max().unwrap_or(Outcome::Passed)
+        [failure, ended, findings, differs, path, unseen, removed].into_iter().flatten().max().unwrap_or(Outcome::Passed)
     }
 
     /// Whether there is anything for standard output: a program always gets its one document, a person only what was found.
@@ -167,7 +173,8 @@ impl Report {
     /// Changes every hint: so that its commands are about the same deployment.
     pub fn reword(&mut self, change: impl Fn(&str) -> String) {
         let lists = [&mut self.preflight, &mut self.findings, &mut self.path];
-        let hints = lists.into_iter().flatten().flatten().chain(&mut self.causes).map(|finding| &mut finding.hint);
+        let causes = self.causes.iter_mut().map(|cause| &mut cause.finding);
+        let hints = lists.into_iter().flatten().flatten().chain(causes).chain(&mut self.unseen).map(|finding| &mut finding.hint);
         for hint in hints.chain(self.failure.as_mut().map(|failure| &mut failure.hint)).flatten() {
             *hint = change(hint);
         }

@@ -4,7 +4,7 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Serialize;
 
 use super::{ListedCheck, Report, TargetInfo};
-use crate::model::{Applied, Difference, Finding, ObjectRef, Outcome};
+use crate::model::{Applied, Diagnosed, Difference, Finding, ObjectRef, Outcome};
 
 /// The version of the JSON document's schema. It grows with every change that could break a reader; new fields do not.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -50,9 +50,12 @@ struct Document<'a> {
     /// The steps of the way that a connection takes.
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<&'a [Finding]>,
-    /// Why it is broken, likeliest first.
+    /// Why it is broken, likeliest first: roots only, each with what follows from it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    causes: Option<&'a [Finding]>,
+    causes: Option<&'a [Diagnosed]>,
+    /// What could not be collected, each with the reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unseen: Option<&'a [Finding]>,
     /// What was removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     removed: Option<RemovedObjects<'a>>,
@@ -138,6 +141,7 @@ pub(super) fn render(report: &Report) -> String {
         findings: report.findings.as_deref(),
         path: report.path.as_deref(),
         causes: report.path.as_ref().map(|_| report.causes.as_slice()),
+        unseen: report.path.as_ref().map(|_| report.unseen.as_slice()),
         removed: report.removed.as_ref().map(|removed| RemovedObjects {
             would: &removed.would,
             gone: &removed.gone,
@@ -186,7 +190,11 @@ mod tests {
         report.applied = Some(vec![(pod(), Applied::Used), (ObjectRef::cluster("Namespace", "ns"), Applied::Recreated)]);
         report.checks = Some(vec![ListedCheck { id: "a", title: "b", subject: "connection", hint: "c" }]);
         report.removed = Some(Removed { would: vec![pod()], gone: vec![pod()], left, unseen: vec!["roles".to_owned()], proof: Vec::new() });
-        (report.path, report.causes) = (report.findings.clone(), report.findings.clone().unwrap());
+        report.path = report.findings.clone();
+        let finding = report.findings.as_ref().unwrap()[0].clone();
+        let consequences = vec![crate::model::Consequence::from(finding.clone())];
+        report.causes = vec![Diagnosed { finding, component: "client".into(), consequences }];
+        report.unseen = report.findings.clone().unwrap();
 
         let document: Value = serde_json::from_str(&render(&report)).unwrap();
         let validator = jsonschema::draft202012::new(&serde_json::from_str(&schema()).unwrap()).unwrap();

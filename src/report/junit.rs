@@ -41,6 +41,7 @@ fn document(report: &Report, began: Timestamp, elapsed: Duration) -> String {
         add(&format!("{name}: preflight"), cases(findings), time);
     }
     let mut main: Vec<TestCase> = [&report.findings, &report.path].into_iter().flatten().flat_map(|findings| cases(findings)).collect();
+    main.extend(cases(&report.unseen));
     main.extend(report.failure.as_ref().map(|failure| early_end(&name, failure)));
     if main.is_empty() {
         // A suite without a case is green to its readers, and nothing found is not a pass.

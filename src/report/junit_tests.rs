@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::Diagnosed;
 use crate::report::golden_tests::{failing, passing};
 
 fn rendered(report: &Report) -> String {
@@ -26,7 +27,8 @@ fn a_path_is_a_suite_with_its_causes() {
     let step = |verdict, observed| Finding::new("request", "request served", "alpine", verdict, "", observed);
     let mut report = Report::new("troubleshoot");
     report.path = Some(vec![step(Verdict::Fail, "Init:0/1")]);
-    report.causes = vec![Finding::new("endpoint-not-registered", "no endpoint is registered", "alpine nsm-1", Verdict::Fail, "", "x")];
+    let finding = Finding::new("endpoint-not-registered", "no endpoint is registered", "alpine nsm-1", Verdict::Fail, "", "x");
+    report.causes = vec![Diagnosed { finding, component: "endpoint".into(), consequences: Vec::new() }];
     let text = rendered(&report);
     assert!(text.contains("<system-out>cause endpoint-not-registered alpine nsm-1: no endpoint is registered\n</system-out>"), "{text}");
     assert!(text.contains(r#"tests="1" skipped="0" errors="0" failures="1""#), "{text}");

@@ -10,6 +10,7 @@
 
 mod annotations;
 mod changes;
+mod diagnosis;
 mod diff;
 mod document;
 mod file;

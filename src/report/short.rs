@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{text::counts, wrap::one_line};
-use crate::model::{Finding, Verdict};
+use crate::model::{Diagnosed, Finding, Verdict};
 
 /// What is not as promised, and how many are what.
 pub(super) fn judged(findings: &[Finding]) -> String {
@@ -14,13 +14,13 @@ pub(super) fn judged(findings: &[Finding]) -> String {
     text
 }
 
-/// The steps of a path, with the causes before the count.
-pub(super) fn walked(path: &[Finding], causes: &[Finding]) -> String {
-    self::causes(causes) + &judged(path)
+/// The steps of a path and what could not be seen of it, with the causes before the count.
+pub(super) fn walked(path: &[Finding], causes: &[Diagnosed], unseen: &[Finding]) -> String {
+    self::causes(causes) + &judged(&[path, unseen].concat())
 }
 
-/// The causes, likeliest first.
-pub(super) fn causes(causes: &[Finding]) -> String {
+/// The causes, likeliest first; what follows from one is not told here.
+pub(super) fn causes(causes: &[Diagnosed]) -> String {
     causes.iter().map(|cause| line("cause", cause, &cause.title)).collect()
 }
 

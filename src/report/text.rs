@@ -3,7 +3,7 @@ use std::{fmt::Write, io, time::Duration};
 use anstyle::{AnsiColor, Style};
 
 use super::{
-    Format, ListedCheck, Report,
+    Format, ListedCheck, Report, diagnosis,
     diff::{diff, dry_run},
     is_lively, short,
     table::table,
@@ -64,7 +64,7 @@ pub(super) fn style_of(verdict: Verdict) -> Style {
     }
 }
 
-fn mark(verdict: Verdict, look: Look) -> &'static str {
+pub(super) fn mark(verdict: Verdict, look: Look) -> &'static str {
     match (verdict, look.unicode) {
         (Verdict::Pass, true) => "✓",
         (Verdict::Pass, false) => "+",
@@ -97,8 +97,8 @@ pub(super) fn render(report: &Report, format: Format, look: Look) -> String {
     }
     if let Some(path) = &report.path {
         text.push_str(&match format {
-            Format::Short => short::walked(path, &report.causes),
-            _ => path_text(path, &report.causes, look),
+            Format::Short => short::walked(path, &report.causes, &report.unseen),
+            _ => diagnosis::text(report, path, look),
         });
     }
     if let Some(removed) = &report.removed {
@@ -155,7 +155,7 @@ fn detail(finding: &Finding, look: Look) -> String {
     text
 }
 
-fn evidence(lines: &[String], look: Look) -> String {
+pub(super) fn evidence(lines: &[String], look: Look) -> String {
     let bar = if look.unicode { "│" } else { "|" };
     let width = look.width.map(|width| width.saturating_sub(4));
     let lines = lines.iter().flat_map(|line| line.lines()).flat_map(|line| quoted(line, width));
@@ -194,40 +194,8 @@ pub(super) fn seconds(duration: Duration) -> String {
     }
 }
 
-fn path_text(path: &[Finding], causes: &[Finding], look: Look) -> String {
-    let row = |finding: &Finding| {
-        let verdict = format!("{} {}", mark(finding.verdict, look), finding.verdict);
-        vec![verdict, finding.title.to_string(), finding.subject.clone(), finding.observed.clone()]
-    };
-    let paint = |row: usize, column: usize| if column == 0 { style_of(path[row].verdict) } else { Style::new() };
-    let mut text = table(&["RESULT", "STEP", "SUBJECT", "SEEN"], path.iter().map(row).collect(), paint, look);
-    text.push_str("\n\n");
-    let broken = path.iter().find(|finding| finding.verdict == Verdict::Fail);
-    let broken = broken.or_else(|| path.iter().find(|finding| finding.verdict == Verdict::Unknown));
-    let Some(broken) = broken else {
-        let _ = writeln!(text, "{} every step of the path works", look.paint(mark(Verdict::Pass, look), GREEN));
-        return text;
-    };
-    let word = if broken.verdict == Verdict::Fail { "first broken link" } else { "first link that cannot be seen" };
-    let line = format!("{}: {} ({}): {}", look.paint(word, BOLD), broken.title, broken.subject, broken.observed);
-    let _ = writeln!(text, "{}", paragraph(&line, 0, look.width));
-    for (index, cause) in causes.iter().enumerate() {
-        let word = if index == 0 { "cause" } else { "also" };
-        let _ = writeln!(text, "{}: {} {}", look.paint(word, BOLD), cause.title, look.paint(&format!("[{}]", cause.check), DIM));
-        if !cause.observed.is_empty() {
-            text.push_str(&paragraph(&format!("{}: {}", cause.subject, cause.observed), 2, look.width));
-        }
-        text.push_str(&evidence(&cause.evidence, look));
-        if let Some(fix) = &cause.hint {
-            text.push_str(&fix_text(fix, look));
-        }
-        text.push('\n');
-    }
-    text
-}
-
 /// A fix: what it does, and the command on a line of its own that is never broken, so that it can be pasted.
-fn fix_text(fix: &str, look: Look) -> String {
+pub(super) fn fix_text(fix: &str, look: Look) -> String {
     match fix.split_once("   # ") {
         Some((command, what)) => format!("{}    {command}\n", paragraph(&format!("fix, {what}:"), 2, look.width)),
         None => format!("  fix:\n    {fix}\n"),

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 use super::*;
-use crate::model::{Failure, ObjectRef};
+use crate::model::{Consequence, Diagnosed, Failure, ObjectRef};
 
 const PLAIN: Look = Look { width: Some(80), colour: false, unicode: true };
 
@@ -89,11 +89,24 @@ fn what_is_left_is_named_with_its_reason() {
 fn the_first_broken_link_stands_above_its_causes() {
     let path = [finding(Verdict::Pass, "target reachable", "this machine"), finding(Verdict::Fail, "request served", "Init:0/1")];
     let cause = Finding { hint: Some("kubectl apply".to_owned()), ..finding(Verdict::Fail, "no endpoint", "nobody offers it") };
-    insta::assert_snapshot!(path_text(&path, &[cause], PLAIN));
+    let follows =
+        Consequence { check: "request".into(), title: "request served".into(), subject: "alpine nsm-1".into(), observed: "Init:0/1".into() };
+    let finding = Finding { evidence: (1..=6).map(|line| format!("line {line}")).collect(), ..cause };
+    let cause = Diagnosed { finding, component: "endpoint".into(), consequences: vec![follows] };
+    let mut report = Report::new("troubleshoot");
+    (report.path, report.causes) = (Some(path.to_vec()), vec![cause]);
+    report.unseen = vec![finding_of_nothing_seen()];
+    insta::assert_snapshot!(render(&report, Format::Table, PLAIN));
+    report.shown.evidence = true;
+    assert!(render(&report, Format::Table, PLAIN).contains("line 1\n"), "all of it");
 }
 
 #[test]
 fn durations_are_as_people_read_them() {
     let texts = [7, 1234, 59_999, 61_000].map(|ms| seconds(Duration::from_millis(ms)));
     assert_eq!(texts, ["7 ms", "1.2 s", "60.0 s", "1 min 1 s"]);
+}
+
+fn finding_of_nothing_seen() -> Finding {
+    Finding { hint: Some("ask for it".to_owned()), ..finding(Verdict::Unknown, "could not be seen", "events are forbidden") }
 }

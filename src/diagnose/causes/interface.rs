@@ -1,5 +1,7 @@
 //! Causes in the link and in what it carries, and what is said where none is known.
 
+use std::net::IpAddr;
+
 use crate::{
     check::{Connection, Side},
     diagnose::{Case, Found, case::FROM_THE_BEGINNING},
@@ -40,14 +42,15 @@ fn observed(findings: &[&Finding]) -> String {
 fn far_end<'a>(connection: &'a Connection<'_>) -> Option<(&'a PodState, &'a Link)> {
     let endpoint = connection.endpoint.as_ref()?;
     let service: String = connection.expectation.url.service.chars().take(10).collect();
-    let is_link_local = |address: std::net::IpAddr| matches!(address, std::net::IpAddr::V6(address) if address.is_unicast_link_local());
-    let is_bare = |link: &&Link| {
-        let named = link.name.strip_prefix(&service).is_some_and(|rest| rest.starts_with('-'));
-        named && link.addresses.iter().all(|a| is_link_local(a.address))
-    };
+    let is_its = |link: &&Link| link.name.strip_prefix(&service).is_some_and(|rest| rest.starts_with('-')) && is_bare(link);
     let addressed = connection.pairs.iter().find_map(|pair| endpoint.link_with(pair.endpoint));
-    let link = addressed.or_else(|| endpoint.links.as_deref().unwrap_or_default().iter().find(is_bare))?;
+    let link = addressed.or_else(|| endpoint.links.as_deref().unwrap_or_default().iter().find(is_its))?;
     Some((endpoint.pod, link))
+}
+
+/// Whether an interface has no address but those that the kernel itself has made.
+fn is_bare(link: &Link) -> bool {
+    link.addresses.iter().all(|a| matches!(a.address, IpAddr::V6(address) if address.is_unicast_link_local()))
 }
 
 /// Both ends, as far as they can be seen.
@@ -147,8 +150,62 @@ pub(in crate::diagnose) fn missing(case: &Case<'_>) -> Vec<Found> {
     })
 }
 
+pub(in crate::diagnose) fn address_missing(case: &Case<'_>) -> Vec<Found> {
+    connections(case, |connection, _| {
+        let link = connection.link.as_ref().filter(|link| link.is_up() && is_bare(link))?;
+        let found: Vec<&Finding> = failed(case, connection, "address").into_iter().filter(|f| f.subject == connection.subject).collect();
+        let lost = found.iter().map(|finding| finding.expected.as_str()).collect::<Vec<_>>().join(", ");
+        let observed = format!("{} is UP and has no address; expected {lost}", link.name);
+        (!found.is_empty()).then(|| Found::new(&connection.subject, observed).because(evidence(&found)))
+    })
+}
+
+/// Two interfaces of one client, each with what was promised for the other.
+pub(in crate::diagnose) fn names_swapped(case: &Case<'_>) -> Vec<Found> {
+    let promised = |connection: &Connection<'_>| connection.expectation.addresses.as_ref().and_then(|pairs| pairs.first()).map(|pair| pair.client);
+    let has = |connection: &Connection<'_>, address| connection.link.as_ref().is_some_and(|link| link.has(address));
+    connections(case, |connection, side| {
+        let own = promised(connection).filter(|own| !has(connection, *own))?;
+        let of_the_client = case.connections.iter().filter(|other| other.client.as_ref().is_some_and(|other| other.pod.id == side.pod.id));
+        let mut others = of_the_client.filter(|other| other.subject != connection.subject);
+        let other = others.find(|other| has(other, own) && promised(other).is_some_and(|its| has(connection, its)))?;
+        let names = (connection.link.as_ref()?, other.link.as_ref()?);
+        Some(Found::new(&connection.subject, format!("{} has what {} should have, and the reverse", names.0.name, names.1.name)))
+    })
+}
+
+pub(in crate::diagnose) fn mtu_overstated(case: &Case<'_>) -> Vec<Found> {
+    connections(case, |connection, side| {
+        let found = failed(case, connection, "path-mtu");
+        let first = found.first().filter(|_| case.works(connection))?;
+        let link = connection.link.as_ref()?;
+        let passes = first.observed.split_whitespace().filter_map(|word| word.parse::<u32>().ok()).next_back();
+        let workload = case.workload_of(side.pod)?;
+        let way = match (&side.pod.node, connection.endpoint.as_ref().and_then(|endpoint| endpoint.pod.node.as_ref())) {
+            (Some(near), Some(far)) if near != far => format!(", between {near} and {far}"),
+            _ => String::new(),
+        };
+        let observed = format!("packets of {}{way}: {}", first.expected, first.observed);
+        let found = Found::new(&connection.subject, observed).because(evidence(&found)).with("container", &workload.container);
+        Some(found.with("interface", &link.name).with("mtu", passes.unwrap_or(LEAST_MTU.1).to_string()))
+    })
+}
+
+pub(in crate::diagnose) fn dns_broken(case: &Case<'_>) -> Vec<Found> {
+    let found = |finding: &&Finding| {
+        let side = case.connections.iter().filter_map(|connection| connection.client.as_ref());
+        let pod = side.map(|side| side.pod).find(|pod| finding.subject == pod.id.name || finding.subject == pod.id.to_string())?;
+        let found = Found::new(&finding.subject, &finding.observed).because(finding.evidence.clone());
+        Some(found.about(case, case.workload_of(pod)?))
+    };
+    super::identity::failed(case, "dns").iter().filter_map(found).collect()
+}
+
 pub(in crate::diagnose) fn address_wrong(case: &Case<'_>) -> Vec<Found> {
     connections(case, |connection, _| {
+        if connection.link.as_ref().is_some_and(|link| link.is_up() && is_bare(link)) {
+            return None;
+        }
         let found: Vec<&Finding> = failed(case, connection, "address").into_iter().filter(|f| f.subject == connection.subject).collect();
         let first = found.first()?;
         let observed = format!("{} instead of {}", first.observed, first.expected);
@@ -201,12 +258,20 @@ pub(in crate::diagnose) fn data_path(case: &Case<'_>) -> Vec<Found> {
     })
 }
 
+/// What fails and stands under no cause that was found: the first step of it, for each connection or workload.
 pub(in crate::diagnose) fn unexplained(case: &Case<'_>) -> Vec<Found> {
-    let Some(broken) = case.path.iter().find(|finding| finding.verdict == Verdict::Fail).filter(|_| case.found.is_empty()) else { return Vec::new() };
-    let logs = case.snapshot.system.logs.iter().filter_map(|log| case.quote_errors(&log.pod, &log.container).pop());
-    let found = Found::new(&broken.subject, format!("{}: {}", broken.title, broken.observed));
-    let mut warnings = case.warnings(|_| true);
-    let old = warnings.len().saturating_sub(LAST_WARNINGS);
-    let found = found.because(broken.evidence.clone()).because(warnings.split_off(old)).because(logs);
-    vec![if case.is_local() { found.fixed_by(FROM_THE_BEGINNING) } else { found }]
+    let mut all: Vec<Found> = Vec::new();
+    for broken in case.path.iter().filter(|finding| finding.verdict == Verdict::Fail && !case.is_reached(&finding.subject)) {
+        // Of several that are unexplained the first stands for all: they have their logs and events in common.
+        if !all.is_empty() {
+            break;
+        }
+        let logs = case.snapshot.system.logs.iter().filter_map(|log| case.quote_errors(&log.pod, &log.container).pop());
+        let found = Found::new(&broken.subject, format!("{}: {}", broken.title, broken.observed));
+        let mut warnings = case.warnings(|_| true);
+        let old = warnings.len().saturating_sub(LAST_WARNINGS);
+        let found = found.because(broken.evidence.clone()).because(warnings.split_off(old)).because(logs);
+        all.push(if case.is_local() { found.fixed_by(FROM_THE_BEGINNING) } else { found });
+    }
+    all
 }

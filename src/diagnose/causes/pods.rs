@@ -21,13 +21,28 @@ pub(in crate::diagnose) fn not_deployed(case: &Case<'_>) -> Vec<Found> {
     vec![Found::new(&workloads[0].id.namespace, format!("no pod of {}", names.join(", ")))]
 }
 
+/// The webhook will not choose between two annotations.
+pub(in crate::diagnose) fn annotation_twice(case: &Case<'_>) -> Vec<Found> {
+    let judge = |workload: &Workload| {
+        let said = case.warnings(|event| is_about(event, workload) && reads(&event.message, &["annotations can't be provided in several places"]));
+        let found = Found::new(workload.to_string(), "it and its pod template have the annotation networkservicemesh.io").because(said.clone());
+        (!said.is_empty() && is_short(case, workload)).then(|| found.about(case, workload))
+    };
+    case.expectations.workloads.iter().filter_map(judge).collect()
+}
+
+/// Whether it is known that the workload has fewer pods than it should.
+fn is_short(case: &Case<'_>, workload: &Workload) -> bool {
+    case.is_missing(workload) || workload.replicas.is_some_and(|wanted| (case.pods_of(workload).len() as u64) < u64::from(wanted))
+}
+
 pub(in crate::diagnose) fn pod_refused(case: &Case<'_>) -> Vec<Found> {
     let judge = |workload: &Workload| {
-        let webhook = ["webhook-down", "webhook-untrusted"];
+        let webhook = ["webhook-orphaned", "webhook-down", "webhook-untrusted"];
         let said = |message: &str| !case.has_found(&webhook) || !reads(message, &["failed calling webhook"]);
         let events = case.warnings(|event| is_about(event, workload) && event.reason == "FailedCreate" && said(&event.message));
-        let is_short = case.is_missing(workload) || workload.replicas.is_some_and(|wanted| (case.pods_of(workload).len() as u64) < u64::from(wanted));
-        (is_short && !events.is_empty()).then(|| Found::new(workload.to_string(), "a pod of it was refused").because(events).about(case, workload))
+        (is_short(case, workload) && !events.is_empty())
+            .then(|| Found::new(workload.to_string(), "a pod of it was refused").because(events).about(case, workload))
     };
     case.expectations.workloads.iter().filter_map(judge).collect()
 }

@@ -1,11 +1,15 @@
 //! Causes in what carries the connections: NSM, SPIRE, or the engine.
 
+use std::collections::BTreeSet;
+
+use super::identity::is_any;
 use crate::{
     diagnose::{
         Case, Found,
         case::{describe, is_about},
+        step::obstacles,
     },
-    model::{ComponentState, EventRecord, NSM_NAMESPACE, log::reads},
+    model::{ComponentState, EventRecord, NSM_NAMESPACE, NodeState, PodState, log::reads},
 };
 
 const INSTALL_SPIRE: &str =
@@ -39,19 +43,113 @@ pub(in crate::diagnose) fn nsm_not_installed(case: &Case<'_>) -> Vec<Found> {
     vec![Found::new("Network Service Mesh", missing.join(", "))]
 }
 
+/// A node on which something of ours is, and of which its kubelet does not say that it is ready.
+pub(in crate::diagnose) fn node_not_ready(case: &Case<'_>) -> Vec<Found> {
+    let own = case.nodes();
+    let nodes = case.snapshot.system.nodes.as_deref().unwrap_or_default().iter().filter(|node| !node.ready && own.contains(&node.name));
+    let found = |node: &NodeState| {
+        let said = case.warnings(|event| event.object.kind == "Node" && event.object.name == node.name);
+        let found = Found::new(format!("node {}", node.name), "its kubelet does not say that it is ready").because(said);
+        found.with("node", &node.name).on(BTreeSet::from([node.name.clone()]))
+    };
+    nodes.map(found).collect()
+}
+
+/// A container of NSM's or SPIRE's that its memory limit has ended, and that has not come back.
+pub(in crate::diagnose) fn component_out_of_memory(case: &Case<'_>) -> Vec<Found> {
+    let mentions = |text: &Option<String>| text.as_deref().is_some_and(|text| text.contains("OOMKilled"));
+    let killed = |pod: &&PodState| pod.containers.iter().any(|c| !c.ready && (mentions(&c.reason) || mentions(&c.message)));
+    let pods = case.snapshot.system.pods.as_deref().unwrap_or_default().iter().filter(killed);
+    let found = |pod: &PodState| {
+        let (kind, name) = pod.controller.clone()?;
+        let found = Found::new(pod.id.to_string(), "it was killed for its memory, and is not ready").because(obstacles(pod));
+        let found = found.with("namespace", &pod.id.namespace).with("object", format!("{}/{name}", kind.to_lowercase()));
+        // What runs once serves all nodes.
+        Some(if kind == "DaemonSet" { found.on(pod.node.iter().cloned().collect()) } else { found })
+    };
+    pods.filter_map(found).collect()
+}
+
 pub(in crate::diagnose) fn spire_not_ready(case: &Case<'_>) -> Vec<Found> {
-    let components = ["spire-agent", "spire-server"].into_iter().flat_map(|role| case.faulty(role));
     let quotes: Vec<String> = all_errors(case, &[&["error getting x509"], &["retrieving svid"]]);
-    components.map(|component| found(case, component, INSTALL_SPIRE).because(quotes.clone())).collect()
+    parts(case, &["spire-agent", "spire-server"], INSTALL_SPIRE, &quotes)
 }
 
 pub(in crate::diagnose) fn manager_not_ready(case: &Case<'_>) -> Vec<Found> {
-    if case.has_found(&["nsm-not-installed"]) {
+    let quotes = all_errors(case, &[&["connection refused"], &["no such file or directory"]]);
+    parts(case, &["nsmgr", "manager"], INSTALL_NSM, &quotes)
+}
+
+pub(in crate::diagnose) fn forwarder_not_ready(case: &Case<'_>) -> Vec<Found> {
+    parts(case, &["forwarder"], INSTALL_NSM, &[])
+}
+
+pub(in crate::diagnose) fn registry_not_ready(case: &Case<'_>) -> Vec<Found> {
+    parts(case, &["registry"], INSTALL_NSM, &[])
+}
+
+/// What is missing of the parts with these roles: as a whole, or on a node where it is needed.
+fn parts(case: &Case<'_>, roles: &[&str], install: &'static str, quotes: &[String]) -> Vec<Found> {
+    if case.has_found(&["nsm-not-installed"]) && !roles.contains(&"spire-agent") {
         return Vec::new();
     }
-    let quotes = all_errors(case, &[&["connection refused"], &["no such file or directory"]]);
-    let managers = ["nsmgr", "manager"].into_iter().flat_map(|role| case.faulty(role));
-    managers.map(|component| found(case, component, INSTALL_NSM).because(quotes.clone())).collect()
+    let mut all = Vec::new();
+    for role in roles {
+        let faulty = case.faulty(role);
+        let without = case.nodes_without(role);
+        if let Some(part) = case.component(role).filter(|_| faulty.is_empty() && !without.is_empty()) {
+            // Its own counts are right: it is not meant to be where it is needed.
+            let nodes = without.iter().cloned().collect::<Vec<_>>().join(", ");
+            let object = part.object.as_ref();
+            let name = object.map_or_else(|| part.role.clone(), ToString::to_string);
+            let found = Found::new(&name, format!("{name} has no ready pod on node {nodes}, where a client or an endpoint is"));
+            let found = found.because(quotes.iter().cloned()).on(without.clone());
+            let fix = "kubectl -n {namespace} get {object} -o yaml   # its nodeSelector, affinity and tolerations must let it onto node {node}";
+            all.push(
+                found
+                    .fixed_by(fix)
+                    .with("node", nodes)
+                    .with("namespace", object.and_then(|object| object.namespace.clone()).unwrap_or_else(|| NSM_NAMESPACE.to_owned()))
+                    .with("object", object.map_or_else(String::new, |object| format!("{}/{}", object.kind.to_lowercase(), object.name))),
+            );
+        }
+        for part in faulty {
+            let mut found = found(case, part, install).because(quotes.iter().cloned());
+            if part.object.as_ref().is_some_and(|object| object.kind == "DaemonSet") {
+                let nodes = case.snapshot.system.nodes.as_deref().unwrap_or_default().iter().map(|node| node.name.clone());
+                let served: BTreeSet<&str> =
+                    case.pods_of_part(role).into_iter().filter(|pod| pod.ready && !pod.deleting).filter_map(|pod| pod.node.as_deref()).collect();
+                let lacking: BTreeSet<String> = nodes.chain(case.nodes()).filter(|node| !served.contains(node.as_str())).collect();
+                // Where the pods may not be seen, any node may be one that lacks it.
+                if case.snapshot.system.pods.is_ok() && !served.is_empty() && !lacking.is_empty() {
+                    found.observed = format!("{}; none on node {}", found.observed, lacking.iter().cloned().collect::<Vec<_>>().join(", "));
+                    found = found.on(lacking);
+                }
+            }
+            all.push(found);
+        }
+    }
+    all
+}
+
+/// The webhook's configuration is there, and the webhook itself is not.
+pub(in crate::diagnose) fn webhook_orphaned(case: &Case<'_>) -> Vec<Found> {
+    let absent = case.faulty("webhook").into_iter().any(|part| part.object.is_none());
+    let Some(object) = case.component("webhook-configuration").and_then(|part| part.object.as_ref()).filter(|_| absent) else { return Vec::new() };
+    let called = case.snapshot.system.webhook.iter().flatten().map(|webhook| format!("{} calls {}", webhook.name, webhook.calls));
+    let refused = refusals(case, &OUT_OF_REACH.map(|reason| ["failed calling webhook", reason]));
+    let found = Found::new("NSM's webhook", format!("{object} is there, and the webhook's Deployment is not")).because(called.chain(refused));
+    vec![found.with("configuration", &object.name)]
+}
+
+/// The webhook runs, and the API server does not know of it.
+pub(in crate::diagnose) fn webhook_configuration_missing(case: &Case<'_>) -> Vec<Found> {
+    let missing = case.faulty("webhook-configuration");
+    if missing.is_empty() || case.has_found(&["nsm-not-installed"]) {
+        return Vec::new();
+    }
+    let found = Found::new("NSM's webhook", "there is no MutatingWebhookConfiguration of NSM's: pods are created without NSM's client");
+    vec![found.with("webhook", webhook_name(case))]
 }
 
 pub(in crate::diagnose) fn webhook_down(case: &Case<'_>) -> Vec<Found> {
@@ -60,6 +158,9 @@ pub(in crate::diagnose) fn webhook_down(case: &Case<'_>) -> Vec<Found> {
     }
     let refused = refusals(case, &OUT_OF_REACH.map(|reason| ["failed calling webhook", reason]));
     let faulty = case.faulty("webhook");
+    if case.has_found(&["webhook-orphaned"]) {
+        return Vec::new();
+    }
     let observed = match (faulty.first(), refused.is_empty()) {
         (Some(component), _) => describe(component),
         (None, false) => "a pod cannot be created: its call is not answered".to_owned(),
@@ -74,14 +175,18 @@ pub(in crate::diagnose) fn webhook_down(case: &Case<'_>) -> Vec<Found> {
 
 pub(in crate::diagnose) fn webhook_untrusted(case: &Case<'_>) -> Vec<Found> {
     let refused = refusals(case, &[["failed calling webhook", "x509"]]);
-    if refused.is_empty() {
-        return Vec::new();
-    }
-    vec![Found::new("NSM's webhook", "its certificate is not trusted").because(refused).with("webhook", webhook_name(case))]
+    let bare = case.snapshot.system.webhook.iter().flatten().any(|webhook| !webhook.has_authority);
+    let observed = match (refused.is_empty(), bare) {
+        (false, _) => "its certificate is not trusted",
+        (true, true) => "its configuration has no caBundle: the API server can trust no certificate",
+        (true, false) => return Vec::new(),
+    };
+    vec![Found::new("NSM's webhook", observed).because(refused).with("webhook", webhook_name(case))]
 }
 
 pub(in crate::diagnose) fn component_not_ready(case: &Case<'_>) -> Vec<Found> {
-    const TOLD_APART: [&str; 6] = ["engine", "nsmgr", "manager", "webhook", "spire-agent", "spire-server"];
+    const TOLD_APART: [&str; 9] =
+        ["engine", "nsmgr", "manager", "forwarder", "registry", "webhook", "webhook-configuration", "spire-agent", "spire-server"];
     if case.has_found(&["nsm-not-installed"]) {
         return Vec::new();
     }
@@ -89,40 +194,12 @@ pub(in crate::diagnose) fn component_not_ready(case: &Case<'_>) -> Vec<Found> {
     components.filter(|c| !TOLD_APART.contains(&c.role.as_str())).map(|component| found(case, component, INSTALL_NSM)).collect()
 }
 
-pub(in crate::diagnose) fn svid_missing(case: &Case<'_>) -> Vec<Found> {
-    if case.has_found(&["spire-not-ready", "nsm-not-installed"]) {
-        return Vec::new();
-    }
-    let judge = |(_, pod): (_, &crate::model::PodState)| {
-        let containers = pod.init_containers.iter().chain(&pod.containers);
-        let last = containers.filter_map(|container| case.quote_errors(&pod.id, &container.name).pop());
-        let quotes: Vec<String> =
-            last.filter(|text| is_any(text, &[&["no identity issued"], &["error getting x509"], &["retrieving svid"]])).collect();
-        if quotes.is_empty() {
-            return None;
-        }
-        let found = Found::new(&pod.id.name, "it gets no SVID").because(quotes).with("pod", &pod.id.name);
-        // The webhook gives clients the label; an endpoint's manifest has to bring it.
-        let is_labelled = pod.labels.get("spiffe.io/spiffe-id").is_some_and(|value| value == "true");
-        Some(if is_labelled {
-            found
-                .with("namespace", &pod.id.namespace)
-                .fixed_by("kubectl -n spire rollout restart daemonset   # the pod has its label: the agent must fetch its entries anew")
-        } else {
-            found
-        })
-    };
-    case.unready().into_iter().filter_map(judge).collect()
-}
-
-fn is_any(text: &str, alternatives: &[&[&str]]) -> bool {
-    alternatives.iter().any(|parts| reads(text, parts))
-}
-
 /// A component with what happened to its pods. One that is absent has to be installed, not restarted.
 fn found(case: &Case<'_>, component: &ComponentState, install: &'static str) -> Found {
     let found = Found::new(component.object.as_ref().map_or_else(|| component.role.clone(), ToString::to_string), describe(component));
     let found = found.because(events_of(case, Some(component)));
+    let broken = case.pods_of_part(&component.role).into_iter().filter(|pod| !pod.ready);
+    let found = found.because(broken.flat_map(obstacles));
     match &component.object {
         Some(object) if ["Deployment", "DaemonSet", "StatefulSet"].contains(&object.kind.as_str()) => found
             .with("namespace", object.namespace.clone().unwrap_or_else(|| NSM_NAMESPACE.to_owned()))

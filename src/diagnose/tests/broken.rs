@@ -1,8 +1,8 @@
 //! The example, broken in every way that the catalogue of causes knows.
 
 use crate::{
-    check::fixture::{CLIENT, ENDPOINT, NOW, link, links, ping, pod, pod_mut, printed, probes_mut, remove_pod},
-    model::{ComponentState, EndpointSpec, EventRecord, Expectations, ObjectRef, Payload, PrefixGroups, Snapshot},
+    check::fixture::{CLIENT, ENDPOINT, NOW, id, link, links, packet, ping, pod, pod_mut, printed, probes_mut, remove_pod, resolver},
+    model::{AddressPair, ComponentState, EndpointSpec, EventRecord, Expectations, ObjectRef, Payload, PrefixGroups, Snapshot, Workload},
 };
 
 pub(super) const UNAFFINE: &str = "0/2 nodes are available: 1 node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }, 1 node(s) didn't match pod affinity rules. preemption: 0/2 nodes are available.";
@@ -164,11 +164,11 @@ pub(super) const BROKEN: &[Broken] = &[
         change: |s| { endpoint_removed(s); event(s, "ReplicaSet", "nse-kernel-7d8b9c5f6", "FailedCreate", REFUSED); } },
     Broken { what: "the webhook's certificate is not trusted", cause: "webhook-untrusted", step: "pods", says: "certificate signed by unknown authority", fix: "rollout restart deployment/admission-webhook-k8s",
         change: |s| { endpoint_removed(s); event(s, "ReplicaSet", "nse-kernel-7d8b9c5f6", "FailedCreate", "failed calling webhook \"admission-webhook-svc.networkservicemesh.io\": tls: x509: certificate signed by unknown authority"); } },
-    Broken { what: "a forwarder is not ready", cause: "component-not-ready", step: "nsm", says: "DaemonSet nsm-system/forwarder-ovs: 0 of 1 ready", fix: "rollout restart daemonset/forwarder-ovs",
+    Broken { what: "a forwarder is not ready", cause: "forwarder-not-ready", step: "nsm", says: "DaemonSet nsm-system/forwarder-ovs: 0 of 1 ready", fix: "rollout restart daemonset/forwarder-ovs",
         change: |s| unready(s, "forwarder") },
-    Broken { what: "the webhook's configuration is missing", cause: "component-not-ready", step: "nsm", says: "webhook-configuration is missing", fix: "kubectl apply -k",
+    Broken { what: "the webhook's configuration is missing", cause: "webhook-configuration-missing", step: "nsm", says: "no MutatingWebhookConfiguration", fix: "rollout restart deployment/admission-webhook-k8s",
         change: |s| { absent(s, &["webhook-configuration"]); uninjected(s); } },
-    Broken { what: "SPIRE does not know the endpoint", cause: "svid-missing", step: "pods", says: "no identity issued (3 times)", fix: "kubectl get clusterspiffeid",
+    Broken { what: "SPIRE does not know the endpoint", cause: "svid-missing", step: "pods", says: "no identity issued (3 times, Nov 23 12:01:00 to Nov 23 12:01:02)", fix: "kubectl get clusterspiffeid",
         change: |s| { stuck(s, ENDPOINT, "CrashLoopBackOff", "back-off 40s", 4); log(s, ENDPOINT, "nse", "error getting x509 source: rpc error: code = PermissionDenied desc = no identity issued"); } },
     Broken { what: "nothing is deployed", cause: "not-deployed", step: "pods", says: "no pod of Deployment ns-kernel2kernel/nse-kernel, Pod ns-kernel2kernel/alpine", fix: "nsmctl deploy",
         change: undeployed },
@@ -198,8 +198,64 @@ pub(super) const BROKEN: &[Broken] = &[
         change: |s| { failing(s, "error processing rootConf from env"); pod_mut(&mut s.observation, CLIENT).annotation = Some("kernel://a/nsm-1, kernel://b/nsm-2".into()); } },
     Broken { what: "a blank behind a comma, and the init container gives up", cause: "annotation-malformed", step: "pods", says: "error processing rootConf from env", fix: "kubectl -n ns-kernel2kernel delete pod alpine",
         change: |s| { failing(s, "error processing rootConf from env"); let init = &mut pod_mut(&mut s.observation, CLIENT).init_containers[0]; (init.running, init.restarts, init.reason) = (false, 4, Some("CrashLoopBackOff".into())); } },
-    Broken { what: "the client asks for another service", cause: "annotation-differs", step: "request", says: "kernel://other/nsm-9", fix: "kubectl -n ns-kernel2kernel delete pod alpine",
-        change: |s| { failing(s, "network service other is not found"); pod_mut(&mut s.observation, CLIENT).annotation = Some("kernel://other/nsm-9".into()); } },
+    Broken { what: "the client asks for an unknown service", cause: "service-unknown", step: "request", says: "did you mean kernel2kernel?", fix: "kubectl get netsvc -A",
+        change: |s| { failing(s, "network service kernel2kernl is not found"); pod_mut(&mut s.observation, CLIENT).annotation = Some("kernel://kernel2kernl/nsm-9".into()); } },
+    Broken { what: "the client asks for another interface", cause: "annotation-differs", step: "request", says: "kernel://kernel2kernel/nsm-9", fix: "kubectl -n ns-kernel2kernel delete pod alpine",
+        change: |s| { waiting(s); pod_mut(&mut s.observation, CLIENT).annotation = Some("kernel://kernel2kernel/nsm-9".into()); } },
+    Broken { what: "a definition is not established", cause: "component-not-ready", step: "nsm", says: "0 of 1 ready", fix: "kubectl apply -k",
+        change: |s| unready(s, "crd") },
+    Broken { what: "the registry is not ready", cause: "registry-not-ready", step: "nsm", says: "registry-k8s: 0 of 1 ready", fix: "rollout restart deployment/registry-k8s",
+        change: |s| unready(s, "registry") },
+    Broken { what: "the node of the client has no forwarder", cause: "forwarder-not-ready", step: "nsm", says: "no ready pod on node worker", fix: "kubectl -n nsm-system get daemonset/forwarder-ovs -o yaml",
+        change: |s| { s.system.pods.as_mut().unwrap().retain(|pod| !pod.id.name.starts_with("forwarder")); silent(s); } },
+    Broken { what: "the kubelet of the client's node is gone", cause: "node-not-ready", step: "nsm", says: "does not say that it is ready", fix: "kubectl describe node worker",
+        change: |s| { s.system.nodes.as_mut().unwrap()[0].ready = false; silent(s); } },
+    Broken { what: "the forwarder is killed for its memory", cause: "component-out-of-memory", step: "nsm", says: "OOMKilled", fix: "kubectl -n nsm-system set resources daemonset/forwarder-ovs",
+        change: |s| { unready(s, "forwarder"); silent(s); let pod = s.system.pods.as_mut().unwrap().iter_mut().find(|pod| pod.id.name.starts_with("forwarder")).unwrap();
+            pod.ready = false; (pod.containers[0].ready, pod.containers[0].reason) = (false, Some("OOMKilled".into())); } },
+    Broken { what: "the webhook is gone and its configuration stays", cause: "webhook-orphaned", step: "nsm", says: "the webhook's Deployment is not", fix: "kubectl delete mutatingwebhookconfiguration nsm-mutating-webhook",
+        change: |s| { absent(s, &["webhook"]); endpoint_removed(s); event(s, "ReplicaSet", "nse-kernel-7d8b9c5f6", "FailedCreate", REFUSED); } },
+    Broken { what: "the webhook's configuration has no authority", cause: "webhook-untrusted", step: "nsm", says: "no caBundle", fix: "rollout restart deployment/admission-webhook-k8s",
+        change: |s| s.system.webhook.as_mut().unwrap().as_mut().unwrap().has_authority = false },
+    Broken { what: "the endpoint's template lacks the label", cause: "spiffe-label-missing", step: "identity", says: "is without spiffe.io/spiffe-id=true", fix: "kubectl -n ns-kernel2kernel patch deployment/nse-kernel",
+        change: |s| { unknown(s, ENDPOINT); failing(s, "network service endpoint candidates not found"); s.observation.inventory.endpoints = Ok(Vec::new()); } },
+    Broken { what: "no rule selects the endpoint", cause: "spiffe-id-missing", step: "identity", says: "not by nsm-workloads", fix: "kubectl get clusterspiffeid",
+        change: |s| { unknown(s, ENDPOINT); pod_mut(&mut s.observation, ENDPOINT).labels.insert("spiffe.io/spiffe-id".into(), "true".into()); s.observation.inventory.endpoints = Ok(Vec::new()); waiting(s); } },
+    Broken { what: "two annotations", cause: "annotation-twice", step: "pods", says: "several places", fix: "annotate deployment/nse-kernel networkservicemesh.io-",
+        change: |s| { endpoint_removed(s); event(s, "ReplicaSet", "nse-kernel-7d8b9c5f6", "FailedCreate", "admission webhook denied the request: Annotations can't be provided in several places"); } },
+    Broken { what: "the endpoint is scaled to 0", cause: "endpoint-scaled-down", step: "pods", says: "is scaled to 0 replicas", fix: "kubectl -n ns-kernel2kernel scale deployment/nse-kernel --replicas=1",
+        change: |s| { endpoint_removed(s); deployed_mut(s).replicas = Some(0); } },
+    Broken { what: "the endpoint runs with another service", cause: "endpoint-offers-another", step: "request", says: "runs with NSM_SERVICE_NAMES=other", fix: "set env deployment/nse-kernel NSM_SERVICE_NAMES=kernel2kernel",
+        change: |s| { silent(s); s.observation.inventory.endpoints = Ok(Vec::new()); deployed_mut(s).endpoint.as_mut().unwrap().services = vec!["other".into()]; } },
+    Broken { what: "the registry may not write", cause: "registry-refused", step: "request", says: "failed to create a nse", fix: "deployment/registry-k8s",
+        change: |s| failing(s, "failed to create a nse: forbidden") },
+    Broken { what: "an identity ran out", cause: "svid-rotating", step: "request", says: "certificate has expired", fix: "daemonset/spire-agent",
+        change: |s| failing(s, "x509: certificate has expired or is not yet valid") },
+    Broken { what: "a program is missing in the forwarder", cause: "forwarder-program-missing", step: "request", says: "exec: no command", fix: "another image",
+        change: |s| failing(s, "exec: no command") },
+    Broken { what: "VPP has not the tunnel's address", cause: "tunnel-address-wrong", step: "request", says: "tunnelIP", fix: "NSM_TUNNEL_IP-",
+        change: |s| failing(s, "unable to find interface in vpp with tunnelIP 10.0.0.9") },
+    Broken { what: "the link's name is taken", cause: "link-not-made", step: "request", says: "failed to find link", fix: "15 characters",
+        change: |s| failing(s, "failed to find link c-1234567890") },
+    Broken { what: "the namespace's file never came", cause: "descriptor-lost", step: "request", says: "nil file", fix: "on the node worker",
+        change: |s| failing(s, "nil file for inode://4/4026532837") },
+    Broken { what: "the forwarder was replaced", cause: "forwarder-replaced", step: "request", says: "is not available", fix: "rollout status",
+        change: |s| failing(s, "forwarder forwarder-ovs-old is not available") },
+    Broken { what: "the next hop does not take a connection", cause: "dial-timeout", step: "request", says: "context deadline exceeded", fix: "NSM_DIAL_TIMEOUT",
+        change: |s| failing(s, "failed to dial tcp://10.0.0.1:5001: context deadline exceeded") },
+    Broken { what: "an attempt takes too long", cause: "request-timeout", step: "request", says: "DeadlineExceeded", fix: "NSM_REQUEST_TIMEOUT",
+        change: |s| failing(s, "code = DeadlineExceeded") },
+    Broken { what: "cmd-nsc may not ping", cause: "ping-not-permitted", step: "ping", says: "permission denied", fix: "ping_group_range",
+        change: |s| { silent(s); log(s, CLIENT, "cmd-nsc", "Ping failed: socket: permission denied"); } },
+    Broken { what: "cmd-nsc has lost its manager", cause: "control-plane-down", step: "ping", says: "Control plane is down", fix: "kubectl -n nsm-system get pods",
+        change: |s| { silent(s); log(s, CLIENT, "cmd-nsc", "Control plane is down"); } },
+    Broken { what: "the client's address was deleted", cause: "address-missing", step: "interface", says: "is UP and has no address", fix: "delete pod alpine",
+        change: |s| { silent(s); client_links(s, &link("nsm-1", &["fe80::1/64"])); } },
+    Broken { what: "long packets are lost", cause: "mtu-overstated", step: "ping", says: "they are lost; 1500 bytes pass", fix: "ip link set nsm-1 mtu 1500",
+        change: |s| { let pings = &mut probes_mut(&mut s.observation, CLIENT).pings; pings.retain(|ping| ping.packet_bytes.is_none());
+            pings.extend([packet("172.16.1.100", 16000, false), packet("172.16.1.100", 1500, true)]); } },
+    Broken { what: "NSM's resolver does not answer", cause: "dns-broken", step: "dns", says: "SERVFAIL", fix: "NSM_LOCAL_DNS_SERVER_ENABLED=false",
+        change: |s| probes_mut(&mut s.observation, CLIENT).resolver = Some(resolver(false, true)) },
     Broken { what: "no NetworkService", cause: "network-service-missing", step: "request", says: "network service kernel2kernel is not found", fix: "nsmctl deploy   # creates NetworkService kernel2kernel",
         change: |s| { failing(s, "network service kernel2kernel is not found"); s.observation.inventory.services = Ok(Vec::new()); } },
     Broken { what: "payload MPLS", cause: "payload-unknown", step: "request", says: "cannot support any of the requested mechanism", fix: "to ETHERNET",
@@ -210,7 +266,7 @@ pub(super) const BROKEN: &[Broken] = &[
         change: |s| { silent(s); s.observation.inventory.endpoints.as_mut().unwrap()[0].expires_at = Some(NOW - 90); } },
     Broken { what: "nobody is registered", cause: "endpoint-not-registered", step: "request", says: "endpoint candidates not found", fix: "kubectl -n ns-kernel2kernel rollout restart deployment/nse-kernel",
         change: |s| { failing(s, "network service endpoint candidates not found"); s.observation.inventory.endpoints = Ok(Vec::new()); } },
-    Broken { what: "registered for another service", cause: "endpoint-not-registered", step: "request", says: "is registered for other and not for kernel2kernel", fix: "rollout restart",
+    Broken { what: "registered for another service", cause: "endpoint-offers-another", step: "request", says: "is registered for other and not for kernel2kernel", fix: "set env deployment/nse-kernel NSM_SERVICE_NAMES=kernel2kernel",
         change: |s| { waiting(s); s.observation.inventory.endpoints.as_mut().unwrap()[0].services = vec!["other".into()]; } },
     Broken { what: "a second client of a /31", cause: "address-pool-empty", step: "request", says: "IPPool is empty", fix: "kubectl -n ns-kernel2kernel set env deployment/nse-kernel NSM_CIDR_PREFIX=172.16.1.0/24",
         change: |s| failing(s, "IPPool is empty") },
@@ -228,8 +284,8 @@ pub(super) const BROKEN: &[Broken] = &[
         change: |s| failing(s, "network service endpoint candidates not found") },
     Broken { what: "a socket with nobody behind it", cause: "connection-refused", step: "request", says: "nsm.io.sock: connect: connection refused", fix: "kubectl -n nsm-system rollout restart daemonset",
         change: |s| failing(s, "dial unix /var/lib/networkservicemesh/nsm.io.sock: connect: connection refused") },
-    Broken { what: "an error of its own", cause: "request-failed", step: "request", says: "exec: no command; cannot support any of the requested mechanism (3 times)", fix: "kubectl -n ns-kernel2kernel logs alpine -c cmd-nsc-init",
-        change: |s| failing(s, "exec: no command") },
+    Broken { what: "an error of its own", cause: "request-failed", step: "request", says: "a new one; cannot support any of the requested mechanism (3 times, Nov 23 12:01:00 to Nov 23 12:01:02)", fix: "kubectl -n ns-kernel2kernel logs alpine -c cmd-nsc-init",
+        change: |s| failing(s, "a new one") },
     Broken { what: "the interface is switched off", cause: "interface-down", step: "interface", says: "nsm-1@if9: <BROADCAST,MULTICAST,M-DOWN>", fix: "delete pod alpine",
         change: |s| { silent(s); client_links(s, &link("nsm-1", &["172.16.1.101/32"]).replace("UP,LOWER_UP,", "")); } },
     Broken { what: "nobody at the other end", cause: "peer-end-missing", step: "interface", says: "NO-CARRIER", fix: "delete pod alpine",
@@ -277,6 +333,12 @@ pub(super) const PROMISED: &[Promised] = &[
     Promised { change: |e| { e.workloads[0].replicas = Some(0); e.connections[0].addresses = None; }, broken: Broken {
         what: "an endpoint with replicas 0", cause: "endpoint-scaled-down", step: "request", says: "its manifest says replicas: 0", fix: "kubectl -n ns-kernel2kernel scale deployment/nse-kernel --replicas=1",
         change: |s| { failing(s, "network service endpoint candidates not found"); remove_pod(&mut s.observation, ENDPOINT); s.observation.inventory.endpoints = Ok(Vec::new()); } } },
+    Promised { change: |e| e.connections[0].url = "memif://kernel2kernel/nsm-1".parse().unwrap(), broken: Broken {
+        what: "a mechanism that the injected client does not make", cause: "mechanism-unsupported", step: "request", says: "it asks for memif", fix: "one of kernel and vfio",
+        change: |s| { failing(s, "no match"); pod_mut(&mut s.observation, CLIENT).annotation = None; } } },
+    Promised { change: |e| { another_service(e); e.connections[1].prefixes = "10.0.0.0/31".parse().unwrap(); e.connections[1].addresses = Some(vec![AddressPair { client: [10, 0, 0, 1].into(), endpoint: [10, 0, 0, 0].into() }]); }, broken: Broken {
+        what: "two interfaces with each other's addresses", cause: "interface-names-swapped", step: "interface", says: "nsm-1 has what nsm-2 should have", fix: "is given an interface",
+        change: |s| { twice(s); silent(s); client_links(s, &(link("nsm-1", &["10.0.0.1/32"]) + &link("nsm-2", &["172.16.1.101/32"]))); } } },
     Promised { change: unpromise, broken: Broken {
         what: "an endpoint without a prefix", cause: "endpoint-without-prefix", step: "request", says: "NSM_CIDR_PREFIX of Deployment ns-kernel2kernel/nse-kernel is empty or not there", fix: "set env deployment/nse-kernel NSM_CIDR_PREFIX=172.16.1.100/31",
         change: |s| failing(s, "IPPool is empty") } },
@@ -318,6 +380,7 @@ fn twice(snapshot: &mut Snapshot) {
     pod_mut(&mut snapshot.observation, CLIENT).annotation = Some("kernel://kernel2kernel/nsm-1,kernel://other/nsm-2".into());
     let inventory = &mut snapshot.observation.inventory;
     inventory.pods.as_mut().unwrap().push(pod("nse-other-1", "nse-other", &["nse"]));
+    inventory.identities.as_mut().unwrap()[0].pods.insert(id("nse-other-1"));
     let mut service = inventory.services.as_ref().unwrap()[0].clone();
     service.id.name = "other".into();
     inventory.services.as_mut().unwrap().push(service);
@@ -328,6 +391,16 @@ fn twice(snapshot: &mut Snapshot) {
 
 fn far_links(snapshot: &mut Snapshot, nsm: &str) {
     probes_mut(&mut snapshot.observation, ENDPOINT).links = printed("ip addr", &links(nsm));
+}
+
+/// No rule selects the pod any more.
+pub(super) fn unknown(snapshot: &mut Snapshot, pod: &str) {
+    snapshot.observation.inventory.identities.as_mut().unwrap()[0].pods.retain(|id| id.name != pod);
+}
+
+/// The endpoint's workload as it is deployed.
+pub(super) fn deployed_mut(snapshot: &mut Snapshot) -> &mut Workload {
+    snapshot.deployed.as_mut().unwrap().iter_mut().find(|workload| workload.endpoint.is_some()).unwrap()
 }
 
 /// The client's pings are lost; the endpoint was not asked.
