@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     cluster::{Cluster, EXAMPLE},
     scene::Scene,
-    stop::{comes, say, wait},
+    stop::{check, comes, say, wait},
 };
 
 /// The client's pod.
@@ -16,6 +16,9 @@ pub(crate) const CLIENT: &str = "alpine";
 pub(crate) const ENDPOINT: &[&str] = &["-n", EXAMPLE, "deployment/nse-kernel"];
 /// And the NetworkService.
 pub(crate) const SERVICE: &[&str] = &["-n", EXAMPLE, "networkservice/kernel2kernel"];
+
+/// NSM's client gives up an attempt after 15 seconds, and says why only then.
+const COMPLAINT_SECONDS: u64 = 40;
 
 /// How much of the example a drill has spoilt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,7 +54,7 @@ impl Scene<'_> {
     /// Deletes the client, whose container need not be waited for.
     pub(crate) fn client_goes(&mut self) {
         self.spoil(Spoilt::Client);
-        self.cluster.kubectl(&["delete", "pod", "-n", EXAMPLE, CLIENT, "--grace-period=1", "--timeout=60s"]);
+        delete_client(self.cluster);
     }
 
     /// Creates the client, changed.
@@ -97,14 +100,30 @@ impl Scene<'_> {
 
     /// Waits until the client has been told what is wrong.
     pub(crate) fn client_complains(&self, words: &[&str]) {
+        self.complains(CLIENT, "cmd-nsc-init", words);
+    }
+
+    /// Waits until a container's log has one of these words.
+    pub(crate) fn complains(&self, pod: &str, container: &str, words: &[&str]) {
         let log = || {
-            let arguments = ["logs", "-n", EXAMPLE, CLIENT, "-c", "cmd-nsc-init", "--tail=200"];
-            if self.cluster.runs(&arguments) { self.cluster.kubectl(&arguments).to_lowercase() } else { String::new() }
+            let arguments = ["logs", "-n", EXAMPLE, pod, "-c", container, "--tail=200"];
+            if self.cluster.runs(&arguments) { self.cluster.kubectl(&arguments) } else { String::new() }
         };
-        wait(&format!("the client's complaint of {words:?}"), 40, || {
-            let log = log();
+        let has_any = || {
+            let log = log().to_lowercase();
             words.iter().any(|word| log.contains(&word.to_lowercase()))
-        });
+        };
+        if !comes(Duration::from_secs(COMPLAINT_SECONDS), has_any) {
+            let log = log();
+            let last = log.lines().rfind(|line| line.contains("[ERRO]")).or_else(|| log.lines().last());
+            panic!("{container} of {pod} says none of {words:?} within {COMPLAINT_SECONDS} s; its last words are: {}", last.unwrap_or("none"));
+        }
+    }
+
+    /// Waits until the client's pod is ready.
+    pub(crate) fn client_is_ready(&self) {
+        check();
+        self.cluster.kubectl(&["wait", "-n", EXAMPLE, "--for=condition=ready", "pod", CLIENT, "--timeout=40s"]);
     }
 
     /// Waits until kubectl prints these words of the example's pods.
@@ -118,6 +137,12 @@ impl Scene<'_> {
         let messages = ["get", "events", "-n", EXAMPLE, "-o", "jsonpath={.items[*].message}"];
         wait(&format!("an event that says {words}"), 40, || self.cluster.kubectl(&messages).contains(words));
     }
+}
+
+/// Deletes the client's pod. What is connected closes its connection within a second; what is not yet would sit out any
+/// grace.
+fn delete_client(cluster: &Cluster) {
+    cluster.kubectl(&["delete", "pod", "-n", EXAMPLE, CLIENT, "--grace-period=2", "--timeout=60s", "--ignore-not-found"]);
 }
 
 /// One object in another: maps field by field, all else as it is in the second.
@@ -143,6 +168,9 @@ pub(crate) fn container(change: &Value) -> Value {
 pub(crate) fn variable(name: &str, value: &str) -> Value {
     container(&json!({"env": [{"name": name, "value": value}]}))
 }
+
+/// What cannot be had, and at once: nobody listens there, and no name is looked up first.
+pub(crate) const NO_IMAGE: &str = "localhost:1/nothing:1";
 
 /// Removes what pods that are gone have registered; else it would run out by itself in a minute.
 fn forget(cluster: &Cluster, pods: &[String]) {
@@ -187,8 +215,11 @@ fn system_is_whole(cluster: &Cluster) -> Result<(), String> {
 /// Removes the example from its namespace, which stays: its end takes five seconds.
 pub(crate) fn clear(cluster: &Cluster) {
     if cluster.has(&["namespace", EXAMPLE]) {
-        let kinds = "deployments,replicasets,networkservices.networkservicemesh.io,resourcequotas,pods";
-        cluster.kubectl(&["delete", kinds, "--all", "-n", EXAMPLE, "--grace-period=1", "--timeout=60s"]);
+        // Pods go last, by a deletion of their own: those that their owner takes along have 30 seconds, and an endpoint that
+        // waits for something sits them out.
+        let owners = "deployments,replicasets,networkservices.networkservicemesh.io,resourcequotas";
+        cluster.kubectl(&["delete", owners, "--all", "-n", EXAMPLE, "--cascade=orphan", "--timeout=60s"]);
+        cluster.kubectl(&["delete", "pods", "--all", "-n", EXAMPLE, "--grace-period=1", "--timeout=60s"]);
     }
     let registered = cluster.kubectl(&["get", "networkserviceendpoints", "-n", "nsm-system", "-o", "name"]);
     for name in registered.lines().filter(|name| name.contains("nse-kernel")) {
@@ -210,8 +241,10 @@ fn deploy(cluster: &Cluster) -> Result<(), String> {
 pub(crate) fn make_whole(cluster: &Cluster, spoilt: Spoilt) -> Result<(), String> {
     system_is_whole(cluster)?;
     if spoilt == Spoilt::Client {
-        cluster.kubectl(&["delete", "pod", "-n", EXAMPLE, CLIENT, "--grace-period=1", "--timeout=60s", "--ignore-not-found"]);
+        delete_client(cluster);
         cluster.apply(&document(cluster, "Pod").to_string());
+        // One that does not become ready is made anew below.
+        cluster.runs(&["wait", "-n", EXAMPLE, "--for=condition=ready", "pod", CLIENT, "--timeout=20s"]);
     }
     let mended = Duration::from_secs(if spoilt == Spoilt::Client { 20 } else { 10 });
     let works = || cluster.nsmctl(&["verify", "--timeout", "10s"]).code == Some(0);
@@ -223,6 +256,7 @@ pub(crate) fn make_whole(cluster: &Cluster, spoilt: Spoilt) -> Result<(), String
         deployed?;
     }
     // Each drill is about its own fault; a namespace keeps its warnings for an hour.
-    cluster.kubectl(&["delete", "events", "--all", "-n", EXAMPLE]);
+    // All at once: `delete events --all` asks for one after the other.
+    cluster.kubectl(&["delete", "--raw", &format!("/api/v1/namespaces/{EXAMPLE}/events")]);
     Ok(())
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::{
     cluster::EXAMPLE,
     drill::{Drill, Expected::Nothing},
-    example::CLIENT,
+    example::NO_IMAGE,
     scene::{BESIDE, Scene},
     stop::wait,
 };
@@ -13,7 +13,7 @@ use crate::{
 pub(crate) const DRILLS: &[Drill] = &[
     Drill::new("healthy", Nothing, |_| ()),
     Drill::new("a-broken-pod-beside", Nothing, |scene| {
-        let container = json!({"name": "broken", "image": "example.invalid/nothing:1"});
+        let container = json!({"name": "broken", "image": NO_IMAGE});
         scene.add(
             &json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "broken", "namespace": EXAMPLE}, "spec": {"containers": [container]}}),
         );
@@ -37,7 +37,7 @@ pub(crate) const DRILLS: &[Drill] = &[
     // A pod of this name has failed before, and its warnings stay for an hour.
     Drill::new("troubles-that-are-over", Nothing, |scene| {
         scene.client_goes();
-        scene.client_comes(|pod| pod["spec"]["containers"][0]["image"] = json!("example.invalid/nothing:1"));
+        scene.client_comes(|pod| pod["spec"]["containers"][0]["image"] = json!(NO_IMAGE));
         scene.event_says("ImagePullBackOff");
         scene.client_anew();
         works(scene);
@@ -45,6 +45,6 @@ pub(crate) const DRILLS: &[Drill] = &[
 ];
 
 fn works(scene: &Scene<'_>) {
-    scene.cluster.kubectl(&["wait", "-n", EXAMPLE, "--for=condition=ready", "pod", CLIENT, "--timeout=60s"]);
+    scene.client_is_ready();
     wait("a connection that works", 30, || scene.cluster.nsmctl(&["verify"]).code == Some(0));
 }

@@ -67,9 +67,17 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     }
     stop::listen();
+    // What a panic says stands in the line of its drill.
+    std::panic::set_hook(Box::new(|_| ()));
     let begun = Instant::now();
     let chosen: Vec<&Drill> = all().filter(|drill| names.is_empty() || names.iter().any(|name| name == drill.name)).collect();
-    let cluster = Cluster::new().with_namespace(scene::BESIDE);
+    let cluster = match catch_unwind(|| Cluster::new().with_namespace(scene::BESIDE)) {
+        Ok(cluster) => cluster,
+        Err(cause) => {
+            say(&format!("error: {}", words(&*cause)));
+            return ExitCode::FAILURE;
+        }
+    };
     say("deploying the example");
     let (rows, failure) = run(&cluster, &chosen);
     matrix::print(&rows, begun.elapsed());

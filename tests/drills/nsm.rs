@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::{
     cluster::EXAMPLE,
     drill::{Drill, Expected::Cause},
-    example::{CLIENT, Spoilt},
+    example::Spoilt,
     scene::{NSM, Patch, SPIRE, Scene},
     stop::wait,
 };
@@ -33,12 +33,14 @@ pub(crate) const DRILLS: &[Drill] = &[
     Drill::new("webhook-configuration-deleted-new-client", Cause("webhook-configuration-missing"), |scene| {
         scene.remove(CONFIGURATION);
         scene.client_anew();
-        client_is_ready(scene);
+        // Without NSM's containers it waits for nothing.
+        scene.client_is_ready();
     }),
     Drill::new("client-from-before-the-webhook", Cause("not-injected"), |scene| {
         scene.remove(CONFIGURATION);
         scene.client_anew();
-        client_is_ready(scene);
+        // Without NSM's containers it waits for nothing.
+        scene.client_is_ready();
         assert_eq!(scene.restore(), Vec::<String>::new());
     }),
     Drill::new("webhook-orphaned", Cause("webhook-orphaned"), |scene| {
@@ -100,11 +102,6 @@ fn lose_endpoint(scene: &mut Scene<'_>) {
     scene.spoil(Spoilt::All);
     scene.cluster.kubectl(&["delete", "pods", "-n", EXAMPLE, "-l", "app=nse-kernel", "--grace-period=1"]);
     scene.event_says("failed calling webhook");
-}
-
-/// A pod without NSM's containers waits for nothing.
-fn client_is_ready(scene: &Scene<'_>) {
-    scene.cluster.kubectl(&["wait", "-n", EXAMPLE, "--for=condition=ready", "pod", CLIENT, "--timeout=60s"]);
 }
 
 /// The certificate of an authority that nobody knows, good until 2126.

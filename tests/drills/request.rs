@@ -3,9 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::{
-    cluster::EXAMPLE,
     drill::{Drill, Expected::Cause},
-    example::{self, CLIENT, SERVICE, Spoilt, annotated, variable},
+    example::{self, SERVICE, Spoilt, annotated, variable},
     scene::{Patch, Scene},
 };
 
@@ -26,7 +25,7 @@ pub(crate) const DRILLS: &[Drill] = &[
         scene.client_goes();
         scene.patch(SERVICE, Patch::Merge, &json!({"spec": {"payload": "IP"}}));
         scene.client_comes(|_| ());
-        scene.pods_show("status.containerStatuses[*].state", "running");
+        scene.client_is_ready();
     }),
     Drill::new("payload-unknown", Cause("payload-unknown"), |scene| {
         scene.spoil(Spoilt::All);
@@ -51,7 +50,7 @@ pub(crate) const DRILLS: &[Drill] = &[
     Drill::new("pod-asks-for-another-interface", Cause("annotation-differs"), |scene| {
         scene.client_goes();
         scene.client_comes(|pod| annotated(pod, "kernel://kernel2kernel/nsm-9"));
-        scene.cluster.kubectl(&["wait", "-n", EXAMPLE, "--for=condition=ready", "pod", CLIENT, "--timeout=60s"]);
+        scene.client_is_ready();
     }),
     Drill::new("annotation-malformed", Cause("annotation-malformed"), |scene| {
         scene.client_goes();
@@ -67,10 +66,7 @@ pub(crate) const DRILLS: &[Drill] = &[
         documents.push(second.clone());
         scene.against(&documents);
         scene.add(&second);
-        let log = ["logs", "-n", EXAMPLE, "alpine-2", "-c", "cmd-nsc-init", "--tail=200"];
-        crate::stop::wait("the second client's complaint", 40, || {
-            scene.cluster.runs(&log) && scene.cluster.kubectl(&log).contains("IPPool is empty")
-        });
+        scene.complains("alpine-2", "cmd-nsc-init", &["IPPool is empty"]);
     }),
     Drill::new("prefix-empty", Cause("endpoint-without-prefix"), |scene| {
         scene.endpoint_anew(&variable("NSM_CIDR_PREFIX", ""));
@@ -78,7 +74,7 @@ pub(crate) const DRILLS: &[Drill] = &[
     }),
     Drill::new("prefix-another", Cause("address-wrong"), |scene| {
         scene.endpoint_anew(&variable("NSM_CIDR_PREFIX", "10.77.0.0/31"));
-        scene.cluster.kubectl(&["wait", "-n", EXAMPLE, "--for=condition=ready", "pod", CLIENT, "--timeout=60s"]);
+        scene.client_is_ready();
     }),
     Drill::new("spiffe-label-missing", Cause("spiffe-label-missing"), |scene| {
         scene.endpoint_anew(&json!({"spec": {"template": {"metadata": {"labels": {"spiffe.io/spiffe-id": null}}}}}));

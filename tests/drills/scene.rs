@@ -145,7 +145,7 @@ impl<'a> Scene<'a> {
     /// Gives a DaemonSet's pod on one node an image that cannot be had.
     pub(crate) fn spoil_image(&mut self, at: &'static [&'static str], container: &str, node: &str) {
         let on_delete = json!({"type": "OnDelete", "rollingUpdate": null});
-        let containers = json!([{"name": container, "image": "example.invalid/nothing:1"}]);
+        let containers = json!([{"name": container, "image": example::NO_IMAGE}]);
         let (namespace, of_it) = (at[1], pods_of(self.cluster, at[1], at[2]));
         self.patch(at, Patch::Strategic, &json!({"spec": {"updateStrategy": on_delete, "template": {"spec": {"containers": containers}}}}));
         let there = format!("--field-selector=spec.nodeName={node}");

@@ -6,13 +6,12 @@ use serde_json::json;
 use crate::{
     cluster::EXAMPLE,
     drill::{Drill, Expected::Cause},
-    example::{ENDPOINT, Spoilt, container, variable},
+    example::{ENDPOINT, NO_IMAGE, Spoilt, container, variable},
 };
 
 const WAITING: &str = "status.containerStatuses[*].state.waiting.reason";
 const ENDED: &str = "status.containerStatuses[*].lastState.terminated.reason";
 const UNSCHEDULED: &str = "status.conditions[?(@.type=='PodScheduled')].reason";
-const NO_IMAGE: &str = "example.invalid/nothing:1";
 
 pub(crate) const DRILLS: &[Drill] = &[
     // The client keeps its link for minutes, and may even be answered.
