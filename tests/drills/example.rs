@@ -1,0 +1,262 @@
+//! The example that the drills break, and how it is made whole again.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::{
+    cluster::{Cluster, EXAMPLE},
+    scene::Scene,
+    stop::{check, comes, say, wait},
+};
+
+/// The client's pod.
+pub(crate) const CLIENT: &str = "alpine";
+/// What kubectl finds the endpoint's Deployment by.
+pub(crate) const ENDPOINT: &[&str] = &["-n", EXAMPLE, "deployment/nse-kernel"];
+/// And the NetworkService.
+pub(crate) const SERVICE: &[&str] = &["-n", EXAMPLE, "networkservice/kernel2kernel"];
+
+/// NSM's client gives up an attempt after 15 seconds, and says why only then.
+const COMPLAINT_SECONDS: u64 = 40;
+
+/// How much of the example a drill has spoilt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Spoilt {
+    /// Nothing that NSM does not mend by itself.
+    No,
+    /// The client's pod.
+    Client,
+    /// More than that.
+    All,
+}
+
+/// The documents of the example, as nsmctl would apply them.
+pub(crate) fn documents(cluster: &Cluster) -> Vec<Value> {
+    let ran = cluster.nsmctl(&["manifests"]);
+    let documents = ran.exits(0).stdout.split("---\n").filter(|text| !text.trim().is_empty());
+    documents.map(|text| serde_saphyr::from_str(text).expect("YAML")).collect()
+}
+
+/// The one of a kind.
+pub(crate) fn document(cluster: &Cluster, kind: &str) -> Value {
+    documents(cluster).into_iter().find(|document| document["kind"] == kind).expect("it is in the example")
+}
+
+/// A change of the client's pod.
+pub(crate) type Change = fn(&mut Value);
+
+pub(crate) fn annotated(pod: &mut Value, annotation: &str) {
+    pod["metadata"]["annotations"]["networkservicemesh.io"] = json!(annotation);
+}
+
+impl Scene<'_> {
+    /// Deletes the client, whose container need not be waited for.
+    pub(crate) fn client_goes(&mut self) {
+        self.spoil(Spoilt::Client);
+        delete_client(self.cluster);
+    }
+
+    /// Creates the client, changed.
+    pub(crate) fn client_comes(&mut self, change: Change) {
+        self.spoil(Spoilt::Client);
+        let mut pod = document(self.cluster, "Pod");
+        change(&mut pod);
+        self.cluster.apply(&pod.to_string());
+    }
+
+    /// Makes the client anew, so that it has to ask for its connection.
+    pub(crate) fn client_anew(&mut self) {
+        self.client_goes();
+        self.client_comes(|_| ());
+    }
+
+    /// Makes the endpoint anew with a change of its Deployment, and the client with it: what it had would be kept for a
+    /// while. The old pod ends first; beside it the new one would not be missed.
+    pub(crate) fn endpoint_anew(&mut self, change: &Value) {
+        self.endpoint_changes(change);
+        self.client_comes(|_| ());
+    }
+
+    /// The same, with nobody who asks.
+    pub(crate) fn endpoint_changes(&mut self, change: &Value) {
+        self.spoil(Spoilt::All);
+        self.client_goes();
+        let before = self.endpoints();
+        let strategy = json!({"spec": {"strategy": {"type": "Recreate", "rollingUpdate": null}}});
+        self.cluster.kubectl(&[&["patch"], ENDPOINT, &["--type=strategic", "-p", &merged(strategy, change).to_string()]].concat());
+        wait("the end of the endpoint's pod", 60, || self.endpoints().iter().all(|pod| !before.contains(pod)));
+        forget(self.cluster, &before);
+    }
+
+    /// The endpoint's pods are gone, and what they have registered with them; the client keeps its link.
+    pub(crate) fn endpoint_goes(&mut self) {
+        self.spoil(Spoilt::All);
+        let before = self.endpoints();
+        self.cluster.kubectl(&["scale", "-n", EXAMPLE, "deployment/nse-kernel", "--replicas=0"]);
+        wait("the end of the endpoint's pod", 60, || self.endpoints().is_empty());
+        forget(self.cluster, &before);
+    }
+
+    /// Waits until the client has been told what is wrong.
+    pub(crate) fn client_complains(&self, words: &[&str]) {
+        self.complains(CLIENT, "cmd-nsc-init", words);
+    }
+
+    /// Waits until a container's log has one of these words.
+    pub(crate) fn complains(&self, pod: &str, container: &str, words: &[&str]) {
+        let log = || {
+            let arguments = ["logs", "-n", EXAMPLE, pod, "-c", container, "--tail=200"];
+            if self.cluster.runs(&arguments) { self.cluster.kubectl(&arguments) } else { String::new() }
+        };
+        let has_any = || {
+            let log = log().to_lowercase();
+            words.iter().any(|word| log.contains(&word.to_lowercase()))
+        };
+        if !comes(Duration::from_secs(COMPLAINT_SECONDS), has_any) {
+            let log = log();
+            let last = log.lines().rfind(|line| line.contains("[ERRO]")).or_else(|| log.lines().last());
+            panic!("{container} of {pod} says none of {words:?} within {COMPLAINT_SECONDS} s; its last words are: {}", last.unwrap_or("none"));
+        }
+    }
+
+    /// Waits until the client's pod is ready.
+    pub(crate) fn client_is_ready(&self) {
+        check();
+        self.cluster.kubectl(&["wait", "-n", EXAMPLE, "--for=condition=ready", "pod", CLIENT, "--timeout=40s"]);
+    }
+
+    /// Waits until kubectl prints these words of the example's pods.
+    pub(crate) fn pods_show(&self, path: &str, word: &str) {
+        let path = format!("jsonpath={{.items[*].{path}}}");
+        wait(&format!("pods with {word}"), 60, || self.cluster.kubectl(&["get", "pods", "-n", EXAMPLE, "-o", &path]).contains(word));
+    }
+
+    /// Waits until an event in the example's namespace has these words.
+    pub(crate) fn event_says(&self, words: &str) {
+        let messages = ["get", "events", "-n", EXAMPLE, "-o", "jsonpath={.items[*].message}"];
+        wait(&format!("an event that says {words}"), 40, || self.cluster.kubectl(&messages).contains(words));
+    }
+}
+
+/// Deletes the client's pod. What is connected closes its connection within a second; what is not yet would sit out any
+/// grace.
+fn delete_client(cluster: &Cluster) {
+    cluster.kubectl(&["delete", "pod", "-n", EXAMPLE, CLIENT, "--grace-period=2", "--timeout=60s", "--ignore-not-found"]);
+}
+
+/// One object in another: maps field by field, all else as it is in the second.
+fn merged(mut one: Value, other: &Value) -> Value {
+    match (&mut one, other) {
+        (Value::Object(fields), Value::Object(more)) => {
+            for (name, value) in more {
+                let known = fields.remove(name).unwrap_or_default();
+                fields.insert(name.clone(), merged(known, value));
+            }
+            one
+        }
+        _ => other.clone(),
+    }
+}
+
+/// A change of the endpoint's container.
+pub(crate) fn container(change: &Value) -> Value {
+    json!({"spec": {"template": {"spec": {"containers": [merged(json!({"name": "nse"}), change)]}}}})
+}
+
+/// A change of one of its variables.
+pub(crate) fn variable(name: &str, value: &str) -> Value {
+    container(&json!({"env": [{"name": name, "value": value}]}))
+}
+
+/// What cannot be had, and at once: nobody listens there, and no name is looked up first.
+pub(crate) const NO_IMAGE: &str = "localhost:1/nothing:1";
+
+/// Removes what pods that are gone have registered; else it would run out by itself in a minute.
+fn forget(cluster: &Cluster, pods: &[String]) {
+    let registered = cluster.kubectl(&["get", "networkserviceendpoints", "-n", "nsm-system", "-o", "name"]);
+    for name in registered.lines().filter(|name| pods.iter().any(|pod| name.contains(pod.as_str()))) {
+        cluster.kubectl(&["delete", "-n", "nsm-system", name, "--ignore-not-found"]);
+    }
+}
+
+/// The workloads of NSM and SPIRE of which not all is ready, and the webhook where it refuses a pod.
+fn unready(cluster: &Cluster) -> Vec<String> {
+    let mut unready = Vec::new();
+    for namespace in [crate::scene::NSM, crate::scene::SPIRE] {
+        let all = cluster.get(&["daemonsets,deployments,statefulsets", "-n", namespace]);
+        for object in all["items"].as_array().expect("a list") {
+            let number = |at: &str| object.pointer(at).and_then(Value::as_u64).unwrap_or_default();
+            let is_daemonset = object["kind"] == "DaemonSet";
+            let wanted = number(if is_daemonset { "/status/desiredNumberScheduled" } else { "/spec/replicas" });
+            let ready = number(if is_daemonset { "/status/numberReady" } else { "/status/readyReplicas" });
+            let updated = number(if is_daemonset { "/status/updatedNumberScheduled" } else { "/status/updatedReplicas" });
+            let is_seen = number("/metadata/generation") == number("/status/observedGeneration");
+            if !is_seen || ready != wanted || updated != wanted || wanted == 0 {
+                unready.push(format!("{} {} ({ready} of {wanted} ready)", object["kind"], object["metadata"]["name"]));
+            }
+        }
+    }
+    // Ready is what the pod says; that the API server reaches it is seen by its letting a pod pass.
+    if unready.is_empty() && !cluster.runs(&["run", "probe", "-n", "default", "--image=alpine:3.15.0", "--dry-run=server"]) {
+        unready.push("the admission webhook".to_owned());
+    }
+    unready
+}
+
+/// Waits until NSM and SPIRE are whole.
+fn system_is_whole(cluster: &Cluster) -> Result<(), String> {
+    match comes(Duration::from_secs(90), || unready(cluster).is_empty()) {
+        true => Ok(()),
+        false => Err(format!("not ready after 90 s: {}", unready(cluster).join(", "))),
+    }
+}
+
+/// Removes the example from its namespace, which stays: its end takes five seconds.
+pub(crate) fn clear(cluster: &Cluster) {
+    if cluster.has(&["namespace", EXAMPLE]) {
+        // Pods go last, by a deletion of their own: those that their owner takes along have 30 seconds, and an endpoint that
+        // waits for something sits them out.
+        let owners = "deployments,replicasets,networkservices.networkservicemesh.io,resourcequotas";
+        cluster.kubectl(&["delete", owners, "--all", "-n", EXAMPLE, "--cascade=orphan", "--timeout=60s"]);
+        cluster.kubectl(&["delete", "pods", "--all", "-n", EXAMPLE, "--grace-period=1", "--timeout=60s"]);
+    }
+    let registered = cluster.kubectl(&["get", "networkserviceendpoints", "-n", "nsm-system", "-o", "name"]);
+    for name in registered.lines().filter(|name| name.contains("nse-kernel")) {
+        cluster.kubectl(&["delete", "-n", "nsm-system", name, "--ignore-not-found"]);
+    }
+}
+
+fn deploy(cluster: &Cluster) -> Result<(), String> {
+    clear(cluster);
+    let ran = cluster.nsmctl(&["deploy", "--timeout", "60s"]);
+    if ran.code == Some(0) { Ok(()) } else { Err(format!("nsmctl deploy ended with {:?}: {}", ran.code, ran.stderr)) }
+}
+
+/// Waits until all is whole again; what NSM does not mend by itself is made anew.
+///
+/// # Errors
+///
+/// What is not, and why.
+pub(crate) fn make_whole(cluster: &Cluster, spoilt: Spoilt) -> Result<(), String> {
+    system_is_whole(cluster)?;
+    if spoilt == Spoilt::Client {
+        delete_client(cluster);
+        cluster.apply(&document(cluster, "Pod").to_string());
+        // One that does not become ready is made anew below.
+        cluster.runs(&["wait", "-n", EXAMPLE, "--for=condition=ready", "pod", CLIENT, "--timeout=20s"]);
+    }
+    let mended = Duration::from_secs(if spoilt == Spoilt::Client { 20 } else { 10 });
+    let works = || cluster.nsmctl(&["verify", "--timeout", "10s"]).code == Some(0);
+    if spoilt == Spoilt::All || !comes(mended, works) {
+        let deployed = deploy(cluster).or_else(|error| {
+            say(&format!("  once more, since {error}"));
+            deploy(cluster)
+        });
+        deployed?;
+    }
+    // Each drill is about its own fault; a namespace keeps its warnings for an hour.
+    // All at once: `delete events --all` asks for one after the other.
+    cluster.kubectl(&["delete", "--raw", &format!("/api/v1/namespaces/{EXAMPLE}/events")]);
+    Ok(())
+}
