@@ -12,6 +12,8 @@ mod engine;
 mod exec;
 mod formats;
 #[cfg(target_os = "linux")]
+mod in_cluster;
+#[cfg(target_os = "linux")]
 mod local;
 #[cfg(target_os = "linux")]
 mod logs;

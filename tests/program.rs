@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsStr,
-    fs,
+    fmt, fs,
     io::{Read, Write},
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
@@ -23,15 +23,46 @@ pub(crate) struct Place {
 }
 
 /// What a run left behind.
-#[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
+/// How many of the last lines say why a run did not end as it should: a summary of many failures has room for so many.
+const LAST_LINES: usize = 15;
+
+/// Line by line, each with where it was printed.
+impl fmt::Debug for Ran {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.lines(f, usize::MAX)
+    }
+}
+
+/// Only what it printed last.
+struct Last<'a>(&'a Ran);
+
+impl fmt::Display for Last<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.lines(f, LAST_LINES)
+    }
+}
+
 impl Ran {
-    fn new(output: Output) -> Self {
+    fn lines(&self, f: &mut fmt::Formatter<'_>, last: usize) -> fmt::Result {
+        let code = self.code.map_or("no exit code: a signal ended it".to_owned(), |code| format!("exit code {code}"));
+        writeln!(f, "{code}")?;
+        for (name, text) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
+            let left_out = text.lines().count().saturating_sub(last);
+            if left_out > 0 {
+                writeln!(f, "{name}| ({left_out} lines before)")?;
+            }
+            text.lines().skip(left_out).try_for_each(|line| writeln!(f, "{name}| {line}"))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn new(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
         Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
@@ -39,7 +70,7 @@ impl Ran {
     /// The exit code is this one.
     #[track_caller]
     pub(crate) fn exits(&self, code: i32) -> &Self {
-        assert_eq!(self.code, Some(code), "{self:?}");
+        assert!(self.code == Some(code), "expected exit code {code}, seen {}", Last(self));
         self
     }
 
@@ -178,7 +209,7 @@ impl Running {
         while self.0.try_wait().expect("a state").is_none() {
             if begun.elapsed() > limit {
                 self.0.kill().expect("an end");
-                panic!("it did not end by itself: {:?}", self.0.wait_with_output());
+                panic!("it did not end by itself: {:?}", self.0.wait_with_output().map(Ran::new));
             }
             std::thread::sleep(Duration::from_millis(10));
         }

@@ -1,6 +1,7 @@
 //! A cluster that says what a test wants it to say: every way in which a real one can refuse.
 
 use std::{
+    net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -145,6 +146,10 @@ impl Cluster {
 
     pub(crate) fn url(&self) -> String {
         self.server.uri()
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        *self.server.address()
     }
 
     /// The requests so far: `METHOD /path`.

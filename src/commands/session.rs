@@ -44,6 +44,8 @@ impl Session {
         match lookup(&settings.access).await? {
             Lookup::Found(found) => {
                 let context = found.context().map(|context| format!(", context {context}")).unwrap_or_default();
+                // Only what a kubeconfig says is said of a context.
+                let why = if found.context().is_none() && settings.target == Choice::Auto { "there is no kubeconfig" } else { why };
                 let (server, origin) = (found.server(), found.origin.clone());
                 let namespace = report.namespace.as_ref().map(|namespace| format!(", namespace {namespace}")).unwrap_or_default();
                 ctx.events.info(format!("target: cluster {server}{context}{namespace} ({why}: {origin})"));

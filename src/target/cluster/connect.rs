@@ -19,6 +19,9 @@ use crate::{
 /// longer wants to know.
 const ANSWER: Duration = Duration::from_secs(10);
 
+/// Where Kubernetes mounts a pod's service account.
+const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
 /// How to find a cluster: what the person said.
 #[derive(Debug, Clone, Default)]
 pub struct Access {
@@ -107,9 +110,14 @@ fn in_cluster(access: &Access) -> Result<Lookup> {
     if env::var_os("KUBERNETES_SERVICE_HOST").is_none() {
         return Ok(Lookup::Absent("there is no kubeconfig".to_owned()));
     }
+    // A pod may do without a service account; one that has a part of it was not meant to.
+    if !Path::new(ACCOUNT).exists() {
+        return Ok(Lookup::Absent("there is no kubeconfig, and the pod has no service account".to_owned()));
+    }
     match Config::incluster() {
         Ok(config) => Ok(Lookup::Found(Box::new(Found { config, origin: "the pod's service account".to_owned(), context: None }))),
-        Err(error) => Ok(Lookup::Absent(format!("there is no kubeconfig, and the pod has no service account ({})", flat(&error)))),
+        Err(error) => Err(Failure::cannot_tell(format!("cannot use the pod's service account in {ACCOUNT}: {}", flat(&error)))
+            .hint("name a kubeconfig with --kubeconfig or KUBECONFIG, or use this machine with --target local")),
     }
 }
 
@@ -188,6 +196,8 @@ impl Cluster {
                 Failure::cannot_tell(format!("cannot {what}: the credential plugin {plugin} of the kubeconfig fails: {}", flat(cause)))
                     .hint("run it by hand to see why, install it, or log in again")
             }
+            (kube::Error::Auth(cause), None) => Failure::cannot_tell(format!("cannot {what}: its credentials cannot be used: {}", flat(cause)))
+                .hint("correct what the kubeconfig says of the user, or log in again; in a pod: is the service account's token mounted?"),
             (kube::Error::Api(_), _) => error::failure(&error, &what),
             _ if !proxy.is_empty() => error::failure(&error, &what).hint(WRONG_PROXY),
             _ => error::failure(&error, &what),
