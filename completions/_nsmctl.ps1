@@ -37,7 +37,8 @@ Register-ArgumentCompleter -Native -CommandName 'nsmctl' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('deploy', 'deploy', [CompletionResultType]::ParameterValue, 'Apply the manifests, wait until everything is ready, verify, and print the table')
             [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Check every connection against what its manifests promise')
-            [CompletionResult]::new('troubleshoot', 'troubleshoot', [CompletionResultType]::ParameterValue, 'Walk the path of a connection, name the first broken link, its cause and the fix')
+            [CompletionResult]::new('troubleshoot', 'troubleshoot', [CompletionResultType]::ParameterValue, 'Name the causes of what is broken, with evidence and fix, and walk the path of each connection')
+            [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Say what a cause is: what shows it, what it is not, how it works and how it is mended')
             [CompletionResult]::new('cleanup', 'cleanup', [CompletionResultType]::ParameterValue, 'Remove everything that deploy made, wait until it is gone, and prove it')
             [CompletionResult]::new('exec', 'exec', [CompletionResultType]::ParameterValue, 'Run a program in the right container of the right pod; its exit code is nsmctl''s')
             [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Show what was logged on the way of a connection, by all who take part, in the order of time')
@@ -142,6 +143,22 @@ Register-ArgumentCompleter -Native -CommandName 'nsmctl' -ScriptBlock {
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show all the evidence and all that follows, not only the telling part of it')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show all the evidence and all that follows, not only the telling part of it')
             [CompletionResult]::new('--cross-node', '--cross-node', [CompletionResultType]::ParameterName, 'Keep clients off the nodes of their endpoints, so that the connection crosses the network')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'nsmctl;explain' {
+            [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'The kubeconfig''s context')
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'The namespace of the deployment, instead of the one in the manifests')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'The namespace of the deployment, instead of the one in the manifests')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The manifests, instead of the example''s: a file, a directory, or - for standard input')
+            [CompletionResult]::new('--manifests', '--manifests', [CompletionResultType]::ParameterName, 'The manifests, instead of the example''s: a file, a directory, or - for standard input')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'The time budget of the whole command, as in 90s or 2m')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'The form of the report on standard output')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'The form of the report on standard output')
+            [CompletionResult]::new('--list', '--list', [CompletionResultType]::ParameterName, 'Say which causes there are')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
@@ -394,7 +411,8 @@ Register-ArgumentCompleter -Native -CommandName 'nsmctl' -ScriptBlock {
         'nsmctl;help' {
             [CompletionResult]::new('deploy', 'deploy', [CompletionResultType]::ParameterValue, 'Apply the manifests, wait until everything is ready, verify, and print the table')
             [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Check every connection against what its manifests promise')
-            [CompletionResult]::new('troubleshoot', 'troubleshoot', [CompletionResultType]::ParameterValue, 'Walk the path of a connection, name the first broken link, its cause and the fix')
+            [CompletionResult]::new('troubleshoot', 'troubleshoot', [CompletionResultType]::ParameterValue, 'Name the causes of what is broken, with evidence and fix, and walk the path of each connection')
+            [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Say what a cause is: what shows it, what it is not, how it works and how it is mended')
             [CompletionResult]::new('cleanup', 'cleanup', [CompletionResultType]::ParameterValue, 'Remove everything that deploy made, wait until it is gone, and prove it')
             [CompletionResult]::new('exec', 'exec', [CompletionResultType]::ParameterValue, 'Run a program in the right container of the right pod; its exit code is nsmctl''s')
             [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Show what was logged on the way of a connection, by all who take part, in the order of time')
@@ -411,6 +429,9 @@ Register-ArgumentCompleter -Native -CommandName 'nsmctl' -ScriptBlock {
             break
         }
         'nsmctl;help;troubleshoot' {
+            break
+        }
+        'nsmctl;help;explain' {
             break
         }
         'nsmctl;help;cleanup' {

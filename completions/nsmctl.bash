@@ -31,6 +31,9 @@ _nsmctl() {
             nsmctl,exec)
                 cmd="nsmctl__subcmd__exec"
                 ;;
+            nsmctl,explain)
+                cmd="nsmctl__subcmd__explain"
+                ;;
             nsmctl,help)
                 cmd="nsmctl__subcmd__help"
                 ;;
@@ -78,6 +81,9 @@ _nsmctl() {
                 ;;
             nsmctl__subcmd__help,exec)
                 cmd="nsmctl__subcmd__help__subcmd__exec"
+                ;;
+            nsmctl__subcmd__help,explain)
+                cmd="nsmctl__subcmd__help__subcmd__explain"
                 ;;
             nsmctl__subcmd__help,help)
                 cmd="nsmctl__subcmd__help__subcmd__help"
@@ -131,7 +137,7 @@ _nsmctl() {
 
     case "${cmd}" in
         nsmctl)
-            opts="-n -f -o -h -V --target --context --kubeconfig --namespace --manifests --timeout --output --help --version deploy verify troubleshoot cleanup exec logs manifests completions engine help"
+            opts="-n -f -o -h -V --target --context --kubeconfig --namespace --manifests --timeout --output --help --version deploy verify troubleshoot explain cleanup exec logs manifests completions engine help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -718,8 +724,62 @@ _nsmctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        nsmctl__subcmd__explain)
+            opts="-n -f -o -h --list --target --context --kubeconfig --namespace --manifests --timeout --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --target)
+                    COMPREPLY=($(compgen -W "auto cluster local" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kubeconfig)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --manifests)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         nsmctl__subcmd__help)
-            opts="deploy verify troubleshoot cleanup exec logs manifests completions engine help"
+            opts="deploy verify troubleshoot explain cleanup exec logs manifests completions engine help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -817,6 +877,20 @@ _nsmctl() {
             return 0
             ;;
         nsmctl__subcmd__help__subcmd__exec)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nsmctl__subcmd__help__subcmd__explain)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -34,7 +34,8 @@ set edit:completion:arg-completer[nsmctl] = {|@words|
             cand --version 'Print version'
             cand deploy 'Apply the manifests, wait until everything is ready, verify, and print the table'
             cand verify 'Check every connection against what its manifests promise'
-            cand troubleshoot 'Walk the path of a connection, name the first broken link, its cause and the fix'
+            cand troubleshoot 'Name the causes of what is broken, with evidence and fix, and walk the path of each connection'
+            cand explain 'Say what a cause is: what shows it, what it is not, how it works and how it is mended'
             cand cleanup 'Remove everything that deploy made, wait until it is gone, and prove it'
             cand exec 'Run a program in the right container of the right pod; its exit code is nsmctl''s'
             cand logs 'Show what was logged on the way of a connection, by all who take part, in the order of time'
@@ -136,6 +137,21 @@ set edit:completion:arg-completer[nsmctl] = {|@words|
             cand -v 'Show all the evidence and all that follows, not only the telling part of it'
             cand --verbose 'Show all the evidence and all that follows, not only the telling part of it'
             cand --cross-node 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'nsmctl;explain'= {
+            cand --target 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine'
+            cand --context 'The kubeconfig''s context'
+            cand --kubeconfig 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config'
+            cand -n 'The namespace of the deployment, instead of the one in the manifests'
+            cand --namespace 'The namespace of the deployment, instead of the one in the manifests'
+            cand -f 'The manifests, instead of the example''s: a file, a directory, or - for standard input'
+            cand --manifests 'The manifests, instead of the example''s: a file, a directory, or - for standard input'
+            cand --timeout 'The time budget of the whole command, as in 90s or 2m'
+            cand -o 'The form of the report on standard output'
+            cand --output 'The form of the report on standard output'
+            cand --list 'Say which causes there are'
             cand -h 'Print help'
             cand --help 'Print help'
         }
@@ -369,7 +385,8 @@ set edit:completion:arg-completer[nsmctl] = {|@words|
         &'nsmctl;help'= {
             cand deploy 'Apply the manifests, wait until everything is ready, verify, and print the table'
             cand verify 'Check every connection against what its manifests promise'
-            cand troubleshoot 'Walk the path of a connection, name the first broken link, its cause and the fix'
+            cand troubleshoot 'Name the causes of what is broken, with evidence and fix, and walk the path of each connection'
+            cand explain 'Say what a cause is: what shows it, what it is not, how it works and how it is mended'
             cand cleanup 'Remove everything that deploy made, wait until it is gone, and prove it'
             cand exec 'Run a program in the right container of the right pod; its exit code is nsmctl''s'
             cand logs 'Show what was logged on the way of a connection, by all who take part, in the order of time'
@@ -383,6 +400,8 @@ set edit:completion:arg-completer[nsmctl] = {|@words|
         &'nsmctl;help;verify'= {
         }
         &'nsmctl;help;troubleshoot'= {
+        }
+        &'nsmctl;help;explain'= {
         }
         &'nsmctl;help;cleanup'= {
         }

@@ -40,7 +40,8 @@ complete -c nsmctl -n "__fish_nsmctl_needs_command" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -s V -l version -d 'Print version'
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "deploy" -d 'Apply the manifests, wait until everything is ready, verify, and print the table'
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "verify" -d 'Check every connection against what its manifests promise'
-complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "troubleshoot" -d 'Walk the path of a connection, name the first broken link, its cause and the fix'
+complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "troubleshoot" -d 'Name the causes of what is broken, with evidence and fix, and walk the path of each connection'
+complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "explain" -d 'Say what a cause is: what shows it, what it is not, how it works and how it is mended'
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "cleanup" -d 'Remove everything that deploy made, wait until it is gone, and prove it'
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "exec" -d 'Run a program in the right container of the right pod; its exit code is nsmctl\'s'
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "logs" -d 'Show what was logged on the way of a connection, by all who take part, in the order of time'
@@ -139,6 +140,20 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -s A -l all-
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -s v -l verbose -d 'Show all the evidence and all that follows, not only the telling part of it'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -s h -l help -d 'Print help'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand explain" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
+cluster\t'A Kubernetes cluster'
+local\t'This machine'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand explain" -l context -d 'The kubeconfig\'s context' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand explain" -l kubeconfig -d 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config' -r -F
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand explain" -s n -l namespace -d 'The namespace of the deployment, instead of the one in the manifests' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand explain" -s f -l manifests -d 'The manifests, instead of the example\'s: a file, a directory, or - for standard input' -r -F
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand explain" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand explain" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
+short\t'For grep: a line for each finding that is not as promised'
+json\t'For programs'
+junit\t'For CI systems'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand explain" -l list -d 'Say which causes there are'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand explain" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -l cidr -d 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -l clients -d 'How many pods each client has; a Pod is copied, a Deployment or StatefulSet scaled' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -l payload -d 'What travels over every network service' -r -f -a "ethernet\t'Ethernet frames'
@@ -343,16 +358,17 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_su
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from help" -f -a "run" -d 'Run the engine in this process'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from help" -f -a "enter" -d 'Become a program in the network namespace of a pod'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot cleanup exec logs manifests completions engine help" -f -a "deploy" -d 'Apply the manifests, wait until everything is ready, verify, and print the table'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot cleanup exec logs manifests completions engine help" -f -a "verify" -d 'Check every connection against what its manifests promise'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot cleanup exec logs manifests completions engine help" -f -a "troubleshoot" -d 'Walk the path of a connection, name the first broken link, its cause and the fix'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot cleanup exec logs manifests completions engine help" -f -a "cleanup" -d 'Remove everything that deploy made, wait until it is gone, and prove it'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot cleanup exec logs manifests completions engine help" -f -a "exec" -d 'Run a program in the right container of the right pod; its exit code is nsmctl\'s'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot cleanup exec logs manifests completions engine help" -f -a "logs" -d 'Show what was logged on the way of a connection, by all who take part, in the order of time'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot cleanup exec logs manifests completions engine help" -f -a "manifests" -d 'Print what deploy would apply, or the images that it takes'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot cleanup exec logs manifests completions engine help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot cleanup exec logs manifests completions engine help" -f -a "engine" -d 'The engine of this machine; deploy starts it'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot cleanup exec logs manifests completions engine help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "deploy" -d 'Apply the manifests, wait until everything is ready, verify, and print the table'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "verify" -d 'Check every connection against what its manifests promise'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "troubleshoot" -d 'Name the causes of what is broken, with evidence and fix, and walk the path of each connection'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "explain" -d 'Say what a cause is: what shows it, what it is not, how it works and how it is mended'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "cleanup" -d 'Remove everything that deploy made, wait until it is gone, and prove it'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "exec" -d 'Run a program in the right container of the right pod; its exit code is nsmctl\'s'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "logs" -d 'Show what was logged on the way of a connection, by all who take part, in the order of time'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "manifests" -d 'Print what deploy would apply, or the images that it takes'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "engine" -d 'The engine of this machine; deploy starts it'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and __fish_seen_subcommand_from manifests" -f -a "images" -d 'The images of all containers, one a line: what a cluster without access to their registries needs a mirror of'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and __fish_seen_subcommand_from manifests" -f -a "rbac" -d 'The least role that suffices for all commands, for an administrator to grant'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and __fish_seen_subcommand_from engine" -f -a "run" -d 'Run the engine in this process'

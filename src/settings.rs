@@ -85,7 +85,8 @@ impl Settings {
             Command::Verify(arguments) => LOOK + arguments.look.interval * arguments.look.count,
             Command::Exec(_) => ENDLESS,
             Command::Logs(arguments) if arguments.follow => ENDLESS,
-            Command::Logs(_) | Command::Troubleshoot(_) | Command::Manifests(_) | Command::Completions(_) | Command::Engine(_) => LOOK,
+            Command::Logs(_) | Command::Troubleshoot(_) | Command::Explain(_) => LOOK,
+            Command::Manifests(_) | Command::Completions(_) | Command::Engine(_) => LOOK,
             Command::Cleanup(_) => CLEANUP,
         };
         let asked = command.customise().map(customisation).transpose()?.unwrap_or_default();

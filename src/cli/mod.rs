@@ -7,6 +7,7 @@ mod customise;
 mod deploy;
 mod engine;
 mod exec;
+mod explain;
 mod logs;
 mod look;
 mod manifests;
@@ -26,6 +27,7 @@ pub use customise::{CustomiseArgs, PayloadArg};
 pub use deploy::DeployArgs;
 pub use engine::{EngineArgs, EngineCommand, EnterArgs};
 pub use exec::ExecArgs;
+pub use explain::ExplainArgs;
 pub use logs::LogsArgs;
 pub use look::{LookArgs, ScopeArgs};
 pub use manifests::{ManifestsArgs, ManifestsCommand};
@@ -51,7 +53,8 @@ const AFTER: &str = "\
 Examples:
   nsmctl deploy                       the kernel2kernel example, on the cluster or on this machine
   nsmctl verify -o json | jq .        in a pipeline; the exit code says whether all is well
-  nsmctl troubleshoot                 the first broken link, its cause and the fix
+  nsmctl troubleshoot                 the causes, the evidence and the fixes
+  nsmctl explain address-pool-empty   what a cause is and how it works
   nsmctl exec -- ip addr              in the client's container, whichever pod that is in
   nsmctl logs --follow                of client, endpoint, managers and forwarders in one
   nsmctl cleanup                      nothing is left
@@ -68,8 +71,10 @@ pub enum Command {
     Deploy(DeployArgs),
     /// Check every connection against what its manifests promise.
     Verify(VerifyArgs),
-    /// Walk the path of a connection, name the first broken link, its cause and the fix.
+    /// Name the causes of what is broken, with evidence and fix, and walk the path of each connection.
     Troubleshoot(TroubleshootArgs),
+    /// Say what a cause is: what shows it, what it is not, how it works and how it is mended.
+    Explain(ExplainArgs),
     /// Remove everything that deploy made, wait until it is gone, and prove it.
     Cleanup(CleanupArgs),
     /// Run a program in the right container of the right pod; its exit code is nsmctl's.
@@ -93,6 +98,7 @@ impl Command {
             Self::Deploy(_) => "deploy",
             Self::Verify(_) => "verify",
             Self::Troubleshoot(_) => "troubleshoot",
+            Self::Explain(_) => "explain",
             Self::Cleanup(_) => "cleanup",
             Self::Exec(_) => "exec",
             Self::Logs(_) => "logs",
@@ -113,7 +119,7 @@ impl Command {
             | Self::Exec(ExecArgs { customise, .. })
             | Self::Logs(LogsArgs { customise, .. })
             | Self::Manifests(ManifestsArgs { customise, .. }) => Some(customise),
-            Self::Completions(_) | Self::Engine(_) => None,
+            Self::Explain(_) | Self::Completions(_) | Self::Engine(_) => None,
         }
     }
 }

@@ -13,6 +13,7 @@
 mod cleanup;
 mod deploy;
 mod exec;
+mod explain;
 mod heal;
 mod lock;
 mod logs;
@@ -45,6 +46,7 @@ pub async fn run(command: &Command, settings: &Settings, ctx: &Ctx, report: &mut
         Command::Verify(arguments) => verify::run(arguments, settings, ctx, report).await,
         Command::Troubleshoot(arguments) => troubleshoot::run(arguments, settings, ctx, report).await,
         Command::Cleanup(arguments) => cleanup::run(&arguments.remove, settings, ctx, report).await,
+        Command::Explain(arguments) => explain::run(arguments, report),
         Command::Exec(arguments) => exec::run(arguments, settings, ctx, report).await,
         Command::Logs(arguments) => logs::run(arguments, settings, ctx, report).await,
         Command::Manifests(arguments) => manifests::run(arguments, settings, ctx, report).await,

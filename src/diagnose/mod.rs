@@ -32,7 +32,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 pub use case::Case;
-pub use catalogue::{cause, causes};
+pub use catalogue::{cause, causes, leads_to};
 pub use cause::{Cause, Found};
 pub use step::{STEPS, Step};
 

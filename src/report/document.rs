@@ -40,6 +40,34 @@ pub struct ListedCheck {
     pub hint: &'static str,
 }
 
+/// A cause, as it is explained.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Explained {
+    /// Its stable id.
+    pub id: &'static str,
+    /// What it says, in a few words.
+    pub title: &'static str,
+    /// The part that it lies in.
+    pub component: &'static str,
+    /// The row of the source document's table of common issues that it explains.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub documented: Option<&'static str>,
+    /// What must be seen for it to be told.
+    pub seen: &'static str,
+    /// What looks like it and is something else.
+    pub unseen: &'static str,
+    /// How it works.
+    pub explanation: &'static str,
+    /// The fix; what is in braces, a diagnosis fills in.
+    pub fix: &'static str,
+    /// The causes that it may follow from.
+    pub follows: Vec<&'static str>,
+    /// The causes that may follow from it.
+    pub leads_to: Vec<&'static str>,
+    /// Where more is said about it.
+    pub link: &'static str,
+}
+
 /// What a person has asked to see.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Shown {
@@ -72,6 +100,8 @@ pub struct Report {
     pub applied: Option<Vec<(ObjectRef, Applied)>>,
     /// The checks that there are, where only that was asked for.
     pub checks: Option<Vec<ListedCheck>>,
+    /// What was explained.
+    pub explained: Option<Vec<Explained>>,
     /// What was judged.
     pub findings: Option<Vec<Finding>>,
     /// The steps of the way that a connection takes.
@@ -109,6 +139,7 @@ impl Report {
             shown: Shown::default(),
             applied: None,
             checks: None,
+            explained: None,
             findings: None,
             path: None,
             causes: Vec::new(),
@@ -151,7 +182,7 @@ impl Report {
     pub fn is_printed(&self, format: Format) -> bool {
         let unfit = self.preflight.iter().flatten().any(|finding| finding.verdict == Verdict::Fail);
         let found = self.findings.is_some() || self.path.is_some() || self.removed.is_some();
-        let told = self.text.is_some() || self.differences.is_some() || self.checks.is_some();
+        let told = self.text.is_some() || self.differences.is_some() || self.checks.is_some() || self.explained.is_some();
         !self.streamed && (matches!(format, Format::Json | Format::Junit) || found || told || unfit)
     }
 

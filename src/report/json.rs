@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, time::Duration};
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Serialize;
 
-use super::{ListedCheck, Report, TargetInfo};
+use super::{Explained, ListedCheck, Report, TargetInfo};
 use crate::model::{Applied, Diagnosed, Difference, Finding, ObjectRef, Outcome};
 
 /// The version of the JSON document's schema. It grows with every change that could break a reader; new fields do not.
@@ -44,6 +44,9 @@ struct Document<'a> {
     /// The checks that there are, where only that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     checks: Option<&'a [ListedCheck]>,
+    /// What was explained.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explained: Option<&'a [Explained]>,
     /// What was judged.
     #[serde(skip_serializing_if = "Option::is_none")]
     findings: Option<&'a [Finding]>,
@@ -138,6 +141,7 @@ pub(super) fn render(report: &Report) -> String {
         differences: report.differences.as_deref(),
         applied: applied.map(|applied| applied.iter().map(|(object, result)| AppliedObject { object, result: *result }).collect()),
         checks: report.checks.as_deref(),
+        explained: report.explained.as_deref(),
         findings: report.findings.as_deref(),
         path: report.path.as_deref(),
         causes: report.path.as_ref().map(|_| report.causes.as_slice()),

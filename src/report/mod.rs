@@ -13,6 +13,7 @@ mod changes;
 mod diagnosis;
 mod diff;
 mod document;
+mod explain;
 mod file;
 mod json;
 mod junit;
@@ -31,7 +32,7 @@ use std::{
 
 pub use annotations::annotations;
 pub use changes::Change;
-pub use document::{ListedCheck, Report, Shown, TargetInfo};
+pub use document::{Explained, ListedCheck, Report, Shown, TargetInfo};
 pub use file::{FileError, check_writable};
 pub use json::{SCHEMA_VERSION, schema};
 pub use logs::{LogView, write_lines};

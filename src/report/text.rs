@@ -5,7 +5,7 @@ use anstyle::{AnsiColor, Style};
 use super::{
     Format, ListedCheck, Report, diagnosis,
     diff::{diff, dry_run},
-    is_lively, short,
+    explain, is_lively, short,
     table::table,
     wrap::{ascii, paragraph, quoted},
 };
@@ -91,6 +91,9 @@ pub(super) fn render(report: &Report, format: Format, look: Look) -> String {
     }
     if let Some(checks) = &report.checks {
         text.push_str(&checks_text(checks, look));
+    }
+    if let Some(causes) = &report.explained {
+        text.push_str(&if report.shown.evidence { explain::text(causes, look) } else { explain::list(causes, look) });
     }
     if let Some(findings) = &report.findings {
         text.push_str(&judged(findings));

@@ -69,3 +69,9 @@ pub fn causes() -> impl Iterator<Item = &'static Cause> {
 pub fn cause(id: &str) -> Option<&'static Cause> {
     causes().find(|cause| cause.id == id)
 }
+
+/// The causes that may directly follow from one.
+#[must_use]
+pub fn leads_to(id: &str) -> Vec<&'static str> {
+    causes().filter(|cause| cause.follows.concat().contains(&id)).map(|cause| cause.id).collect()
+}
