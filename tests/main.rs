@@ -23,4 +23,5 @@ mod program;
 mod scripted;
 #[cfg(target_os = "linux")]
 mod terminal;
+mod troubleshoot;
 mod verify;

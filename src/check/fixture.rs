@@ -192,6 +192,7 @@ pub(crate) fn healthy() -> Snapshot {
     ];
     let expectations = expectations();
     Snapshot {
+        planned: true,
         deployed: Ok(expectations.workloads.clone()),
         expectations,
         observation: Observation {

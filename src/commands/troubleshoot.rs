@@ -50,7 +50,7 @@ async fn take(
     report: &mut Report,
 ) -> Result<(Snapshot, Option<Failure>)> {
     let Session { target, .. } = session;
-    let Meant { expectations, inventory, deployed } = meant(arguments, settings, session, ctx, report).await?;
+    let Meant { planned, expectations, inventory, deployed } = meant(arguments, settings, session, ctx, report).await?;
     let look = Look::default();
     let system = target.system(ctx, &expectations);
     let (observed, system) = futures::join!(observe_pods(ctx, target, &expectations, &look, inventory), system);
@@ -60,11 +60,12 @@ async fn take(
         // What was seen of the pods is worth judging all the same.
         Err(failure) => (System::of(Vec::new()), Some(failure)),
     };
-    Ok((Snapshot { expectations, deployed, observation, system }, cut_short.or(also_cut_short)))
+    Ok((Snapshot { planned, expectations, deployed, observation, system }, cut_short.or(also_cut_short)))
 }
 
 /// What is looked at.
 struct Meant {
+    planned: bool,
     expectations: Expectations,
     inventory: Inventory,
     /// The workloads as they are deployed now.
@@ -87,7 +88,7 @@ async fn meant(arguments: &TroubleshootArgs, settings: &Settings, session: &Sess
         if is_planned || settings.customisation.namespace.is_some() {
             let all = if is_planned { plan.expectations.clone().with_others(live) } else { live };
             let expectations = narrow(&asked, all, &inventory, target, Some(&plan.namespace), ctx).await?;
-            return Ok(Meant { expectations, inventory, deployed: beside.map(|discovery| deployed_workloads(&discovery)) });
+            return Ok(Meant { planned: is_planned, expectations, inventory, deployed: beside.map(|discovery| deployed_workloads(&discovery)) });
         }
     }
     report.namespace = None;
@@ -96,7 +97,7 @@ async fn meant(arguments: &TroubleshootArgs, settings: &Settings, session: &Sess
         Err(unavailable) => (Expectations::default(), target.inventory(ctx, &Expectations::default()).await?, Err(unavailable)),
     };
     let expectations = narrow(&asked, expectations, &inventory, target, None, ctx).await?;
-    Ok(Meant { expectations, inventory, deployed })
+    Ok(Meant { planned: false, expectations, inventory, deployed })
 }
 
 /// What there is in a scope. What may not be looked for is a finding; that the time was up, or a person stopped it, ends the

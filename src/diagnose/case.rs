@@ -140,11 +140,11 @@ impl<'a> Case<'a> {
     pub(super) fn pods_of_part(&self, role: &str) -> Vec<&'a PodState> {
         let objects: Vec<&ObjectRef> =
             self.snapshot.system.components.iter().filter(|part| part.role == role).filter_map(|part| part.object.as_ref()).collect();
-        let is_its = |pod: &&PodState| {
-            pod.controller.as_ref().is_some_and(|(kind, name)| {
-                objects.iter().any(|object| object.kind == *kind && object.name == *name && object.namespace.as_ref() == Some(&pod.id.namespace))
-            })
+        let made = |pod: &PodState, object: &ObjectRef| match &pod.controller {
+            Some((kind, name)) => object.kind == *kind && object.name == *name,
+            None => pod.id.name.strip_prefix(&object.name).is_some_and(|rest| rest.starts_with('-')),
         };
+        let is_its = |pod: &&PodState| objects.iter().any(|object| object.namespace.as_ref() == Some(&pod.id.namespace) && made(pod, object));
         self.snapshot.system.pods.as_deref().unwrap_or_default().iter().filter(is_its).collect()
     }
 
@@ -292,7 +292,12 @@ impl<'a> Case<'a> {
 
     /// The command that makes a deployment whole again.
     pub(super) fn deploy(&self) -> &'static str {
-        if self.is_local() { "nsmctl deploy --target local" } else { "nsmctl deploy" }
+        match (self.is_local(), self.snapshot.planned) {
+            (true, _) => "nsmctl deploy --target local",
+            (false, true) => "nsmctl deploy",
+            // What somebody else has deployed, only their own manifests bring back.
+            (false, false) => "kubectl apply -f MANIFESTS",
+        }
     }
 
     /// The command that makes the pods of a workload anew.
@@ -300,7 +305,7 @@ impl<'a> Case<'a> {
         let (namespace, name) = (&workload.id.namespace, &workload.id.name);
         match workload.kind {
             _ if self.is_local() => self.deploy().to_owned(),
-            WorkloadKind::Pod => format!("kubectl -n {namespace} delete pod {name} && nsmctl deploy"),
+            WorkloadKind::Pod => format!("kubectl -n {namespace} delete pod {name} && {}", self.deploy()),
             kind => format!("kubectl -n {namespace} rollout restart {}/{name}", kind.to_string().to_lowercase()),
         }
     }

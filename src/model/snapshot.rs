@@ -6,6 +6,8 @@ use super::{Expectations, Namespaced, NodeState, ObjectRef, Observation, PodStat
 /// target any more, so that it can be judged anywhere.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
+    /// Whether it was promised by manifests that `nsmctl deploy` applies, and not by what somebody else has deployed.
+    pub planned: bool,
     /// What was promised.
     pub expectations: Expectations,
     /// The same workloads as they are deployed now; whatever else is in their namespaces may be among them.

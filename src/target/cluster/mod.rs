@@ -35,6 +35,7 @@ mod preflight;
 mod probe;
 mod progress;
 mod system;
+mod tail;
 mod unconnected;
 mod wait;
 

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use futures::{
     FutureExt, StreamExt,
@@ -6,25 +6,26 @@ use futures::{
     stream,
 };
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Event, ObjectReference, Pod};
+use k8s_openapi::api::core::v1::{Event, ObjectReference};
 use kube::{
     Api, ResourceExt,
-    api::{DynamicObject, ListParams, LogParams},
+    api::{DynamicObject, ListParams},
 };
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::{Cluster, NSM_NAMESPACE, SPIRE_NAMESPACE, error, inventory::pages, resource};
 use crate::{
-    model::{ComponentState, EventRecord, Expectations, LogTail, Namespaced, ObjectRef, PodState, Result, System, Unavailable, is_nsm_client},
+    model::{ComponentState, EventRecord, Expectations, LogTail, ObjectRef, PodState, Result, System, Unavailable, UnavailableKind, is_nsm_client},
     target::Ctx,
 };
 
-/// How much of a log is read: NSM's programs log a few lines a request, each wrapped five deep, and retry every few seconds.
-const TAIL_LINES: i64 = 200;
-/// A bound on what one log may bring, in bytes: a line of a TRACE log can be many kilobytes long.
-const TAIL_BYTES: i64 = 512 * 1024;
 /// How many logs are read at once.
 const AT_ONCE: usize = 16;
+/// The clients and endpoints whose logs are read: thirty that wait have nothing else to say than three.
+const PODS: usize = 60;
+/// The share of the time that is left which a part of the look may take: what hangs is not to keep the rest from being told.
+const SHARE: f64 = 0.7;
 
 /// A part of NSM or SPIRE that is a workload: its role, the kinds that it is shipped as, its namespace (`None`: any), and
 /// how its name begins.
@@ -60,14 +61,20 @@ impl Cluster {
     /// The command was stopped.
     pub async fn system(&self, ctx: &Ctx, expectations: &Expectations) -> Result<System> {
         let namespaces: BTreeSet<String> = expectations.workloads.iter().map(|workload| workload.id.namespace.clone()).collect();
+        let limit = ctx.remaining().mul_f64(SHARE);
         let look = async {
             let own = BTreeSet::from([NSM_NAMESPACE, SPIRE_NAMESPACE].map(str::to_owned));
-            let events = try_join_all(namespaces.difference(&own).map(|namespace| self.events(namespace)));
+            let events = within(limit, "events", try_join_all(namespaces.difference(&own).map(|namespace| self.events(namespace))));
             // Who may not look there hears so of NSM's components already.
-            let around = join_all(own.iter().map(|namespace| self.events(namespace)));
-            let pods = try_join_all(own.iter().map(|namespace| self.pods(namespace)));
+            let around = join_all(own.iter().map(|namespace| within(limit, "events", self.events(namespace))));
+            let pods = within(limit, "NSM's pods", try_join_all(own.iter().map(|namespace| self.pods(namespace))));
+            let components = async {
+                let components = within(limit, "NSM's components", async { Ok(self.components().await) }).await;
+                components.unwrap_or_else(|unavailable| vec![ComponentState { role: "NSM".to_owned(), object: None, ready: Err(unavailable) }])
+            };
+            let (nodes, webhook) = (within(limit, "the nodes", self.nodes()), within(limit, "the webhook's configuration", self.webhook()));
             let (components, pods, nodes, webhook, events, around, logs) =
-                futures::join!(self.components(), pods, self.nodes(), self.webhook(), events, around, self.logs(expectations, &namespaces));
+                futures::join!(components, pods, nodes, webhook, events, around, self.logs(expectations, &namespaces, limit));
             let events = events.map(|events| {
                 let mut events: Vec<EventRecord> = events.into_iter().chain(around.into_iter().flatten()).flatten().collect();
                 events.sort_by_key(|event| event.last_seen);
@@ -147,35 +154,50 @@ impl Cluster {
         pages(&api, "", record).await.map_err(|error| error::unavailable(&error))
     }
 
-    /// The logs on the way: the client's injected containers, the endpoint's own, and those of NSM on their nodes.
-    async fn logs(&self, expectations: &Expectations, namespaces: &BTreeSet<String>) -> Vec<LogTail> {
-        let nsm = BTreeSet::from([NSM_NAMESPACE.to_owned()]);
-        let (pods, nsm) = futures::join!(self.visible_pods(namespaces), self.visible_pods(&nsm));
+    /// The logs on the way: the client's injected containers, the endpoint's own, and those of NSM and SPIRE on their nodes.
+    async fn logs(&self, expectations: &Expectations, namespaces: &BTreeSet<String>, limit: Duration) -> Vec<LogTail> {
+        let end = Instant::now() + limit;
+        let own = BTreeSet::from([NSM_NAMESPACE, SPIRE_NAMESPACE].map(str::to_owned));
+        let listed = async { futures::join!(self.visible_pods(namespaces), self.visible_pods(&own)) };
+        let Ok((mut pods, own)) = tokio::time::timeout_at(end, listed).await else { return Vec::new() };
+        pods.retain(|pod| expectations.workloads.iter().any(|workload| workload.owns(pod)));
+        // Those that are not ready have more to say.
+        pods.sort_by_key(|pod| pod.ready);
         let mut asked: Vec<(&PodState, String)> = Vec::new();
         let mut nodes = BTreeSet::new();
-        for pod in &pods {
-            let Some(workload) = expectations.workloads.iter().find(|workload| workload.owns(pod)) else { continue };
+        for (at, pod) in pods.iter().enumerate() {
             nodes.extend(pod.node.as_deref());
+            let Some(workload) = expectations.workloads.iter().find(|workload| workload.owns(pod)).filter(|_| at < PODS) else { continue };
             let concerned = |name: &str| is_nsm_client(name) || (workload.endpoint.is_some() && name == workload.container);
             let containers = pod.init_containers.iter().chain(&pod.containers).filter(|container| concerned(&container.name));
             asked.extend(containers.map(|container| (pod, container.name.clone())));
         }
-        let on_the_way = |pod: &&PodState| {
-            let node = pod.node.as_deref().is_some_and(|node| nodes.contains(node));
-            node && (pod.id.name.starts_with("nsmgr") || pod.id.name.starts_with("forwarder"))
+        let is_on_the_way = |pod: &&PodState| {
+            let is_there = pod.node.as_deref().is_some_and(|node| nodes.contains(node));
+            let is = |part: &str| pod.id.name.starts_with(part);
+            (is_there && ["nsmgr", "forwarder", "spire-agent"].into_iter().any(is)) || is("registry")
         };
-        let parts = nsm.iter().filter(on_the_way).filter_map(|pod| Some((pod, pod.containers.first()?.name.clone())));
+        let parts = own.iter().filter(is_on_the_way).filter_map(|pod| Some((pod, pod.containers.first()?.name.clone())));
         asked.extend(parts);
-        stream::iter(asked).map(|(pod, container)| self.log(&pod.id, container)).buffered(AT_ONCE).collect().await
+        let read = async |(pod, container): (&PodState, String)| {
+            let tail = self.tail(&pod.id, container.clone());
+            tokio::time::timeout_at(end, tail).await.unwrap_or_else(|_| {
+                let node = pod.node.as_deref().map(|node| format!(" of node {node}")).unwrap_or_default();
+                let reason = format!("the log did not come within {:.0} s: the kubelet{node} does not answer", limit.as_secs_f64());
+                LogTail { pod: pod.id.clone(), container, lines: Err(Unavailable { kind: UnavailableKind::Timeout, reason }) }
+            })
+        };
+        stream::iter(asked).map(read).buffered(AT_ONCE).collect().await
     }
+}
 
-    pub(super) async fn log(&self, pod: &Namespaced, container: String) -> LogTail {
-        let api: Api<Pod> = Api::namespaced(self.client.clone(), &pod.namespace);
-        let params =
-            LogParams { container: Some(container.clone()), tail_lines: Some(TAIL_LINES), limit_bytes: Some(TAIL_BYTES), ..LogParams::default() };
-        let text = api.logs(&pod.name, &params).await.map_err(|error| error::unavailable(&error));
-        LogTail { pod: pod.clone(), container, lines: text.map(|text| text.lines().map(str::to_owned).collect()) }
-    }
+/// What a part of the look comes to, or that it took too long.
+async fn within<T>(limit: Duration, what: &str, part: impl Future<Output = Result<T, Unavailable>>) -> Result<T, Unavailable> {
+    let late = |_| {
+        let reason = format!("{what} did not come within {:.0} s", limit.as_secs_f64());
+        Err(Unavailable { kind: UnavailableKind::Timeout, reason })
+    };
+    tokio::time::timeout(limit, part).await.unwrap_or_else(late)
 }
 
 /// How many there should be, and how many are ready.

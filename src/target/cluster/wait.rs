@@ -143,7 +143,7 @@ impl Cluster {
     async fn complaints(&self, pods: &[PodState]) -> Complaints {
         let waiting = pods.iter().filter(|pod| !pod.deleting).filter_map(|pod| Some((pod, busy(pod)?)));
         let asked = waiting.map(async |(pod, container)| {
-            let log = tokio::time::timeout(LISTEN, self.log(&pod.id, container.name.clone())).await.ok()?;
+            let log = tokio::time::timeout(LISTEN, self.tail(&pod.id, container.name.clone())).await.ok()?;
             let last = log::errors(&log.lines.ok()?).pop()?;
             Some((pod.id.clone(), log::gist(&last.text)))
         });
