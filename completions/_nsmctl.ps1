@@ -355,12 +355,28 @@ Register-ArgumentCompleter -Native -CommandName 'nsmctl' -ScriptBlock {
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Run the engine in this process')
+            [CompletionResult]::new('probe', 'probe', [CompletionResultType]::ParameterValue, 'Say whether an engine could make its namespaces and links here')
             [CompletionResult]::new('enter', 'enter', [CompletionResultType]::ParameterValue, 'Become a program in the network namespace of a pod')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'nsmctl;engine;run' {
             [CompletionResult]::new('--dir', '--dir', [CompletionResultType]::ParameterName, 'The directory of its socket, log and lock')
+            [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'The kubeconfig''s context')
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'The namespace of the deployment, instead of the one in the manifests')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'The namespace of the deployment, instead of the one in the manifests')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The manifests, instead of the example''s: a file, a directory, or - for standard input')
+            [CompletionResult]::new('--manifests', '--manifests', [CompletionResultType]::ParameterName, 'The manifests, instead of the example''s: a file, a directory, or - for standard input')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'The time budget of the whole command, as in 90s or 2m')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'The form of the report on standard output')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'The form of the report on standard output')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'nsmctl;engine;probe' {
             [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine')
             [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'The kubeconfig''s context')
             [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config')
@@ -395,11 +411,15 @@ Register-ArgumentCompleter -Native -CommandName 'nsmctl' -ScriptBlock {
         }
         'nsmctl;engine;help' {
             [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Run the engine in this process')
+            [CompletionResult]::new('probe', 'probe', [CompletionResultType]::ParameterValue, 'Say whether an engine could make its namespaces and links here')
             [CompletionResult]::new('enter', 'enter', [CompletionResultType]::ParameterValue, 'Become a program in the network namespace of a pod')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'nsmctl;engine;help;run' {
+            break
+        }
+        'nsmctl;engine;help;probe' {
             break
         }
         'nsmctl;engine;help;enter' {
@@ -459,10 +479,14 @@ Register-ArgumentCompleter -Native -CommandName 'nsmctl' -ScriptBlock {
         }
         'nsmctl;help;engine' {
             [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Run the engine in this process')
+            [CompletionResult]::new('probe', 'probe', [CompletionResultType]::ParameterValue, 'Say whether an engine could make its namespaces and links here')
             [CompletionResult]::new('enter', 'enter', [CompletionResultType]::ParameterValue, 'Become a program in the network namespace of a pod')
             break
         }
         'nsmctl;help;engine;run' {
+            break
+        }
+        'nsmctl;help;engine;probe' {
             break
         }
         'nsmctl;help;engine;enter' {

@@ -55,6 +55,9 @@ _nsmctl() {
             nsmctl__subcmd__engine,help)
                 cmd="nsmctl__subcmd__engine__subcmd__help"
                 ;;
+            nsmctl__subcmd__engine,probe)
+                cmd="nsmctl__subcmd__engine__subcmd__probe"
+                ;;
             nsmctl__subcmd__engine,run)
                 cmd="nsmctl__subcmd__engine__subcmd__run"
                 ;;
@@ -63,6 +66,9 @@ _nsmctl() {
                 ;;
             nsmctl__subcmd__engine__subcmd__help,help)
                 cmd="nsmctl__subcmd__engine__subcmd__help__subcmd__help"
+                ;;
+            nsmctl__subcmd__engine__subcmd__help,probe)
+                cmd="nsmctl__subcmd__engine__subcmd__help__subcmd__probe"
                 ;;
             nsmctl__subcmd__engine__subcmd__help,run)
                 cmd="nsmctl__subcmd__engine__subcmd__help__subcmd__run"
@@ -102,6 +108,9 @@ _nsmctl() {
                 ;;
             nsmctl__subcmd__help__subcmd__engine,enter)
                 cmd="nsmctl__subcmd__help__subcmd__engine__subcmd__enter"
+                ;;
+            nsmctl__subcmd__help__subcmd__engine,probe)
+                cmd="nsmctl__subcmd__help__subcmd__engine__subcmd__probe"
                 ;;
             nsmctl__subcmd__help__subcmd__engine,run)
                 cmd="nsmctl__subcmd__help__subcmd__engine__subcmd__run"
@@ -409,7 +418,7 @@ _nsmctl() {
             return 0
             ;;
         nsmctl__subcmd__engine)
-            opts="-n -f -o -h --target --context --kubeconfig --namespace --manifests --timeout --output --help run enter help"
+            opts="-n -f -o -h --target --context --kubeconfig --namespace --manifests --timeout --output --help run probe enter help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -525,7 +534,7 @@ _nsmctl() {
             return 0
             ;;
         nsmctl__subcmd__engine__subcmd__help)
-            opts="run enter help"
+            opts="run probe enter help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -566,6 +575,20 @@ _nsmctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        nsmctl__subcmd__engine__subcmd__help__subcmd__probe)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         nsmctl__subcmd__engine__subcmd__help__subcmd__run)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -573,6 +596,60 @@ _nsmctl() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nsmctl__subcmd__engine__subcmd__probe)
+            opts="-n -f -o -h --target --context --kubeconfig --namespace --manifests --timeout --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --target)
+                    COMPREPLY=($(compgen -W "auto cluster local" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kubeconfig)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --manifests)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -835,7 +912,7 @@ _nsmctl() {
             return 0
             ;;
         nsmctl__subcmd__help__subcmd__engine)
-            opts="run enter"
+            opts="run probe enter"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -849,6 +926,20 @@ _nsmctl() {
             return 0
             ;;
         nsmctl__subcmd__help__subcmd__engine__subcmd__enter)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nsmctl__subcmd__help__subcmd__engine__subcmd__probe)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

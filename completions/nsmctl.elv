@@ -336,11 +336,26 @@ set edit:completion:arg-completer[nsmctl] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
             cand run 'Run the engine in this process'
+            cand probe 'Say whether an engine could make its namespaces and links here'
             cand enter 'Become a program in the network namespace of a pod'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'nsmctl;engine;run'= {
             cand --dir 'The directory of its socket, log and lock'
+            cand --target 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine'
+            cand --context 'The kubeconfig''s context'
+            cand --kubeconfig 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config'
+            cand -n 'The namespace of the deployment, instead of the one in the manifests'
+            cand --namespace 'The namespace of the deployment, instead of the one in the manifests'
+            cand -f 'The manifests, instead of the example''s: a file, a directory, or - for standard input'
+            cand --manifests 'The manifests, instead of the example''s: a file, a directory, or - for standard input'
+            cand --timeout 'The time budget of the whole command, as in 90s or 2m'
+            cand -o 'The form of the report on standard output'
+            cand --output 'The form of the report on standard output'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'nsmctl;engine;probe'= {
             cand --target 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine'
             cand --context 'The kubeconfig''s context'
             cand --kubeconfig 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config'
@@ -373,10 +388,13 @@ set edit:completion:arg-completer[nsmctl] = {|@words|
         }
         &'nsmctl;engine;help'= {
             cand run 'Run the engine in this process'
+            cand probe 'Say whether an engine could make its namespaces and links here'
             cand enter 'Become a program in the network namespace of a pod'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'nsmctl;engine;help;run'= {
+        }
+        &'nsmctl;engine;help;probe'= {
         }
         &'nsmctl;engine;help;enter'= {
         }
@@ -421,9 +439,12 @@ set edit:completion:arg-completer[nsmctl] = {|@words|
         }
         &'nsmctl;help;engine'= {
             cand run 'Run the engine in this process'
+            cand probe 'Say whether an engine could make its namespaces and links here'
             cand enter 'Become a program in the network namespace of a pod'
         }
         &'nsmctl;help;engine;run'= {
+        }
+        &'nsmctl;help;engine;probe'= {
         }
         &'nsmctl;help;engine;enter'= {
         }

@@ -309,22 +309,23 @@ short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
 junit\t'For CI systems'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run enter help" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
 cluster\t'A Kubernetes cluster'
 local\t'This machine'"
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run enter help" -l context -d 'The kubeconfig\'s context' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run enter help" -l kubeconfig -d 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config' -r -F
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run enter help" -s n -l namespace -d 'The namespace of the deployment, instead of the one in the manifests' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run enter help" -s f -l manifests -d 'The manifests, instead of the example\'s: a file, a directory, or - for standard input' -r -F
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run enter help" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run enter help" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -l context -d 'The kubeconfig\'s context' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -l kubeconfig -d 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config' -r -F
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -s n -l namespace -d 'The namespace of the deployment, instead of the one in the manifests' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -s f -l manifests -d 'The manifests, instead of the example\'s: a file, a directory, or - for standard input' -r -F
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
 short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
 junit\t'For CI systems'"
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run enter help" -s h -l help -d 'Print help'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run enter help" -f -a "run" -d 'Run the engine in this process'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run enter help" -f -a "enter" -d 'Become a program in the network namespace of a pod'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run enter help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -s h -l help -d 'Print help'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -f -a "run" -d 'Run the engine in this process'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -f -a "probe" -d 'Say whether an engine could make its namespaces and links here'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -f -a "enter" -d 'Become a program in the network namespace of a pod'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from run" -l dir -d 'The directory of its socket, log and lock' -r -F
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from run" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
 cluster\t'A Kubernetes cluster'
@@ -339,6 +340,19 @@ short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
 junit\t'For CI systems'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from probe" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
+cluster\t'A Kubernetes cluster'
+local\t'This machine'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from probe" -l context -d 'The kubeconfig\'s context' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from probe" -l kubeconfig -d 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config' -r -F
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from probe" -s n -l namespace -d 'The namespace of the deployment, instead of the one in the manifests' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from probe" -s f -l manifests -d 'The manifests, instead of the example\'s: a file, a directory, or - for standard input' -r -F
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from probe" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from probe" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
+short\t'For grep: a line for each finding that is not as promised'
+json\t'For programs'
+junit\t'For CI systems'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from probe" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from enter" -l net -d 'The file of the network namespace' -r -F
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from enter" -l user -d 'The file of the user namespace that it belongs to, where that is not ours' -r -F
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from enter" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
@@ -356,6 +370,7 @@ junit\t'For CI systems'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from enter" -l terminal -d 'Standard input is a terminal that is to be the program\'s own'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from enter" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from help" -f -a "run" -d 'Run the engine in this process'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from help" -f -a "probe" -d 'Say whether an engine could make its namespaces and links here'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from help" -f -a "enter" -d 'Become a program in the network namespace of a pod'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "deploy" -d 'Apply the manifests, wait until everything is ready, verify, and print the table'
@@ -372,4 +387,5 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and __fish_seen_subcommand_from manifests" -f -a "images" -d 'The images of all containers, one a line: what a cluster without access to their registries needs a mirror of'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and __fish_seen_subcommand_from manifests" -f -a "rbac" -d 'The least role that suffices for all commands, for an administrator to grant'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and __fish_seen_subcommand_from engine" -f -a "run" -d 'Run the engine in this process'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and __fish_seen_subcommand_from engine" -f -a "probe" -d 'Say whether an engine could make its namespaces and links here'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and __fish_seen_subcommand_from engine" -f -a "enter" -d 'Become a program in the network namespace of a pod'

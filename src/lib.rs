@@ -96,12 +96,16 @@ fn usage(error: &clap::Error) -> Outcome {
 fn engine(command: &EngineCommand) -> Outcome {
     let done = match command {
         EngineCommand::Run { dir } => engine::run(dir),
+        EngineCommand::Probe => engine::probe(),
         EngineCommand::Enter(cli::EnterArgs { net, user, terminal, command }) => Err(engine::enter(net, user.as_deref(), *terminal, command)),
     };
     match done {
         Ok(()) => Outcome::Passed,
         Err(failure) => {
             complain(&format!("error: {}", failure.message()));
+            if let Some(hint) = &failure.hint {
+                complain(&format!("next: {hint}"));
+            }
             failure.outcome
         }
     }

@@ -19,6 +19,8 @@ pub enum EngineCommand {
         #[arg(long)]
         dir: PathBuf,
     },
+    /// Say whether an engine could make its namespaces and links here.
+    Probe,
     /// Become a program in the network namespace of a pod.
     Enter(EnterArgs),
 }

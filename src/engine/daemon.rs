@@ -56,6 +56,16 @@ pub fn run(dir: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Makes a network namespace and a link and lets go of both, in the way in which the engine would.
+///
+/// Must be called while the process has a single thread.
+///
+/// # Errors
+/// The machine does not let this user make them.
+pub fn probe() -> Result<()> {
+    net::enter().map(drop).map_err(|missing| Failure::cannot_tell(&missing).hint(&missing.hint))
+}
+
 async fn live(listener: UnixListener) -> Result<()> {
     let listener = tokio::net::UnixListener::from_std(listener).or_fail(Outcome::Defect, "cannot use the engine's socket")?;
     let handle = |kind| signal(kind).or_fail(Outcome::Defect, "cannot handle signals");

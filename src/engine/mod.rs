@@ -27,6 +27,6 @@ mod sandbox;
 mod server;
 mod validate;
 
-pub use daemon::{clear, run, socket_path};
+pub use daemon::{clear, probe, run, socket_path};
 pub use enter::enter;
 pub use observe::no_identities;

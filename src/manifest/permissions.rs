@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use crate::model::{KINDS, NSM_NAMESPACE, Permission, Plan, Purpose};
+use crate::model::{KINDS, NSM_NAMESPACE, Permission, Plan, Purpose, SPIRE_NAMESPACE};
 
 /// Every permission that the commands need for a plan, each once.
 #[must_use]
@@ -57,8 +57,11 @@ pub fn permissions(plan: &Plan) -> Vec<Permission> {
     }
     need(Purpose::Cleanup, "networkservicemesh.io", "networkserviceendpoints", Some(NSM_NAMESPACE), &["delete", "watch"]);
     need(Purpose::Troubleshoot, "", "nodes", None, &["list"]);
-    need(Purpose::Troubleshoot, "", "pods", Some(NSM_NAMESPACE), &["list"]);
-    need(Purpose::Troubleshoot, "", "pods/log", Some(NSM_NAMESPACE), &["get"]);
+    for namespace in [NSM_NAMESPACE, SPIRE_NAMESPACE] {
+        need(Purpose::Troubleshoot, "", "pods", Some(namespace), &["list"]);
+        need(Purpose::Troubleshoot, "", "pods/log", Some(namespace), &["get"]);
+        need(Purpose::Troubleshoot, "", "events", Some(namespace), &["list"]);
+    }
     for resource in ["daemonsets", "deployments", "statefulsets"] {
         need(Purpose::Troubleshoot, "apps", resource, None, &["list"]);
     }
@@ -135,7 +138,7 @@ mod tests {
     fn roles_grant_what_is_needed_and_where() {
         let roles = roles(&example());
         let places: Vec<_> = roles.iter().map(|role| (role["kind"].as_str().unwrap(), role["metadata"]["namespace"].as_str())).collect();
-        assert_eq!(places, [("ClusterRole", None), ("Role", Some("ns-kernel2kernel")), ("Role", Some("nsm-system"))]);
+        assert_eq!(places, [("ClusterRole", None), ("Role", Some("ns-kernel2kernel")), ("Role", Some("nsm-system")), ("Role", Some("spire"))]);
         let exec = roles[1]["rules"].as_array().unwrap().iter().find(|rule| rule["resources"][0] == "pods/exec").unwrap();
         assert_eq!(exec["verbs"], json!(["create", "get"]));
     }

@@ -28,6 +28,8 @@ pub const KINDS: [Kind; 11] = [
 
 /// Where NSM's own parts are, and with them the registry's NetworkServiceEndpoint objects (upstream's manifests).
 pub const NSM_NAMESPACE: &str = "nsm-system";
+/// The namespace in which upstream's manifests install SPIRE.
+pub const SPIRE_NAMESPACE: &str = "spire";
 
 /// The label that says who made an object.
 pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";

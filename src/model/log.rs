@@ -68,7 +68,24 @@ pub fn message(line: &str) -> String {
         Some(at) if line.contains("level=") => line[at + 4..].trim_matches('"').to_owned(),
         _ => after_fields(&line).to_owned(),
     };
-    shorten(&unwrap(&text))
+    shorten(&unwrap(&without_tokens(&text)))
+}
+
+/// Without the tokens that NSM logs with whole requests: they are good for ten minutes, and a quote goes anywhere.
+fn without_tokens(text: &str) -> String {
+    let is_of_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let mut rest = text;
+    let mut clean = String::with_capacity(text.len());
+    // A JWT's header begins with `{"`, which is eyJ in base64 (RFC 7519).
+    while let Some(at) = rest.find("eyJ") {
+        let end = rest[at..].find(|c| !is_of_token(c)).map_or(rest.len(), |length| at + length);
+        let is_token = rest[at..end].matches('.').count() == 2;
+        clean.push_str(&rest[..at]);
+        clean.push_str(if is_token { "(token)" } else { &rest[at..end] });
+        rest = &rest[end..];
+    }
+    clean.push_str(rest);
+    clean
 }
 
 /// What hops say about the hop behind them, and of every failed request: the cause stands beside it.
@@ -230,6 +247,12 @@ mod tests {
         assert_eq!(message("panic: nil map"), "panic: nil map");
         let long = format!("Nov 23 12:00:00.1 [ERRO] {}: IPPool is empty", "x".repeat(2000));
         assert!(message(&long).ends_with("IPPool is empty") && message(&long).chars().count() < 700);
+    }
+
+    #[test]
+    fn tokens_are_not_quoted() {
+        let line = "Nov 23 12:00:00.1 [ERRO] token:\"eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJ4In0.a-b_c\" of eyJust a word: IPPool is empty";
+        assert_eq!(message(line), "token:\"(token)\" of eyJust a word: IPPool is empty");
     }
 
     #[test]

@@ -80,12 +80,13 @@ pub(super) const CAUSES: &[Cause] = &[
         title: "the NetworkService has another payload",
         component: "registry",
         document_row: NO_INTERFACE,
-        seen: "the NetworkService's payload is not that of its manifest, and the connection does not work",
+        seen: "the NetworkService's payload is not that of its manifest",
         unseen: "",
         follows: &[],
         find: services::payload_differs,
         fix: "{deploy}   # sets the payload of NetworkService {service} to {payload}",
-        explain: "a request with one payload is not served by a NetworkService with the other",
+        explain: "ETHERNET carries whole frames, IP only packets; a request for one is not served by a NetworkService of the other, or is served as the \
+            other: pings pass then, and frames of anything but IP are lost",
         link: REGISTRY_REPOSITORY,
     },
     Cause {

@@ -10,13 +10,27 @@ const RESTART: &str = "kubectl -n {namespace} rollout restart {object} && kubect
 
 pub(super) const CAUSES: &[Cause] = &[
     Cause {
+        id: "namespaces-forbidden",
+        title: "this machine does not let nsmctl make network namespaces",
+        component: "engine",
+        document_row: None,
+        seen: "no engine runs, and a namespace or a link could not be made on trial",
+        unseen: "an engine that is merely not started",
+        follows: &[],
+        find: system::namespaces_forbidden,
+        fix: "sudo {deploy}   # or let users make namespaces: the evidence names the setting",
+        explain: "a pod of the engine is a network namespace; making one takes root, or user namespaces, which AppArmor and settings of the \
+            kernel may forbid",
+        link: "https://man7.org/linux/man-pages/man7/user_namespaces.7.html",
+    },
+    Cause {
         id: "engine-not-running",
         title: "nothing runs on this machine",
         component: "engine",
         document_row: None,
         seen: "no engine answers at its socket",
-        unseen: "another nsmctl that holds it",
-        follows: &[],
+        unseen: "a machine that lets no engine run",
+        follows: &[&["namespaces-forbidden"]],
         find: system::engine_not_running,
         fix: "{deploy}   # starts the engine",
         explain: "the engine holds every namespace and link of this machine's deployments; it starts with the first deploy, and when it \

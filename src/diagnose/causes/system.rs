@@ -21,6 +21,12 @@ const WEBHOOK: &str = "admission-webhook-k8s";
 /// How the API server says that a webhook is out of reach, each behind `failed calling webhook`.
 const OUT_OF_REACH: [&str; 5] = ["connection refused", "deadline exceeded", "no endpoints", "timeout", "not found"];
 
+/// No engine could run here: a trial was refused.
+pub(in crate::diagnose) fn namespaces_forbidden(case: &Case<'_>) -> Vec<Found> {
+    let said = case.snapshot.system.events.iter().flatten().filter(|event| event.reason == "NamespacesForbidden");
+    said.map(|event| Found::new("this machine", event.message.lines().next().unwrap_or_default()).because([event.message.clone()])).collect()
+}
+
 pub(in crate::diagnose) fn engine_not_running(case: &Case<'_>) -> Vec<Found> {
     case.faulty("engine").into_iter().map(|component| Found::new("the engine", describe(component))).collect()
 }

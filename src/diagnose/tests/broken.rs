@@ -148,6 +148,8 @@ pub(super) fn uninjected(snapshot: &mut Snapshot) {
 pub(super) const BROKEN: &[Broken] = &[
     Broken { what: "no engine", cause: "engine-not-running", step: "nsm", says: "the engine is not running", fix: "nsmctl deploy --target local",
         change: no_engine },
+    Broken { what: "a machine that allows no namespaces", cause: "namespaces-forbidden", step: "nsm", says: "user.max_net_namespaces", fix: "sudo nsmctl deploy --target local",
+        change: |s| { no_engine(s); event(s, "Machine", "this machine", "NamespacesForbidden", "cannot make a user namespace: no space left\nnext: sysctl user.max_net_namespaces=15000"); } },
     Broken { what: "a bare cluster", cause: "nsm-not-installed", step: "nsm", says: "crd is missing", fix: "examples/basic",
         change: |s| { undeployed(s); absent(s, &["crd", "nsmgr", "forwarder", "registry", "webhook", "webhook-configuration", "spire-agent", "spire-server"]); } },
     Broken { what: "no resource definitions", cause: "nsm-not-installed", step: "nsm", says: "crd is missing", fix: "kubectl apply -k",

@@ -50,8 +50,6 @@ pub use pinging::Pinging;
 
 use crate::model::{INSTANCE_LABEL, KINDS, Kind, MANAGED_BY, MANAGED_BY_LABEL, NSM_NAMESPACE, ObjectRef};
 
-/// Where SPIRE's parts are (upstream's manifests).
-const SPIRE_NAMESPACE: &str = "spire";
 /// NSM's API (upstream: apis/networkservicemesh.io/v1).
 const NSM_GROUP_VERSION: &str = "networkservicemesh.io/v1";
 

@@ -14,9 +14,12 @@ use kube::{
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{Cluster, NSM_NAMESPACE, SPIRE_NAMESPACE, error, inventory::pages, resource};
+use super::{Cluster, NSM_NAMESPACE, error, inventory::pages, resource};
 use crate::{
-    model::{ComponentState, EventRecord, Expectations, LogTail, ObjectRef, PodState, Result, System, Unavailable, UnavailableKind, is_nsm_client},
+    model::{
+        ComponentState, EventRecord, Expectations, LogTail, ObjectRef, PodState, Result, SPIRE_NAMESPACE, System, Unavailable, UnavailableKind,
+        is_nsm_client,
+    },
     target::Ctx,
 };
 

@@ -21,7 +21,7 @@ pub(super) use self::logs::engine_source;
 pub use self::program::Started;
 use self::{
     connection::{Connection, unexpected},
-    start::start,
+    start::{refusal, start},
 };
 use super::{Ctx, another_service};
 use crate::{
@@ -31,8 +31,9 @@ use crate::{
         socket_path,
     },
     model::{
-        Applied, ComponentState, Discovery, Expectations, Failure, INSTANCE_LABEL, IntoFailure, Inventory, Namespaced, ObjectRef, ObjectState,
-        Outcome, PART_OF_LABEL, Plan, PodProbes, PodState, ProbeRequest, Removed, Result, Scope, System, Unavailable, UnavailableKind, Workload,
+        Applied, ComponentState, Discovery, EventRecord, Expectations, Failure, INSTANCE_LABEL, IntoFailure, Inventory, Namespaced, ObjectRef,
+        ObjectState, Outcome, PART_OF_LABEL, Plan, PodProbes, PodState, ProbeRequest, Removed, Result, Scope, System, Unavailable, UnavailableKind,
+        Workload,
     },
 };
 
@@ -227,7 +228,12 @@ impl Local {
     pub async fn system(&self, ctx: &Ctx, expectations: &Expectations) -> Result<System> {
         let Some(reply) = self.ask(ctx, "looking at the engine", &Request::System).await? else {
             let engine = ComponentState { role: "engine".to_owned(), object: None, ready: Ok((1, 0)) };
-            return Ok(System::of(vec![engine]));
+            let system = System::of(vec![engine]);
+            // One that cannot be started is not only one that was not.
+            return Ok(match ctx.run("trying whether an engine could be started", refusal(&self.own_program()?)).await? {
+                Some(message) => System { events: Ok(vec![forbidden(message)]), ..system },
+                None => system,
+            });
         };
         let Reply::System(system) = reply else { return Err(unexpected(&reply)) };
         let mut system = *system;
@@ -362,4 +368,10 @@ fn fault_of(workload: &Workload, pods: &[PodState]) -> Option<String> {
 fn no_engine(request: ProbeRequest) -> PodProbes {
     let absent = Unavailable { kind: UnavailableKind::NotFound, reason: "nothing is deployed on this machine".to_owned() };
     PodProbes::unavailable(request.pod, request.container, &request.pings, &absent)
+}
+
+/// What an event says that stands for a machine on which the engine cannot run.
+fn forbidden(message: String) -> EventRecord {
+    let object = ObjectRef::cluster("Machine", "this machine");
+    EventRecord { object, kind: "Warning".to_owned(), reason: "NamespacesForbidden".to_owned(), message, count: 1, last_seen: None }
 }

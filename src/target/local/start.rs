@@ -17,6 +17,16 @@ use crate::{
     runtime_dir,
 };
 
+/// Why an engine could not make its namespaces and links here, in its own words; nothing where it could. A process of its own
+/// tries: Linux lets none with threads into a user namespace.
+pub(super) async fn refusal(program: &Path) -> Result<Option<String>> {
+    let mut command = tokio::process::Command::new(program);
+    let tried = command.args(["engine", "probe"]).stdin(Stdio::null()).kill_on_drop(true).output().await;
+    let tried = tried.or_fail(Outcome::Failed, format!("cannot run {}", program.display()))?;
+    let said = String::from_utf8_lossy(&tried.stderr).trim().trim_start_matches("error: ").to_owned();
+    Ok(Some(said).filter(|_| !tried.status.success()))
+}
+
 /// Starts an engine and waits until it says that it has started; `false` where another holds the directory.
 ///
 /// An engine that is started and then forgotten ends itself.
