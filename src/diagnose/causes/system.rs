@@ -19,7 +19,8 @@ const INSTALL_NSM: &str =
 /// What the webhook's Deployment is called where it is not there to tell.
 const WEBHOOK: &str = "admission-webhook-k8s";
 /// How the API server says that a webhook is out of reach, each behind `failed calling webhook`.
-const OUT_OF_REACH: [&str; 5] = ["connection refused", "deadline exceeded", "no endpoints", "timeout", "not found"];
+const OUT_OF_REACH: [&str; 7] =
+    ["connection refused", "deadline exceeded", "no endpoints", "i/o timeout", "client.timeout", "no route to host", "not found"];
 
 /// No engine could run here: a trial was refused.
 pub(in crate::diagnose) fn namespaces_forbidden(case: &Case<'_>) -> Vec<Found> {
@@ -227,6 +228,7 @@ fn refusals(case: &Case<'_>, alternatives: &[[&str; 2]]) -> Vec<String> {
     });
     // Other products have webhooks too.
     let is_ours = |message: &str| reads(message, &[NSM_NAMESPACE]) || reads(message, &["networkservicemesh"]);
+    // The call itself is in the message, and with it how long it may take: `?timeout=10s`.
     let refused = |event: &EventRecord| is_ours(&event.message) && alternatives.iter().any(|parts| reads(&event.message, parts));
     short.flat_map(|workload| case.warnings(|event| is_about(event, workload) && refused(event))).collect()
 }

@@ -165,7 +165,7 @@ pub(super) const BROKEN: &[Broken] = &[
     Broken { what: "the webhook seems ready and does not answer", cause: "webhook-down", step: "pods", says: "failed calling webhook", fix: "rollout restart deployment/admission-webhook-k8s",
         change: |s| { endpoint_removed(s); event(s, "ReplicaSet", "nse-kernel-7d8b9c5f6", "FailedCreate", REFUSED); } },
     Broken { what: "the webhook's certificate is not trusted", cause: "webhook-untrusted", step: "pods", says: "certificate signed by unknown authority", fix: "rollout restart deployment/admission-webhook-k8s",
-        change: |s| { endpoint_removed(s); event(s, "ReplicaSet", "nse-kernel-7d8b9c5f6", "FailedCreate", "failed calling webhook \"admission-webhook-svc.networkservicemesh.io\": tls: x509: certificate signed by unknown authority"); } },
+        change: |s| { endpoint_removed(s); event(s, "ReplicaSet", "nse-kernel-7d8b9c5f6", "FailedCreate", "failed calling webhook \"admission-webhook-svc.networkservicemesh.io\": failed to call webhook: Post \"https://a/mutate?timeout=10s\": tls: x509: certificate signed by unknown authority"); } },
     Broken { what: "a forwarder is not ready", cause: "forwarder-not-ready", step: "nsm", says: "DaemonSet nsm-system/forwarder-ovs: 0 of 1 ready", fix: "rollout restart daemonset/forwarder-ovs",
         change: |s| unready(s, "forwarder") },
     Broken { what: "the webhook's configuration is missing", cause: "webhook-configuration-missing", step: "nsm", says: "no MutatingWebhookConfiguration", fix: "rollout restart deployment/admission-webhook-k8s",
