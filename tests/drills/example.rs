@@ -147,8 +147,13 @@ impl Scene<'_> {
 
     /// Waits until kubectl prints these words of the example's pods.
     pub(crate) fn pods_show(&self, path: &str, word: &str) {
-        let path = format!("jsonpath={{.items[*].{path}}}");
-        wait(&format!("pods with {word}"), 60, || self.cluster.kubectl(&["get", "pods", "-n", EXAMPLE, "-o", &path]).contains(word));
+        let shown = |path: &str| self.cluster.kubectl(&["get", "pods", "-n", EXAMPLE, "-o", &format!("jsonpath={{.items[*].{path}}}")]);
+        if !comes(Duration::from_secs(COMPLAINT_SECONDS), || shown(path).contains(word)) {
+            panic!(
+                "no {word} in {path} within {COMPLAINT_SECONDS} s; the containers are {}",
+                shown("status.containerStatuses[*]['state','lastState']")
+            );
+        }
     }
 
     /// Waits until an event in the example's namespace has these words.
