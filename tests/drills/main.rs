@@ -4,7 +4,7 @@
 //! injected against what was diagnosed; it ends with 1 where one line is wrong. `cargo drills NAME...` runs some, `cargo drills
 //! --list` names them. `NSMCTL_E2E_BIN` is a directory with kubectl in it, where PATH has none. The cluster needs NSM and two
 //! nodes, and is in nobody else's use: parts of NSM are taken away for a while. Whatever happens, and also after Ctrl-C, all is
-//! put back.
+//! put back; only a second Ctrl-C and a SIGKILL leave it as it is.
 #![allow(
     clippy::expect_used,
     clippy::panic,
