@@ -2,7 +2,7 @@
 
 use crate::{
     drill::{Drill, Expected::Cause},
-    example::{CLIENT, Spoilt},
+    example::CLIENT,
     scene::Scene,
 };
 
@@ -42,11 +42,11 @@ pub(crate) const DRILLS: &[Drill] = &[
     .mended_by_nsm(|scene| scene.printed(&endpoint(scene), ROUTES).contains("blackhole")),
     // A true fault of forwarder-ovs: its links admit 16000 bytes over a path of 1500.
     Drill::new("mtu-overstated", Cause("mtu-overstated"), |scene| {
-        scene.spoil(Spoilt::All);
-        scene.clear_example();
-        scene.cluster.nsmctl(&["deploy", "--cross-node", "--timeout", "60s"]).exits(0);
         scene.arguments = vec!["--cross-node".to_owned()];
-    }),
+        scene.deploys_with(&["--cross-node"], |_| ());
+        scene.client_is_ready();
+    })
+    .deployed_with_it(),
 ];
 
 fn endpoint(scene: &Scene<'_>) -> String {

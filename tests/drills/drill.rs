@@ -13,6 +13,8 @@ pub(crate) struct Drill {
     /// Makes the fault and waits until it has taken effect. Every change goes through the scene, which knows the way back, so
     /// that a drill that breaks off in the middle is restored as well.
     pub(crate) inject: fn(&mut Scene<'_>),
+    /// Whether it deploys the example by itself, with the fault in it, and so begins without one.
+    pub(crate) from_nothing: bool,
     /// Whether the fault is still there after the look: NSM mends some by itself within two seconds, and what was mended
     /// before it was looked at has shown nothing.
     pub(crate) holds: fn(&Scene<'_>) -> bool,
@@ -21,7 +23,12 @@ pub(crate) struct Drill {
 impl Drill {
     /// A fault that stays until it is restored.
     pub(crate) const fn new(name: &'static str, expects: Expected, inject: fn(&mut Scene<'_>)) -> Self {
-        Self { name, expects, inject, holds: |_| true }
+        Self { name, expects, inject, from_nothing: false, holds: |_| true }
+    }
+
+    /// A fault that is in what is deployed.
+    pub(crate) const fn deployed_with_it(self) -> Self {
+        Self { from_nothing: true, ..self }
     }
 
     /// A fault that NSM mends by itself, and how it is seen that it has not done so yet.

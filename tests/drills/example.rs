@@ -14,11 +14,12 @@ use crate::{
 pub(crate) const CLIENT: &str = "alpine";
 /// What kubectl finds the endpoint's Deployment by.
 pub(crate) const ENDPOINT: &[&str] = &["-n", EXAMPLE, "deployment/nse-kernel"];
-/// And the NetworkService.
-pub(crate) const SERVICE: &[&str] = &["-n", EXAMPLE, "networkservice/kernel2kernel"];
 
 /// NSM's client gives up an attempt after 15 seconds, and says why only then.
 const COMPLAINT_SECONDS: u64 = 40;
+
+/// NSM mends a connection within two or three seconds, or not at all.
+const MENDED: Duration = Duration::from_secs(8);
 
 /// How much of the example a drill has spoilt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,9 +34,18 @@ pub(crate) enum Spoilt {
 
 /// The documents of the example, as nsmctl would apply them.
 pub(crate) fn documents(cluster: &Cluster) -> Vec<Value> {
-    let ran = cluster.nsmctl(&["manifests"]);
+    documents_with(cluster, &[])
+}
+
+fn documents_with(cluster: &Cluster, options: &[&str]) -> Vec<Value> {
+    let ran = cluster.nsmctl(&[&["manifests"], options].concat());
     let documents = ran.exits(0).stdout.split("---\n").filter(|text| !text.trim().is_empty());
     documents.map(|text| serde_saphyr::from_str(text).expect("YAML")).collect()
+}
+
+/// Documents as one text.
+pub(crate) fn text(documents: &[Value]) -> String {
+    documents.iter().map(Value::to_string).collect::<Vec<_>>().join("\n---\n")
 }
 
 /// The one of a kind.
@@ -71,22 +81,30 @@ impl Scene<'_> {
         self.client_comes(|_| ());
     }
 
-    /// Makes the endpoint anew with a change of its Deployment, and the client with it: what it had would be kept for a
-    /// while. The old pod ends first; beside it the new one would not be missed.
-    pub(crate) fn endpoint_anew(&mut self, change: &Value) {
-        self.endpoint_changes(change);
-        self.client_comes(|_| ());
+    /// Deploys the example, where there is none, with other documents than its own.
+    pub(crate) fn deploys(&mut self, change: impl FnOnce(&mut Vec<Value>)) {
+        self.deploys_with(&[], change);
     }
 
-    /// The same, with nobody who asks.
-    pub(crate) fn endpoint_changes(&mut self, change: &Value) {
+    /// The same, of what nsmctl would apply with these options.
+    pub(crate) fn deploys_with(&mut self, options: &[&str], change: impl FnOnce(&mut Vec<Value>)) {
+        check();
         self.spoil(Spoilt::All);
-        self.client_goes();
-        let before = self.endpoints();
-        let strategy = json!({"spec": {"strategy": {"type": "Recreate", "rollingUpdate": null}}});
-        self.cluster.kubectl(&[&["patch"], ENDPOINT, &["--type=strategic", "-p", &merged(strategy, change).to_string()]].concat());
-        wait("the end of the endpoint's pod", 60, || self.endpoints().iter().all(|pod| !before.contains(pod)));
-        forget(self.cluster, &before);
+        let mut documents = documents_with(self.cluster, options);
+        change(&mut documents);
+        self.cluster.apply(&text(&documents));
+    }
+
+    /// Deploys the example with a change of its endpoint, as `kubectl patch` reads it.
+    pub(crate) fn deploys_endpoint(&mut self, change: &Value) {
+        let cluster = self.cluster;
+        self.deploys(|documents| {
+            let endpoint = documents.iter_mut().find(|document| document["kind"] == "Deployment").expect("an endpoint");
+            let file = cluster.place.write("endpoint.json", &endpoint.to_string());
+            let file = file.to_str().expect("UTF-8");
+            let patched = cluster.kubectl(&["patch", "--local", "-f", file, "--type=strategic", "-p", &change.to_string(), "-o", "json"]);
+            *endpoint = serde_json::from_str(&patched).expect("JSON");
+        });
     }
 
     /// The endpoint's pods are gone, and what they have registered with them; the client keeps its link.
@@ -116,7 +134,8 @@ impl Scene<'_> {
         if !comes(Duration::from_secs(COMPLAINT_SECONDS), has_any) {
             let log = log();
             let last = log.lines().rfind(|line| line.contains("[ERRO]")).or_else(|| log.lines().last());
-            panic!("{container} of {pod} says none of {words:?} within {COMPLAINT_SECONDS} s; its last words are: {}", last.unwrap_or("none"));
+            let last: String = last.unwrap_or("none").chars().take(400).collect();
+            panic!("{container} of {pod} says none of {words:?} within {COMPLAINT_SECONDS} s; its last words are: {last}");
         }
     }
 
@@ -128,8 +147,13 @@ impl Scene<'_> {
 
     /// Waits until kubectl prints these words of the example's pods.
     pub(crate) fn pods_show(&self, path: &str, word: &str) {
-        let path = format!("jsonpath={{.items[*].{path}}}");
-        wait(&format!("pods with {word}"), 60, || self.cluster.kubectl(&["get", "pods", "-n", EXAMPLE, "-o", &path]).contains(word));
+        let shown = |path: &str| self.cluster.kubectl(&["get", "pods", "-n", EXAMPLE, "-o", &format!("jsonpath={{.items[*].{path}}}")]);
+        if !comes(Duration::from_secs(COMPLAINT_SECONDS), || shown(path).contains(word)) {
+            panic!(
+                "no {word} in {path} within {COMPLAINT_SECONDS} s; the containers are {}",
+                shown("status.containerStatuses[*]['state','lastState']")
+            );
+        }
     }
 
     /// Waits until an event in the example's namespace has these words.
@@ -227,36 +251,44 @@ pub(crate) fn clear(cluster: &Cluster) {
     }
 }
 
-fn deploy(cluster: &Cluster) -> Result<(), String> {
-    clear(cluster);
-    let ran = cluster.nsmctl(&["deploy", "--timeout", "60s"]);
-    if ran.code == Some(0) { Ok(()) } else { Err(format!("nsmctl deploy ended with {:?}: {}", ran.code, ran.stderr)) }
-}
-
-/// Waits until all is whole again; what NSM does not mend by itself is made anew.
+/// Waits until NSM is whole again and the example too, or gone where the drill has spoilt more of it than its client.
 ///
 /// # Errors
 ///
 /// What is not, and why.
 pub(crate) fn make_whole(cluster: &Cluster, spoilt: Spoilt) -> Result<(), String> {
     system_is_whole(cluster)?;
-    if spoilt == Spoilt::Client {
+    if spoilt == Spoilt::All {
+        clear(cluster);
+    } else if spoilt == Spoilt::Client {
         delete_client(cluster);
         cluster.apply(&document(cluster, "Pod").to_string());
         // One that does not become ready is made anew below.
         cluster.runs(&["wait", "-n", EXAMPLE, "--for=condition=ready", "pod", CLIENT, "--timeout=20s"]);
     }
-    let mended = Duration::from_secs(if spoilt == Spoilt::Client { 20 } else { 10 });
     let works = || cluster.nsmctl(&["verify", "--timeout", "10s"]).code == Some(0);
-    if spoilt == Spoilt::All || !comes(mended, works) {
-        let deployed = deploy(cluster).or_else(|error| {
-            say(&format!("  once more, since {error}"));
-            deploy(cluster)
-        });
-        deployed?;
+    if spoilt != Spoilt::All && !comes(MENDED, works) {
+        clear(cluster);
+        deploy(cluster)?;
     }
-    // Each drill is about its own fault; a namespace keeps its warnings for an hour.
-    // All at once: `delete events --all` asks for one after the other.
+    // Each drill is about its own fault, and a namespace keeps its warnings for an hour. All at once: `delete events --all`
+    // asks for one after the other.
     cluster.kubectl(&["delete", "--raw", &format!("/api/v1/namespaces/{EXAMPLE}/events")]);
     Ok(())
+}
+
+/// Deploys the example, where there is none.
+///
+/// # Errors
+///
+/// What nsmctl said.
+pub(crate) fn deploy(cluster: &Cluster) -> Result<(), String> {
+    let deploy = || cluster.nsmctl(&["deploy", "--timeout", "60s"]);
+    let mut ran = deploy();
+    if ran.code != Some(0) {
+        say(&format!("  once more, since nsmctl deploy ended with {:?}: {}", ran.code, ran.stderr));
+        clear(cluster);
+        ran = deploy();
+    }
+    if ran.code == Some(0) { Ok(()) } else { Err(format!("nsmctl deploy ended with {:?}: {}", ran.code, ran.stderr)) }
 }

@@ -4,7 +4,7 @@
 //! injected against what was diagnosed; it ends with 1 where one line is wrong. `cargo drills NAME...` runs some, `cargo drills
 //! --list` names them. `NSMCTL_E2E_BIN` is a directory with kubectl in it, where PATH has none. The cluster needs NSM and two
 //! nodes, and is in nobody else's use: parts of NSM are taken away for a while. Whatever happens, and also after Ctrl-C, all is
-//! put back.
+//! put back; only a second Ctrl-C and a SIGKILL leave it as it is.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -40,7 +40,7 @@ use std::{
 
 use cluster::Cluster;
 use drill::{Diagnosed, Drill};
-use example::{Spoilt, make_whole};
+use example::{Spoilt, deploy, make_whole};
 use matrix::Row;
 use scene::Scene;
 use stop::{Stopped, say};
@@ -97,18 +97,30 @@ fn main() -> ExitCode {
 /// Runs drill after drill, each on a whole system; the first that cannot be restored is the last.
 fn run(cluster: &Cluster, drills: &[&'static Drill]) -> (Vec<Row>, Option<String>) {
     let mut rows = Vec::new();
-    let whole =
-        |spoilt| stop::unstoppable(|| catch_unwind(AssertUnwindSafe(|| make_whole(cluster, spoilt)))).unwrap_or_else(|cause| Err(words(&*cause)));
-    if let Err(reason) = whole(Spoilt::All) {
+    let safely = |work: &dyn Fn() -> Result<(), String>| {
+        stop::unstoppable(|| catch_unwind(AssertUnwindSafe(work))).unwrap_or_else(|cause| Err(words(&*cause)))
+    };
+    let mut is_deployed = true;
+    if let Err(reason) = safely(&|| make_whole(cluster, Spoilt::All).and_then(|()| deploy(cluster))) {
         return (rows, Some(format!("the cluster is not whole before the first drill: {reason}")));
     }
     for drill in drills {
         let begun = Instant::now();
+        let prepared = match (drill.from_nothing, is_deployed) {
+            (true, true) => safely(&|| make_whole(cluster, Spoilt::All)),
+            (false, false) => safely(&|| deploy(cluster)),
+            _ => Ok(()),
+        };
+        if let Err(reason) = prepared {
+            return (rows, Some(format!("the example cannot be made ready for {}: {reason}", drill.name)));
+        }
         let mut scene = Scene::new(cluster);
         let diagnosed = catch_unwind(AssertUnwindSafe(|| diagnose(drill, &mut scene)));
         let looked = begun.elapsed();
         let left = stop::unstoppable(|| scene.restore());
-        let restored = if left.is_empty() { whole(scene.spoilt) } else { Err(format!("these ways back failed: {}", left.join("; "))) };
+        let restored =
+            if left.is_empty() { safely(&|| make_whole(cluster, scene.spoilt)) } else { Err(format!("these ways back failed: {}", left.join("; "))) };
+        is_deployed = scene.spoilt != Spoilt::All;
         let stopped = diagnosed.as_ref().err().is_some_and(|cause| cause.is::<Stopped>());
         if !stopped {
             let row = Row { drill, diagnosed: diagnosed.map_err(|cause| words(&*cause)), looked, took: begun.elapsed() };

@@ -83,7 +83,8 @@ pub(crate) const DRILLS: &[Drill] = &[
         scene.spoil(Spoilt::All);
         scene.leave_node(AGENT, &scene.node());
         scene.client_anew();
-        scene.client_complains(&["svid", "x509", "spire", "spiffe"]);
+        // It waits for its identity without a word.
+        scene.pods_show("status.initContainerStatuses[*].state", "running");
     }),
     Drill::new("registry-scaled-down", Cause("component-not-ready"), |scene| {
         scene.spoil(Spoilt::All);

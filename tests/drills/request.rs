@@ -4,36 +4,11 @@ use serde_json::{Value, json};
 
 use crate::{
     drill::{Drill, Expected::Cause},
-    example::{self, SERVICE, Spoilt, annotated, variable},
-    scene::{Patch, Scene},
+    example::{self, Spoilt, annotated, variable},
+    scene::Scene,
 };
 
 pub(crate) const DRILLS: &[Drill] = &[
-    Drill::new("service-names", Cause("endpoint-offers-another"), |scene| {
-        scene.endpoint_anew(&variable("NSM_SERVICE_NAMES", "another"));
-        scene.client_complains(&["candidates not found"]);
-    }),
-    Drill::new("network-service-missing", Cause("network-service-missing"), |scene| {
-        scene.spoil(Spoilt::All);
-        scene.client_goes();
-        scene.remove(SERVICE);
-        scene.client_comes(|_| ());
-        scene.client_complains(&["is not found"]);
-    }),
-    Drill::new("payload-ip", Cause("payload-differs"), |scene| {
-        scene.spoil(Spoilt::All);
-        scene.client_goes();
-        scene.patch(SERVICE, Patch::Merge, &json!({"spec": {"payload": "IP"}}));
-        scene.client_comes(|_| ());
-        scene.client_is_ready();
-    }),
-    Drill::new("payload-unknown", Cause("payload-unknown"), |scene| {
-        scene.spoil(Spoilt::All);
-        scene.client_goes();
-        scene.patch(SERVICE, Patch::Merge, &json!({"spec": {"payload": "MPLS"}}));
-        scene.client_comes(|_| ());
-        scene.client_complains(&["not found", "cannot support"]);
-    }),
     // The manifests themselves name it, as those of a person who has misspelt it would.
     Drill::new("service-unknown", Cause("service-unknown"), |scene| {
         scene.client_goes();
@@ -68,31 +43,60 @@ pub(crate) const DRILLS: &[Drill] = &[
         scene.add(&second);
         scene.complains("alpine-2", "cmd-nsc-init", &["IPPool is empty"]);
     }),
-    Drill::new("prefix-empty", Cause("endpoint-without-prefix"), |scene| {
-        scene.endpoint_anew(&variable("NSM_CIDR_PREFIX", ""));
-        scene.client_complains(&["ippool is empty", "cannot support", "not found"]);
-    }),
-    Drill::new("prefix-another", Cause("address-wrong"), |scene| {
-        scene.endpoint_anew(&variable("NSM_CIDR_PREFIX", "10.77.0.0/31"));
+    Drill::new("service-names", Cause("endpoint-offers-another"), |scene| {
+        scene.deploys_endpoint(&variable("NSM_SERVICE_NAMES", "another"));
+        scene.client_complains(&["candidates not found"]);
+    })
+    .deployed_with_it(),
+    Drill::new("network-service-missing", Cause("network-service-missing"), |scene| {
+        scene.deploys(|documents| documents.retain(|document| document["kind"] != "NetworkService"));
+        scene.client_complains(&["is not found"]);
+    })
+    .deployed_with_it(),
+    Drill::new("payload-ip", Cause("payload-differs"), |scene| {
+        scene.deploys(|documents| service(documents)["spec"]["payload"] = json!("IP"));
         scene.client_is_ready();
-    }),
+    })
+    .deployed_with_it(),
+    Drill::new("payload-unknown", Cause("payload-unknown"), |scene| {
+        scene.deploys(|documents| service(documents)["spec"]["payload"] = json!("MPLS"));
+        // This cluster's forwarder serves it all the same.
+        scene.client_is_ready();
+    })
+    .deployed_with_it(),
+    Drill::new("prefix-empty", Cause("endpoint-without-prefix"), |scene| {
+        scene.deploys_endpoint(&variable("NSM_CIDR_PREFIX", ""));
+        scene.client_is_ready();
+    })
+    .deployed_with_it(),
+    Drill::new("prefix-another", Cause("address-wrong"), |scene| {
+        scene.deploys_endpoint(&variable("NSM_CIDR_PREFIX", "10.77.0.0/31"));
+        scene.client_is_ready();
+    })
+    .deployed_with_it(),
     Drill::new("spiffe-label-missing", Cause("spiffe-label-missing"), |scene| {
-        scene.endpoint_anew(&json!({"spec": {"template": {"metadata": {"labels": {"spiffe.io/spiffe-id": null}}}}}));
+        scene.deploys_endpoint(&json!({"spec": {"template": {"metadata": {"labels": {"spiffe.io/spiffe-id": null}}}}}));
         scene.client_complains(&["candidates not found"]);
-    }),
+    })
+    .deployed_with_it(),
     Drill::new("no-matching-endpoint", Cause("no-matching-endpoint"), |scene| {
-        scene.spoil(Spoilt::All);
-        scene.client_goes();
         let routes = json!([{"destination_selector": {"app": "nobody"}}]);
-        scene.patch(SERVICE, Patch::Merge, &json!({"spec": {"matches": [{"source_selector": {}, "routes": routes}]}}));
-        scene.client_comes(|_| ());
+        let matches = json!([{"source_selector": {}, "routes": routes}]);
+        scene.deploys(|documents| service(documents)["spec"]["matches"] = matches);
         scene.client_complains(&["candidates not found"]);
-    }),
+    })
+    .deployed_with_it(),
     Drill::new("endpoint-asks-nobody", Cause("endpoint-not-registered"), |scene| {
-        scene.endpoint_anew(&variable("NSM_CONNECT_TO", "unix:///var/lib/networkservicemesh/nobody.sock"));
+        scene.deploys_endpoint(&variable("NSM_CONNECT_TO", "unix:///var/lib/networkservicemesh/nobody.sock"));
         scene.client_complains(&["candidates not found"]);
-    }),
+    })
+    .deployed_with_it(),
 ];
+
+/// The NetworkService of the example's documents.
+fn service(documents: &mut [Value]) -> &mut Value {
+    documents.iter_mut().find(|document| document["kind"] == "NetworkService").expect("a NetworkService")
+}
 
 /// The example's documents, with another client.
 fn against_client(scene: &mut Scene<'_>, change: fn(&mut Value)) {

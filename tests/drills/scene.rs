@@ -21,8 +21,6 @@ pub(crate) const BESIDE: &str = "nsmctl-drills";
 pub(crate) enum Patch {
     /// Lists are merged by the names of their items.
     Strategic,
-    /// Lists are replaced; what custom resources know.
-    Merge,
     /// A list of operations.
     Json,
 }
@@ -68,8 +66,7 @@ impl<'a> Scene<'a> {
 
     /// Has troubleshoot hold the cluster against these instead of the example's own manifests.
     pub(crate) fn against(&mut self, documents: &[Value]) {
-        let text = documents.iter().map(Value::to_string).collect::<Vec<_>>().join("\n---\n");
-        let file = self.cluster.place.write("drill.yaml", &text);
+        let file = self.cluster.place.write("drill.yaml", &example::text(documents));
         self.arguments = vec!["-f".to_owned(), file.to_str().expect("UTF-8").to_owned()];
     }
 
@@ -79,7 +76,6 @@ impl<'a> Scene<'a> {
         self.back(format!("{at:?} as it was"), move |cluster| put(cluster, "replace", &before));
         let how = match how {
             Patch::Strategic => "--type=strategic",
-            Patch::Merge => "--type=merge",
             Patch::Json => "--type=json",
         };
         self.cluster.kubectl(&[&["patch"], at, &[how, "-p", &patch.to_string()]].concat());
@@ -200,12 +196,6 @@ impl<'a> Scene<'a> {
         } else {
             String::new()
         }
-    }
-
-    /// Takes the example away, so that a drill can deploy it in another way.
-    pub(crate) fn clear_example(&mut self) {
-        self.spoil(Spoilt::All);
-        example::clear(self.cluster);
     }
 }
 

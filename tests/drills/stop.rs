@@ -20,8 +20,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// What a drill unwinds with when it is stopped; no message is printed for it.
 pub(crate) struct Stopped;
 
-/// Takes the signals away from this process and, since the mask is inherited, from all programs that it starts: a Ctrl-C in a
-/// terminal goes to them too, and a kubectl that is ended while it restores something has restored nothing.
+/// Takes the signals away from this process and, since the mask is inherited, from the nsmctl that it starts: a Ctrl-C in a
+/// terminal goes to that too, and what is ended while it restores something has restored nothing. kubectl takes them back, so
+/// that it is in a process group of its own.
 pub(crate) fn listen() {
     let signals: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().collect();
     signals.thread_block().expect("a mask of signals");

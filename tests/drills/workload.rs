@@ -33,11 +33,6 @@ pub(crate) const DRILLS: &[Drill] = &[
         scene.endpoint_goes();
         scene.cluster.kubectl(&[&["delete"], ENDPOINT].concat());
     }),
-    Drill::new("endpoint-image", Cause("image-pull"), |scene| {
-        scene.endpoint_changes(&container(&json!({"image": NO_IMAGE})));
-        scene.client_comes(|_| ());
-        scene.pods_show(WAITING, "ImagePull");
-    }),
     Drill::new("client-image", Cause("image-pull"), |scene| {
         scene.client_goes();
         scene.client_comes(|pod| pod["spec"]["containers"][0]["image"] = json!(NO_IMAGE));
@@ -78,10 +73,6 @@ pub(crate) const DRILLS: &[Drill] = &[
         scene.client_comes(|pod| pod["spec"]["containers"][0]["command"] = json!(["/bin/false"]));
         scene.pods_show(WAITING, "CrashLoopBackOff");
     }),
-    Drill::new("endpoint-crash-loop", Cause("crash-loop"), |scene| {
-        scene.endpoint_anew(&variable("NSM_CIDR_PREFIX", "not-a-prefix"));
-        scene.pods_show(WAITING, "CrashLoopBackOff");
-    }),
     Drill::new("client-out-of-memory", Cause("out-of-memory"), |scene| {
         scene.client_goes();
         scene.client_comes(|pod| {
@@ -90,21 +81,6 @@ pub(crate) const DRILLS: &[Drill] = &[
         });
         scene.pods_show(ENDED, "OOMKilled");
     }),
-    Drill::new("endpoint-out-of-memory", Cause("out-of-memory"), |scene| {
-        let little = json!({"memory": "12Mi"});
-        scene.endpoint_anew(&container(&json!({"resources": {"limits": little, "requests": little}})));
-        scene.pods_show(ENDED, "OOMKilled");
-    }),
-    Drill::new("endpoint-without-its-secret", Cause("container-not-started"), |scene| {
-        let from = json!({"secretKeyRef": {"name": "nobody", "key": "nothing"}});
-        scene.endpoint_anew(&container(&json!({"env": [{"name": "PASSWORD", "valueFrom": from}]})));
-        scene.pods_show(WAITING, "CreateContainerConfigError");
-    }),
-    Drill::new("endpoint-without-its-volume", Cause("container-not-started"), |scene| {
-        let volume = json!({"name": "spire-agent-socket", "hostPath": {"path": "/run/nobody/sockets", "type": "Directory"}});
-        scene.endpoint_anew(&json!({"spec": {"template": {"spec": {"volumes": [volume]}}}}));
-        scene.event_says("is not a directory");
-    }),
     Drill::new("quota", Cause("pod-refused"), |scene| {
         scene.spoil(Spoilt::All);
         let metadata = json!({"name": "drill", "namespace": EXAMPLE});
@@ -112,4 +88,32 @@ pub(crate) const DRILLS: &[Drill] = &[
         scene.cluster.kubectl(&["delete", "pods", "-n", EXAMPLE, "-l", "app=nse-kernel", "--grace-period=1"]);
         scene.event_says("exceeded quota");
     }),
+    Drill::new("endpoint-image", Cause("image-pull"), |scene| {
+        scene.deploys_endpoint(&container(&json!({"image": NO_IMAGE})));
+        scene.pods_show(WAITING, "ImagePull");
+    })
+    .deployed_with_it(),
+    Drill::new("endpoint-crash-loop", Cause("crash-loop"), |scene| {
+        scene.deploys_endpoint(&variable("NSM_CIDR_PREFIX", "not-a-prefix"));
+        scene.pods_show(WAITING, "CrashLoopBackOff");
+    })
+    .deployed_with_it(),
+    Drill::new("endpoint-out-of-memory", Cause("out-of-memory"), |scene| {
+        let little = json!({"memory": "12Mi"});
+        scene.deploys_endpoint(&container(&json!({"resources": {"limits": little, "requests": little}})));
+        scene.pods_show(ENDED, "OOMKilled");
+    })
+    .deployed_with_it(),
+    Drill::new("endpoint-without-its-secret", Cause("container-not-started"), |scene| {
+        let from = json!({"secretKeyRef": {"name": "nobody", "key": "nothing"}});
+        scene.deploys_endpoint(&container(&json!({"env": [{"name": "PASSWORD", "valueFrom": from}]})));
+        scene.pods_show(WAITING, "CreateContainerConfigError");
+    })
+    .deployed_with_it(),
+    Drill::new("endpoint-without-its-volume", Cause("container-not-started"), |scene| {
+        let volume = json!({"name": "spire-agent-socket", "hostPath": {"path": "/run/nobody/sockets", "type": "Directory"}});
+        scene.deploys_endpoint(&json!({"spec": {"template": {"spec": {"volumes": [volume]}}}}));
+        scene.event_says("is not a directory");
+    })
+    .deployed_with_it(),
 ];

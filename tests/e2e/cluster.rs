@@ -3,6 +3,7 @@
 use std::{
     env, fs,
     io::Write,
+    os::unix::process::CommandExt,
     path::PathBuf,
     process::{Command, Output, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -51,6 +52,8 @@ impl Cluster {
         let program = env::var_os("NSMCTL_E2E_BIN").map(|dir| PathBuf::from(dir).join("kubectl")).filter(|path| path.exists());
         let mut command = Command::new(program.unwrap_or_else(|| "kubectl".into()));
         command.arg("--kubeconfig").arg(&self.kubeconfig).args(arguments);
+        // A Ctrl-C is for the tests, which have things to put back; kubectl would end at once.
+        command.process_group(0);
         command
     }
 
