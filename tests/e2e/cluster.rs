@@ -1,6 +1,7 @@
 //! The cluster, and kubectl as the witness.
 
 use std::{
+    collections::BTreeSet,
     env, fs,
     io::Write,
     path::PathBuf,
@@ -17,6 +18,16 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// The example's namespace.
 pub(crate) const EXAMPLE: &str = "ns-kernel2kernel";
+
+/// What others than the tests make, change and remove all the time, and statuses that are listed as if they were objects.
+const CHANGE_BY_THEMSELVES: [&str; 6] = [
+    "events",
+    "events.events.k8s.io",
+    "leases.coordination.k8s.io",
+    "endpointslices.discovery.k8s.io",
+    "certificatesigningrequests.certificates.k8s.io",
+    "componentstatuses",
+];
 
 /// A cluster for one test: what the test deploys and makes is removed with it.
 pub(crate) struct Cluster {
@@ -108,6 +119,35 @@ impl Cluster {
         let registered = registered.lines().filter(|name| name.contains("nse-kernel"));
         let services = self.kubectl(&["get", "networkservices", "-A", "-o", "name"]);
         labelled.lines().chain(registered).chain(services.lines()).map(str::to_owned).collect()
+    }
+
+    /// Everything that is there, of every kind that can be listed: a line an object, with its UID, so that one that was made anew is
+    /// another, and its generation, so that one that was changed is another too.
+    pub(crate) fn listing(&self) -> BTreeSet<String> {
+        let kinds = self.kubectl(&["api-resources", "--verbs=list", "-o", "name"]);
+        let kinds: Vec<&str> = kinds.lines().filter(|kind| !CHANGE_BY_THEMSELVES.contains(kind)).collect();
+        let listing = self.kubectl(&["get", &kinds.join(","), "-A", "-o", "json"]);
+        let listing: Value = serde_json::from_str(&listing).expect("JSON");
+        let objects = listing["items"].as_array().expect("a list").iter().filter(|object| object["metadata"]["uid"].is_string());
+        let line = |object: &Value| {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let (kind, metadata) = (text(&object["kind"]), &object["metadata"]);
+            let namespace = metadata["namespace"].as_str().map(|namespace| format!("{namespace}/")).unwrap_or_default();
+            // A registration is renewed again and again.
+            let generation = if kind == "NetworkServiceEndpoint" { &Value::Null } else { &metadata["generation"] };
+            format!("{kind} {namespace}{} (UID {}, generation {generation})", text(&metadata["name"]), text(&metadata["uid"]))
+        };
+        objects.map(line).collect()
+    }
+
+    /// The listing is still this one.
+    #[track_caller]
+    pub(crate) fn is_as_it_was(&self, before: &BTreeSet<String>, after_what: &str) {
+        let now = self.listing();
+        let gone = before.difference(&now).map(|object| format!("gone: {object}"));
+        let new = now.difference(before).map(|object| format!("new: {object}"));
+        let differences: Vec<String> = gone.chain(new).collect();
+        assert!(differences.is_empty(), "after {after_what} the listing is another:\n{}", differences.join("\n"));
     }
 
     /// Removes what tests make, by kubectl: also where nsmctl is what is broken.
