@@ -77,22 +77,3 @@ fn it_works_while_the_webhook_is_down() {
     cluster.kubectl(&["create", "namespace", EXAMPLE]);
     drop(away);
 }
-
-#[test]
-fn deploy_then_cleanup_leaves_the_listing_as_it_was() {
-    let cluster = Cluster::new();
-    let listing = || {
-        let kinds = "namespaces,networkservices,networkserviceendpoints,deployments,replicasets,statefulsets,daemonsets,pods,services,configmaps,serviceaccounts,roles,rolebindings";
-        let listing = cluster.kubectl(&["get", kinds, "-A", "-o", "name"]);
-        let mut lines: Vec<String> = listing.lines().map(str::to_owned).collect();
-        lines.sort();
-        lines
-    };
-    let before = listing();
-    let plans: [&[&str]; 4] = [&[], &["--cross-node"], &["--clients", "2", "--cidr", "10.7.0.0/30"], &["--name-prefix", "blue-", "--payload", "ip"]];
-    for flags in plans {
-        cluster.nsmctl(&[&["deploy"], flags].concat()).exits(0);
-        cluster.nsmctl(&[&["cleanup"], flags].concat()).exits(0);
-        assert_eq!(listing(), before, "{flags:?}");
-    }
-}
