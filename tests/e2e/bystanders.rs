@@ -58,7 +58,7 @@ fn an_object_of_others_under_the_same_name_stops_the_deploy_before_it_changes_an
 
 #[test]
 fn without_permission_nothing_is_changed_and_what_is_missing_is_named() {
-    let cluster = Cluster::new().with_namespace(THEIRS);
+    let cluster = Cluster::new().with_namespace(THEIRS).with_objects(&["clusterrole,clusterrolebinding", "nsmctl-e2e-reader"]);
     cluster.nsmctl(&["deploy"]).exits(0);
     cluster.kubectl(&["create", "namespace", THEIRS]);
     cluster.kubectl(&["create", "serviceaccount", "-n", THEIRS, "reader"]);
@@ -98,5 +98,4 @@ fn without_permission_nothing_is_changed_and_what_is_missing_is_named() {
     let ran = cluster.nsmctl(&["cleanup", "--kubeconfig", file]);
     assert!(ran.code == Some(3) || ran.code == Some(1), "{ran:?}");
     assert!(cluster.has(&["-n", EXAMPLE, "pod/alpine"]), "nothing may be deleted");
-    cluster.kubectl(&["delete", "clusterrole,clusterrolebinding", "nsmctl-e2e-reader"]);
 }

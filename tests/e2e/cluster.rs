@@ -1,6 +1,7 @@
 //! The cluster, and kubectl as the witness.
 
 use std::{
+    collections::BTreeSet,
     env, fs,
     io::Write,
     os::unix::process::CommandExt,
@@ -19,11 +20,22 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 /// The example's namespace.
 pub(crate) const EXAMPLE: &str = "ns-kernel2kernel";
 
+/// What others than the tests make, change and remove all the time, and statuses that are listed as if they were objects.
+const CHANGE_BY_THEMSELVES: [&str; 6] = [
+    "events",
+    "events.events.k8s.io",
+    "leases.coordination.k8s.io",
+    "endpointslices.discovery.k8s.io",
+    "certificatesigningrequests.certificates.k8s.io",
+    "componentstatuses",
+];
+
 /// A cluster for one test: what the test deploys and makes is removed with it.
 pub(crate) struct Cluster {
     pub(crate) place: Place,
     kubeconfig: PathBuf,
     namespaces: Vec<String>,
+    objects: Vec<Vec<String>>,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -36,15 +48,23 @@ impl Cluster {
         let place = Place::new();
         fs::create_dir(place.path(".kube")).expect("a directory");
         fs::copy(&kubeconfig, place.path(".kube/config")).expect("the kubeconfig");
-        let cluster = Self { place, kubeconfig, namespaces: vec![EXAMPLE.to_owned()], _turn: turn };
+        let cluster = Self { place, kubeconfig, namespaces: vec![EXAMPLE.to_owned()], objects: vec![], _turn: turn };
         cluster.sweep();
         cluster
     }
 
     /// A namespace that the test uses, removed with it.
     pub(crate) fn with_namespace(mut self, name: &str) -> Self {
+        self.sweep_namespaces(&[name.to_owned()]);
         self.namespaces.push(name.to_owned());
-        self.sweep();
+        self
+    }
+
+    /// What the test makes outside of its namespaces, as `kubectl delete` takes it, removed with it.
+    pub(crate) fn with_objects(mut self, objects: &[&str]) -> Self {
+        let objects: Vec<String> = objects.iter().map(|&object| object.to_owned()).collect();
+        self.sweep_objects(&objects);
+        self.objects.push(objects);
         self
     }
 
@@ -64,9 +84,15 @@ impl Cluster {
     /// What kubectl prints; it must succeed.
     #[track_caller]
     pub(crate) fn kubectl(&self, arguments: &[&str]) -> String {
+        self.try_kubectl(arguments).unwrap_or_else(|error| panic!("kubectl {arguments:?}: {error}"))
+    }
+
+    /// What kubectl prints, or why it does not.
+    pub(crate) fn try_kubectl(&self, arguments: &[&str]) -> Result<String, String> {
         let output = self.output(arguments);
-        assert!(output.status.success(), "kubectl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).expect("UTF-8")
+        let printed = if output.status.success() { &output.stdout } else { &output.stderr };
+        let printed = String::from_utf8_lossy(printed).into_owned();
+        if output.status.success() { Ok(printed) } else { Err(printed) }
     }
 
     /// Whether kubectl succeeds.
@@ -113,20 +139,66 @@ impl Cluster {
         labelled.lines().chain(registered).chain(services.lines()).map(str::to_owned).collect()
     }
 
+    /// Everything that is there, of every kind that can be listed: a line an object, with its UID, so that one that was made anew is
+    /// another, and its generation, so that one that was changed is another too.
+    pub(crate) fn listing(&self) -> BTreeSet<String> {
+        let kinds = self.kubectl(&["api-resources", "--verbs=list", "-o", "name"]);
+        let kinds: Vec<&str> = kinds.lines().filter(|kind| !CHANGE_BY_THEMSELVES.contains(kind)).collect();
+        let listing = self.kubectl(&["get", &kinds.join(","), "-A", "-o", "json"]);
+        let listing: Value = serde_json::from_str(&listing).expect("JSON");
+        let objects = listing["items"].as_array().expect("a list").iter().filter(|object| object["metadata"]["uid"].is_string());
+        let line = |object: &Value| {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let (kind, metadata) = (text(&object["kind"]), &object["metadata"]);
+            let namespace = metadata["namespace"].as_str().map(|namespace| format!("{namespace}/")).unwrap_or_default();
+            // A registration is renewed again and again.
+            let generation = if kind == "NetworkServiceEndpoint" { &Value::Null } else { &metadata["generation"] };
+            format!("{kind} {namespace}{} (UID {}, generation {generation})", text(&metadata["name"]), text(&metadata["uid"]))
+        };
+        objects.map(line).collect()
+    }
+
+    /// The listing is still this one.
+    #[track_caller]
+    pub(crate) fn is_as_it_was(&self, before: &BTreeSet<String>, after_what: &str) {
+        let now = self.listing();
+        let gone = before.difference(&now).map(|object| format!("gone: {object}"));
+        let new = now.difference(before).map(|object| format!("new: {object}"));
+        let differences: Vec<String> = gone.chain(new).collect();
+        assert!(differences.is_empty(), "after {after_what} the listing is another:\n{}", differences.join("\n"));
+    }
+
     /// Removes what tests make, by kubectl: also where nsmctl is what is broken.
     fn sweep(&self) {
-        for namespace in &self.namespaces {
+        self.sweep_namespaces(&self.namespaces);
+        for objects in &self.objects {
+            self.sweep_objects(objects);
+        }
+        let registered = self.output(&["get", "networkserviceendpoints", "-n", "nsm-system", "-o", "name"]);
+        // A cluster without NSM has none.
+        let registered = String::from_utf8_lossy(&registered.stdout).into_owned();
+        for name in registered.lines().filter(|name| name.contains("nse-kernel")) {
+            self.output(&["delete", "-n", "nsm-system", name, "--ignore-not-found"]);
+        }
+    }
+
+    fn sweep_objects(&self, objects: &[String]) {
+        let objects: Vec<&str> = objects.iter().map(String::as_str).collect();
+        self.output(&[&["delete", "--ignore-not-found"], objects.as_slice()].concat());
+    }
+
+    fn sweep_namespaces(&self, names: &[String]) {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let there = self.kubectl(&[&["get", "namespaces", "--ignore-not-found", "-o", "name"], names.as_slice()].concat());
+        for namespace in there.lines().filter_map(|name| name.strip_prefix("namespace/")) {
             // What a test has stuck must not stick to the next.
             let stuck = ["patch", "networkservice", "kernel2kernel", "-n", namespace, "--type=merge", "-p", "{\"metadata\":{\"finalizers\":null}}"];
             self.output(&stuck);
+            // Who deletes a namespace with pods in it looks again after half of the pods' grace, which is 16 s; and a client without a
+            // connection sits its grace out.
+            let workloads = "deployments,statefulsets,daemonsets,pods";
+            self.output(&["delete", workloads, "--all", "-n", namespace, "--grace-period=3", "--timeout=60s"]);
             self.output(&["delete", "namespace", namespace, "--ignore-not-found", "--wait=true", "--timeout=60s"]);
-        }
-        let crd = self.output(&["get", "crd", "networkserviceendpoints.networkservicemesh.io"]);
-        if crd.status.success() {
-            let registered = self.kubectl(&["get", "networkserviceendpoints", "-n", "nsm-system", "-o", "name"]);
-            for name in registered.lines().filter(|name| name.contains("nse-kernel")) {
-                self.output(&["delete", "-n", "nsm-system", name, "--ignore-not-found"]);
-            }
         }
     }
 }

@@ -105,14 +105,15 @@ fn what_is_printed_is_what_is_applied() {
 
 #[test]
 fn the_printed_role_is_enough_for_all_four_commands() {
+    let name = format!("nsmctl-{EXAMPLE}");
     let cluster = Cluster::new().with_namespace("nsmctl-theirs");
+    let cluster = cluster.with_objects(&["clusterrole,clusterrolebinding", &name]).with_objects(&["-n", "nsm-system", "role,rolebinding", &name]);
     for namespace in ["nsmctl-theirs", EXAMPLE] {
         cluster.kubectl(&["create", "namespace", namespace]);
     }
     cluster.kubectl(&["create", "serviceaccount", "-n", "nsmctl-theirs", "deployer"]);
     let roles = cluster.nsmctl(&["manifests", "rbac"]);
     cluster.apply(&roles.exits(0).stdout);
-    let name = format!("nsmctl-{EXAMPLE}");
     let account = "--serviceaccount=nsmctl-theirs:deployer";
     cluster.kubectl(&["create", "clusterrolebinding", &name, &format!("--clusterrole={name}"), account]);
     for namespace in [EXAMPLE, "nsm-system"] {
@@ -125,8 +126,6 @@ fn the_printed_role_is_enough_for_all_four_commands() {
     let file = file.to_str().unwrap();
     let codes: Vec<(&str, Ran)> =
         ["deploy", "verify", "troubleshoot", "cleanup"].map(|command| (command, cluster.nsmctl(&[command, "--kubeconfig", file]))).into();
-    cluster.kubectl(&["delete", "clusterrole,clusterrolebinding", &name]);
-    cluster.kubectl(&["delete", "role,rolebinding", "-n", "nsm-system", &name]);
     for (command, ran) in &codes {
         assert_eq!(ran.code, Some(0), "{command}: {ran:?}");
         assert!(!ran.stderr.contains("warning"), "{command}: {ran:?}");

@@ -34,20 +34,19 @@ fn preflight_passes_on_a_cluster_that_is_fit() {
 #[test]
 fn preflight_finds_what_is_missing_before_anything_is_changed() {
     let cluster = Cluster::new();
-    let selector = cluster.get(&["clusterspiffeid", "nsm-workloads"])["spec"]["podSelector"].to_string();
-    cluster.kubectl(&[
-        "patch",
-        "clusterspiffeid",
-        "nsm-workloads",
-        "--type=merge",
-        "-p",
-        "{\"spec\":{\"podSelector\":{\"matchLabels\":{\"spiffe.io/spiffe-id\":\"other\"}}}}",
-    ]);
-    let ran = cluster.nsmctl(&["deploy"]);
-    let restore = format!("{{\"spec\":{{\"podSelector\":{selector}}}}}");
-    cluster.kubectl(&["patch", "clusterspiffeid", "nsm-workloads", "--type=merge", "-p", &restore]);
+    let before = cluster.listing();
+    // Without this label no ClusterSPIFFEID selects the endpoint's pods.
+    let label = "        \"spiffe.io/spiffe-id\": \"true\"\n";
+    let without = manifests(|text| text.replace(label, ""));
+    assert!(!without.contains("spiffe.io"), "{without}");
+    let file = cluster.place.write("without.yaml", &without);
+    let ran = cluster.nsmctl(&["deploy", "-f", file.to_str().unwrap(), "--timeout", "60s", "-o", "json"]);
     ran.exits(1).says(&["is not fit: identities for the pods (none does)", "nothing was changed"]);
-    assert!(!cluster.has(&["namespace", EXAMPLE]));
+    let document = ran.json();
+    let findings = document["preflight"].as_array().unwrap_or_else(|| panic!("{document}"));
+    let failed = findings.iter().filter(|finding| finding["verdict"] == "fail").map(|finding| (&finding["check"], &finding["subject"]));
+    assert_eq!(failed.collect::<Vec<_>>(), [(&"spiffe-id".into(), &"nse-kernel".into())], "{document}");
+    cluster.is_as_it_was(&before, "a deploy that was refused");
 }
 
 #[test]

@@ -1,5 +1,10 @@
 //! Connections that are broken in a known way: what verify says, and what troubleshoot names as the cause.
 
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
 use crate::{
     cluster::{Cluster, EXAMPLE, manifests},
     program::{Ran, eventually},
@@ -95,25 +100,37 @@ fn a_client_that_was_deleted_is_a_failure_and_not_an_absence() {
     cluster.nsmctl(&["deploy"]).exits(0);
 }
 
-/// A part of NSM that is taken away, and comes back with the end of the test.
-pub(crate) struct Away<'a>(&'a Cluster, &'static str);
+/// NSM's webhook, taken away; it comes back with the end of the test, and is waited for: the next test needs it.
+pub(crate) struct NoWebhook<'a>(&'a Cluster);
 
-impl<'a> Away<'a> {
-    pub(crate) fn take(cluster: &'a Cluster, deployment: &'static str, label: &str) -> Self {
-        cluster.kubectl(&["scale", "-n", "nsm-system", deployment, "--replicas=0"]);
-        let away = Self(cluster, deployment);
-        eventually("its end", || cluster.kubectl(&["get", "pods", "-n", "nsm-system", "-l", label, "-o", "name"]).is_empty());
+const WEBHOOK: &str = "deployment/admission-webhook-k8s";
+
+impl<'a> NoWebhook<'a> {
+    pub(crate) fn on(cluster: &'a Cluster) -> Self {
+        let away = Self(cluster);
+        cluster.kubectl(&["scale", "-n", "nsm-system", WEBHOOK, "--replicas=0"]);
+        let pods = ["get", "pods", "-n", "nsm-system", "-l", "app=admission-webhook-k8s", "-o", "name"];
+        eventually("its end", || cluster.kubectl(&pods).is_empty());
         away
+    }
+
+    /// Whether a pod that asks for a connection is given NSM's client: ready is what the webhook's own pod says.
+    fn is_back(&self) -> bool {
+        let client = ["run", "probe", "-n", "default", "--image=alpine:3.15.0", "--annotations=networkservicemesh.io=kernel://a/b"];
+        self.0.try_kubectl(&[&client[..], &["--dry-run=server", "-o", "json"]].concat()).is_ok_and(|pod| pod.contains("cmd-nsc"))
     }
 }
 
-impl Drop for Away<'_> {
+impl Drop for NoWebhook<'_> {
     fn drop(&mut self) {
-        self.0.kubectl(&["scale", "-n", "nsm-system", self.1, "--replicas=1"]);
-        self.0.kubectl(&["rollout", "status", "-n", "nsm-system", self.1, "--timeout=60s"]);
-        // Ready is what the pod says; that the API server reaches it is seen by its letting a pod pass.
-        let probe = ["run", "probe", "-n", EXAMPLE, "--image=alpine:3.15.0", "--dry-run=server"];
-        eventually("the webhook", || self.0.runs(&probe));
+        let scaled = self.0.try_kubectl(&["scale", "-n", "nsm-system", WEBHOOK, "--replicas=1"]);
+        let rolled_out = self.0.try_kubectl(&["rollout", "status", "-n", "nsm-system", WEBHOOK, "--timeout=60s"]);
+        let begun = Instant::now();
+        while !self.is_back() && begun.elapsed() < Duration::from_secs(30) {
+            thread::sleep(Duration::from_millis(200));
+        }
+        // A second panic would end all tests.
+        assert!(thread::panicking() || self.is_back(), "the webhook does not come back: {scaled:?}, {rolled_out:?}");
     }
 }
 
@@ -121,7 +138,7 @@ impl Drop for Away<'_> {
 fn connection_refused_because_the_webhook_is_down() {
     let cluster = Cluster::new();
     cluster.kubectl(&["create", "namespace", EXAMPLE]);
-    let away = Away::take(&cluster, "deployment/admission-webhook-k8s", "app=admission-webhook-k8s");
+    let away = NoWebhook::on(&cluster);
     let ran = cluster.nsmctl(&["deploy", "--timeout", "60s"]);
     ran.exits(1).says(&["is not fit: admission webhook (0 of 0 ready)", "nothing was changed"]);
     let ran = cluster.nsmctl(&["deploy", "--timeout", "60s", "--skip-preflight"]);
