@@ -86,7 +86,7 @@ pub(crate) const DRILLS: &[Drill] = &[
         // It waits for its identity without a word.
         scene.pods_show("status.initContainerStatuses[*].state", "running");
     }),
-    Drill::new("registry-scaled-down", Cause("component-not-ready"), |scene| {
+    Drill::new("registry-scaled-down", Cause("registry-not-ready"), |scene| {
         scene.spoil(Spoilt::All);
         scene.scale_down(NSM, "deployment/registry-k8s");
         scene.client_anew();

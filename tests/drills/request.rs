@@ -17,7 +17,7 @@ pub(crate) const DRILLS: &[Drill] = &[
         scene.client_complains(&["is not found"]);
     }),
     // The manifests are right, and the pod that runs was annotated by another hand.
-    Drill::new("pod-asks-for-another-service", Cause("annotation-differs"), |scene| {
+    Drill::new("pod-asks-for-another-service", Cause("service-unknown"), |scene| {
         scene.client_goes();
         scene.client_comes(|pod| annotated(pod, "kernel://kernel2kernl/nsm-1"));
         scene.client_complains(&["is not found"]);

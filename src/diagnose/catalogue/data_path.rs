@@ -12,7 +12,7 @@ const AWAY: &[&[&str]] = &[
     ENDPOINT_AWAY,
     NOT_RUNNING,
     &["endpoint-offers-another", "endpoint-expired", "endpoint-not-registered", "network-service-missing", "payload-differs", "payload-unknown"],
-    &["endpoint-stale", "workload-missing"],
+    &["endpoint-stale", "workload-missing", "endpoint-without-prefix"],
 ];
 
 pub(super) const CAUSES: &[Cause] = &[
@@ -63,7 +63,7 @@ pub(super) const CAUSES: &[Cause] = &[
         document_row: PING_TIMEOUT,
         seen: "the client's interface is UP and has none of its addresses",
         unseen: "an interface with another address: that is address-wrong",
-        follows: &[&["interface-down"]],
+        follows: &[&["interface-down", "endpoint-without-prefix"]],
         find: interface::address_missing,
         fix: "{renew}   # has the addresses given again",
         explain: "the forwarder gives the address when it makes the link; somebody or something in the pod has taken it away since",
@@ -76,7 +76,7 @@ pub(super) const CAUSES: &[Cause] = &[
         document_row: PING_TIMEOUT,
         seen: "the endpoint's interface is UP and has not the address that the client sends to",
         unseen: "an endpoint's interface that is down or gone",
-        follows: &[&["peer-end-down"]],
+        follows: &[&["peer-end-down", "endpoint-without-prefix"]],
         find: interface::peer_address_missing,
         fix: "{renew}   # has the addresses given again",
         explain: "the link is whole, but nobody at its other end answers to the address that the client sends to",
@@ -232,5 +232,13 @@ pub(super) const CAUSES: &[Cause] = &[
 ];
 
 /// What a route goes with.
-const BROKEN_FIRST: &[&str] =
-    &["interface-names-swapped", "interface-down", "address-missing", "address-wrong", "prefixes-overlap", "peer-end-missing", "peer-end-down"];
+const BROKEN_FIRST: &[&str] = &[
+    "interface-names-swapped",
+    "endpoint-without-prefix",
+    "interface-down",
+    "address-missing",
+    "address-wrong",
+    "prefixes-overlap",
+    "peer-end-missing",
+    "peer-end-down",
+];

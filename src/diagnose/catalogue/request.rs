@@ -173,7 +173,7 @@ pub(super) const CAUSES: &[Cause] = &[
         title: "the endpoint has no prefix to give addresses from",
         component: "endpoint",
         document_row: NO_INTERFACE,
-        seen: "`IPPool is empty`, and the endpoint's NSM_CIDR_PREFIX is empty or absent",
+        seen: "the endpoint's NSM_CIDR_PREFIX is empty or absent, and the request comes back with `IPPool is empty`, or the interface has no address",
         unseen: "a prefix whose addresses are all taken",
         follows: &[],
         find: services::endpoint_without_prefix,

@@ -180,18 +180,25 @@ pub(in crate::diagnose) fn endpoint_not_registered(case: &Case<'_>) -> Vec<Found
     })
 }
 
+/// Some versions of the endpoint refuse the request then, and some make a link without addresses.
 pub(in crate::diagnose) fn endpoint_without_prefix(case: &Case<'_>) -> Vec<Found> {
-    unserved(case, |connection| {
-        let workload = case.endpoint_of(connection).filter(|_| connection.expectation.prefixes.groups().is_empty())?;
+    let judge = |connection: &Connection<'_>| {
+        let workload = case.endpoint_of(connection)?;
+        let is_bare = |workload: &Workload| workload.endpoint.as_ref().is_some_and(|endpoint| endpoint.prefixes.groups().is_empty());
         let said = case.says(connection, &[&["IPPool is empty"]]);
-        if said.is_empty() {
+        let is_refused = case.verdict("request", connection) == Some(Verdict::Fail) && !said.is_empty();
+        let has_none = case.checked(connection, &["address"]).iter().any(|finding| finding.verdict == Verdict::Fail);
+        let is_promised = connection.expectation.prefixes.groups().is_empty() && is_refused;
+        let is_deployed = case.deployed(workload).is_some_and(is_bare) && (is_refused || has_none);
+        if !is_promised && !is_deployed {
             return None;
         }
-        let found =
-            Found::new(&connection.subject, format!("NSM_CIDR_PREFIX of {workload} is empty or not there")).because(said).about(case, workload);
+        let observed = format!("NSM_CIDR_PREFIX of {workload} is empty or not there");
+        let found = about(case, connection, Found::new(&connection.subject, observed).because(said).about(case, workload));
         let here = "{deploy}   # after NSM_CIDR_PREFIX of {workload} is given a prefix in the manifest, as 172.16.1.100/31";
         Some(if case.is_local() { found.fixed_by(here) } else { found })
-    })
+    };
+    case.connections.iter().filter_map(judge).collect()
 }
 
 /// A prefix of each that has an address of the other's.

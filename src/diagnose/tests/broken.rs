@@ -270,6 +270,8 @@ pub(super) const BROKEN: &[Broken] = &[
         change: |s| { failing(s, "network service endpoint candidates not found"); s.observation.inventory.endpoints = Ok(Vec::new()); } },
     Broken { what: "registered for another service", cause: "endpoint-offers-another", step: "request", says: "is registered for other and not for kernel2kernel", fix: "set env deployment/nse-kernel NSM_SERVICE_NAMES=kernel2kernel",
         change: |s| { waiting(s); s.observation.inventory.endpoints.as_mut().unwrap()[0].services = vec!["other".into()]; } },
+    Broken { what: "the endpoint runs without a prefix, and makes a link without addresses", cause: "endpoint-without-prefix", step: "interface", says: "NSM_CIDR_PREFIX of Deployment", fix: "set env deployment/nse-kernel NSM_CIDR_PREFIX=",
+        change: |s| { silent(s); client_links(s, &link("nsm-1", &[])); far_links(s, &link("kernel2ker-CKBv", &[])); deployed_mut(s).endpoint.as_mut().unwrap().prefixes = PrefixGroups::default(); } },
     Broken { what: "a second client of a /31", cause: "address-pool-empty", step: "request", says: "IPPool is empty", fix: "kubectl -n ns-kernel2kernel set env deployment/nse-kernel NSM_CIDR_PREFIX=172.16.1.0/24",
         change: |s| failing(s, "IPPool is empty") },
     Broken { what: "only the endpoint knows that its pool is empty", cause: "address-pool-empty", step: "request", says: "nse: IPPool is empty", fix: "set env deployment/nse-kernel",
