@@ -25,7 +25,7 @@ pub(super) fn text(report: &Report, path: &[Finding], look: Look) -> String {
             text.push_str(&paragraph(hint, 2, look.width));
         }
     }
-    if !text.is_empty() {
+    if !report.unseen.is_empty() {
         text.push('\n');
     }
     text.push_str(&walked(path, look));
