@@ -111,6 +111,8 @@ pub(super) struct Index<'a> {
     pub(super) origin: &'a Origin,
     /// When it was looked, by the target's clock, in seconds since 1970.
     pub(super) taken_at: i64,
+    /// Whether manifests of nsmctl's promised it.
+    pub(super) planned: bool,
     /// The parts, in the order of the snapshot.
     pub(super) parts: &'a [Part],
     /// What is not in the bundle, and why.

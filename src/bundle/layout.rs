@@ -29,7 +29,8 @@ pub(super) struct Files {
 impl Files {
     /// Everything that the snapshot is made of.
     pub(super) fn snapshot(&mut self, snapshot: &Snapshot) -> Result<(), BundleError> {
-        let Snapshot { expectations, deployed, observation, system } = snapshot;
+        // Of what is in the index nothing is forgotten: `planned`, and when it was looked.
+        let Snapshot { planned: _, expectations, deployed, observation, system } = snapshot;
         self.one(Holds::Expectations, "expectations.yaml", expectations)?;
         self.list(Holds::Deployed, "deployed", deployed.as_deref())?;
         let Inventory { pods, services, endpoints, identities } = &observation.inventory;

@@ -31,6 +31,8 @@ pub struct Bundle {
 #[derive(Debug, Deserialize)]
 struct Index {
     taken_at: i64,
+    #[serde(default)]
+    planned: bool,
     #[serde(deserialize_with = "few")]
     parts: Vec<Part>,
     #[serde(default, deserialize_with = "few")]
@@ -153,7 +155,7 @@ impl Reader {
     /// Puts the pieces together, in the order of the index.
     fn bundle(self) -> Result<Bundle, BundleError> {
         let Self { index, mut pieces, unknown, .. } = self;
-        let (origin, Index { taken_at, parts, mut notices }) = index.ok_or(BundleError::NoIndex)?;
+        let (origin, Index { taken_at, planned, parts, mut notices }) = index.ok_or(BundleError::NoIndex)?;
         if unknown > 0 {
             notices.push(format!("{unknown} files in it are unknown to this nsmctl, and were passed over"));
         }
@@ -222,7 +224,7 @@ impl Reader {
             logs,
         };
         let observation = Observation { taken_at, inventory, probes };
-        Ok(Bundle { snapshot: Snapshot { expectations, deployed: deployed.done(), observation, system }, origin, notices })
+        Ok(Bundle { snapshot: Snapshot { planned, expectations, deployed: deployed.done(), observation, system }, origin, notices })
     }
 }
 

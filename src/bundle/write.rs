@@ -38,6 +38,7 @@ pub fn write(snapshot: &Snapshot, objects: &[RawObjects], origin: &Origin) -> Re
         schema_version: SCHEMA_VERSION,
         origin: &clean(origin),
         taken_at: snapshot.observation.taken_at,
+        planned: snapshot.planned,
         parts: &parts,
         notices: &notices,
         redacted: &redacted,

@@ -6,7 +6,7 @@ use super::Unavailable;
 #[derive(Debug, Clone, PartialEq)]
 pub struct RawObjects {
     /// What the API calls them, as in `pods`.
-    pub plural: &'static str,
+    pub plural: String,
     /// The namespace; `None` for all of them, and for what lives in none.
     pub namespace: Option<String>,
     /// The objects, or why they could not be seen.

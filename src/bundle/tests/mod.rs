@@ -111,6 +111,7 @@ fn what_was_not_seen_comes_back_as_not_seen() {
 #[test]
 fn nothing_comes_back_as_nothing() {
     let mut snapshot = healthy();
+    snapshot.planned = !snapshot.planned;
     snapshot.deployed = Ok(Vec::new());
     let inventory = &mut snapshot.observation.inventory;
     (inventory.pods, inventory.services) = (Ok(Vec::new()), Ok(Vec::new()));
@@ -180,9 +181,9 @@ fn objects_are_for_people_and_a_secret_is_for_nobody() {
     let pod = json!({"kind": "Pod", "metadata": {"name": "a"}, "spec": {"containers": [{"env": [{"name": "A", "value": "hidden"}]}]}});
     let secret = json!({"kind": "Secret", "metadata": {"name": "hidden"}, "data": {"a": "hidden"}});
     let objects = [
-        RawObjects { plural: "pods", namespace: Some("ns".into()), objects: Ok(vec![pod, secret]), left_out: 3 },
-        RawObjects { plural: "nodes", namespace: None, objects: Err(forbidden("nodes")), left_out: 0 },
-        RawObjects { plural: "daemonsets", namespace: Some("ns".into()), objects: Ok(Vec::new()), left_out: 0 },
+        RawObjects { plural: "pods".into(), namespace: Some("ns".into()), objects: Ok(vec![pod, secret]), left_out: 3 },
+        RawObjects { plural: "nodes".into(), namespace: None, objects: Err(forbidden("nodes")), left_out: 0 },
+        RawObjects { plural: "daemonsets".into(), namespace: Some("ns".into()), objects: Ok(Vec::new()), left_out: 0 },
     ];
     let written = write(&healthy(), &objects, &origin()).unwrap();
     let notices = ["of the pods in ns, 4 more are left out", "nodes could not be listed (list nodes): nodes is forbidden"];
