@@ -77,6 +77,9 @@ pub enum BundleError {
         /// What is wrong, and where.
         reason: String,
     },
+    /// What is a name and could be something else in a shell.
+    #[error("a name in it is none that Kubernetes takes: {0:?}")]
+    Name(String),
     /// A part without which nothing can be judged is not there.
     #[error("it has no {0}, without which nothing can be judged")]
     Missing(&'static str),
@@ -110,7 +113,8 @@ impl BundleError {
             | Self::TooMany
             | Self::Special { .. }
             | Self::Path { .. }
-            | Self::Twice(_) => "nsmctl writes no such file; ask whoever sent it where it is from",
+            | Self::Twice(_)
+            | Self::Name(_) => "nsmctl writes no such file; ask whoever sent it where it is from",
         }
     }
 }

@@ -12,6 +12,7 @@ mod archive;
 mod error;
 mod index;
 mod layout;
+mod names;
 mod pem;
 mod read;
 mod redact;

@@ -9,7 +9,7 @@ use super::{
     INDEX, archive,
     error::BundleError,
     index::{Holds, Origin, Part, SCHEMA_VERSION},
-    limits, yaml,
+    limits, names, yaml,
 };
 use crate::model::{
     ComponentState, EventRecord, Expectations, IdentityRule, Inventory, LogTail, NetworkServiceState, NodeState, Observation, PodProbes, PodState,
@@ -224,7 +224,9 @@ impl Reader {
             logs,
         };
         let observation = Observation { taken_at, inventory, probes };
-        Ok(Bundle { snapshot: Snapshot { planned, expectations, deployed: deployed.done(), observation, system }, origin, notices })
+        let snapshot = Snapshot { planned, expectations, deployed: deployed.done(), observation, system };
+        names::check(&snapshot)?;
+        Ok(Bundle { snapshot, origin, notices })
     }
 }
 
