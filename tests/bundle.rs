@@ -248,11 +248,15 @@ fn a_bomb_takes_no_memory() {
     };
     let zeroes = |bytes: u64| io::repeat(0).take(bytes);
     let many = (0..20).fold(Box::new(io::empty()) as Box<dyn Read>, |all, number| {
-        Box::new(all.chain(header(&format!("nsmctl-bundle/objects/{number}"), 16 << 20)).chain(zeroes(16 << 20)))
+        Box::new(all.chain(header(&format!("nsmctl-bundle/logs/{number}"), 16 << 20)).chain(zeroes(16 << 20)))
     });
     let index = "{\"schema_version\":1,\"nsmctl\":\"1\",\"written\":\"\",\"target\":{\"kind\":\"local\"},\"taken_at\":1,\"parts\":[]}";
     let padded = format!("{index:<512}");
-    let bombs: [(Box<dyn Read>, &str); 4] = [
+    let early = (0..20).fold(Box::new(io::empty()) as Box<dyn Read>, |all, number| {
+        Box::new(all.chain(header(&format!("nsmctl-bundle/logs/{number}"), 16 << 20)).chain(zeroes(16 << 20)))
+    });
+    let bombs: [(Box<dyn Read>, &str); 5] = [
+        (early, "more than 48 MiB of it stand before index.json"),
         (Box::new(zeroes(4 << 30)), "it goes on after the archive's end"),
         (Box::new(header("nsmctl-bundle/big.yaml", 4 << 30).chain(zeroes(4 << 30))), "nsmctl-bundle/big.yaml in it is 4294967296 bytes long"),
         (Box::new(header("nsmctl-bundle/index.json", 512).chain(io::Cursor::new(padded)).chain(many)), "it unpacks to more than 256 MiB"),

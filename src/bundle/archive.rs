@@ -114,7 +114,8 @@ fn content(entry: &mut Entry<'_, impl Read>, path: &str, most: u64, damage: impl
     if size > most {
         return Err(BundleError::FileTooLarge { path: path.escape_debug().to_string(), size });
     }
-    let mut bytes = Vec::new();
+    // As much as it says, which is not more than is allowed.
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
     entry.read_to_end(&mut bytes).map_err(&damage)?;
     if bytes.len() as u64 == size { Ok(bytes) } else { Err(damage(io::ErrorKind::UnexpectedEof.into())) }
 }

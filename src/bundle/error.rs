@@ -61,6 +61,9 @@ pub enum BundleError {
     /// It has no index, so that it is another archive.
     #[error("it has no {TOP}/{INDEX}, so it is no bundle of nsmctl's")]
     NoIndex,
+    /// It was packed again in another order, and is large.
+    #[error("more than {} MiB of it stand before {INDEX}", limits::EARLY >> 20)]
+    Late,
     /// A later nsmctl wrote it.
     #[error("its schema version is {version}, written by nsmctl {nsmctl}, and this nsmctl {} reads up to {SCHEMA_VERSION}", env!("CARGO_PKG_VERSION"))]
     Newer {
@@ -101,6 +104,7 @@ impl BundleError {
             Self::Io(_) => "name a file that you may read, or - for standard input, with --from",
             Self::Empty | Self::NotGzip | Self::NoIndex => "name a file that `nsmctl troubleshoot --bundle` has written",
             Self::Damaged(_) => "copy it once more from where it was written, or take another with `nsmctl troubleshoot --bundle`",
+            Self::Late => "pack it with nsmctl-bundle/index.json first, as nsmctl does",
             Self::Newer { .. } => "read it with that nsmctl or a later one",
             Self::Syntax { .. } | Self::Missing(_) => {
                 "was it changed by hand? take it from where it was written, or another with `nsmctl troubleshoot --bundle`"

@@ -24,6 +24,8 @@ pub(super) struct Files {
     pub(super) redactor: Redactor,
     taken: HashSet<String>,
     total: u64,
+    nodes: usize,
+    lines: usize,
 }
 
 impl Files {
@@ -76,7 +78,7 @@ impl Files {
                         }
                         let place = object.pointer("/metadata/name").and_then(Value::as_str).map(Redactor::name).unwrap_or_default();
                         match self.element(&path, &place, object) {
-                            Ok(element) if element.len() <= left && text.len() + element.len() <= limits::CHUNK => {
+                            Ok((element, _)) if element.len() <= left && text.len() + element.len() <= limits::CHUNK => {
                                 left -= element.len();
                                 text.push_str(&element);
                             }
@@ -95,6 +97,7 @@ impl Files {
     fn one(&mut self, holds: Holds, path: &str, value: &impl Serialize) -> Result<(), BundleError> {
         let mut value = json(path, value)?;
         self.redactor.value(path, "", &mut value);
+        self.nodes += nodes(&value);
         let path = self.unique(path.trim_end_matches(".yaml"), "yaml");
         let text = yaml::write(&path, &value)?;
         self.fits(&path, &text)?;
@@ -118,7 +121,8 @@ impl Files {
         let mut begun: Option<(String, String, usize)> = None;
         for item in list {
             let (path, mut text, count) = begun.take().unwrap_or_else(|| (self.unique(stem, "yaml"), String::new(), 0));
-            let element = self.element(&path, &format!("[{count}]"), item)?;
+            let (element, nodes) = self.element(&path, &format!("[{count}]"), item)?;
+            self.nodes += nodes;
             self.fits(&path, &element)?;
             text.push_str(&element);
             if text.len() >= limits::CHUNK {
@@ -149,7 +153,7 @@ impl Files {
     }
 
     fn probes(&mut self, probes: &PodProbes) -> Result<(), BundleError> {
-        if self.files.len() >= limits::ENTRIES / 2 {
+        if self.files.len() >= limits::ENTRIES / 2 || self.nodes >= limits::NODES / 10 * 9 {
             self.notices.push(format!("what was asked inside {} is left out: there is too much of it", Redactor::name(&probes.pod.to_string())));
             return Ok(());
         }
@@ -168,7 +172,8 @@ impl Files {
             Ok(lines) => {
                 let bytes: usize = lines.iter().map(|line| line.len() + 1).sum();
                 // The directories on the way count as well.
-                if bytes > *left || bytes as u64 > limits::FILE || self.files.len() * 2 >= limits::ENTRIES {
+                self.lines += lines.len();
+                if bytes > *left || self.lines > limits::LINES / 2 || bytes as u64 > limits::FILE || self.files.len() * 2 >= limits::ENTRIES {
                     self.notices
                         .push(format!("the log of {container} in {} is left out: there is too much of them", Redactor::name(&log.pod.to_string())));
                     let kind = UnavailableKind::NotAsked;
@@ -186,11 +191,12 @@ impl Files {
         self.parts.push(part);
     }
 
-    /// An element of a list in YAML.
-    fn element(&mut self, path: &str, place: &str, item: &impl Serialize) -> Result<String, BundleError> {
+    /// An element of a list in YAML, and how many nodes it has.
+    fn element(&mut self, path: &str, place: &str, item: &impl Serialize) -> Result<(String, usize), BundleError> {
         let mut value = json(path, item)?;
         self.redactor.value(path, place, &mut value);
-        yaml::write(path, &[value])
+        let nodes = nodes(&value);
+        Ok((yaml::write(path, &[value])?, nodes))
     }
 
     /// A text that goes into the index.
@@ -206,8 +212,8 @@ impl Files {
 
     fn fits(&self, path: &str, text: &str) -> Result<(), BundleError> {
         let is_fit = text.len() as u64 <= limits::FILE / 2 && self.total + (text.len() + limits::LOGS + limits::OBJECTS) as u64 <= limits::UNPACKED;
-        let reason = || format!("it would be {} bytes long", text.len());
-        if is_fit { Ok(()) } else { Err(BundleError::Unwritable { file: path.to_owned(), reason: reason() }) }
+        let reason = || format!("it would be {} bytes long, and {} nodes with all before it", text.len(), self.nodes);
+        if is_fit && self.nodes <= limits::NODES { Ok(()) } else { Err(BundleError::Unwritable { file: path.to_owned(), reason: reason() }) }
     }
 
     fn push(&mut self, part: Part, path: String, text: String) {
@@ -230,6 +236,15 @@ impl Files {
 
 fn json(file: &str, value: &impl Serialize) -> Result<Value, BundleError> {
     serde_json::to_value(value).map_err(|error| BundleError::Unwritable { file: file.to_owned(), reason: error.to_string() })
+}
+
+/// How many nodes a value is in YAML: keys count.
+fn nodes(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(nodes).sum::<usize>(),
+        Value::Object(fields) => 1 + fields.len() + fields.values().map(nodes).sum::<usize>(),
+        _ => 1,
+    }
 }
 
 fn named(id: &Namespaced) -> Namespaced {

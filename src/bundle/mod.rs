@@ -46,11 +46,13 @@ mod limits {
     /// Files and directories.
     pub(super) const ENTRIES: usize = 20_000;
     /// The YAML nodes of all files: a client takes about 350. Each costs some fifty bytes of memory at most.
-    pub(super) const NODES: usize = 3_000_000;
+    pub(super) const NODES: usize = 2_000_000;
     /// How many bytes a node takes at least; what is written takes ten.
-    pub(super) const NODE: usize = 4;
+    pub(super) const NODE: usize = 5;
     /// The lines of all logs.
     pub(super) const LINES: usize = 2_000_000;
+    /// What may stand before the index, in bytes, which is kept until it is known what it is. What is written begins with the index.
+    pub(super) const EARLY: usize = 48 << 20;
     /// What may follow the archive's end, in bytes: tar fills up its last record, which is 10 KiB if nobody asks for more.
     pub(super) const PADDING: u64 = 1 << 20;
     /// The name of a file, in bytes.

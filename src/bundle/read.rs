@@ -64,6 +64,7 @@ struct Reader {
     index: Option<(Origin, Index)>,
     /// Files before the index.
     early: Vec<(String, Vec<u8>)>,
+    early_bytes: usize,
     by_path: HashMap<String, usize>,
     pieces: HashMap<usize, Piece>,
     unknown: usize,
@@ -97,7 +98,15 @@ impl Reader {
             return std::mem::take(&mut self.early).into_iter().try_for_each(|(path, bytes)| self.file(&path, bytes));
         }
         match (&self.index, self.by_path.get(path)) {
-            (None, _) => self.early.push((path.to_owned(), bytes)),
+            // What is for people only takes no memory.
+            (None, _) if path.starts_with("objects/") => {}
+            (None, _) => {
+                self.early_bytes += bytes.len();
+                if self.early_bytes > limits::EARLY {
+                    return Err(BundleError::Late);
+                }
+                self.early.push((path.to_owned(), bytes));
+            }
             (Some((_, index)), Some(number)) => {
                 let (number, holds) = (*number, index.parts[*number].holds);
                 if let Some(piece) = self.piece(path, holds, bytes)? {
