@@ -122,6 +122,8 @@ Register-ArgumentCompleter -Native -CommandName 'nsmctl' -ScriptBlock {
             [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'The clients with these labels, as in app=alpine or ''tier in (a,b)''')
             [CompletionResult]::new('--selector', '--selector', [CompletionResultType]::ParameterName, 'The clients with these labels, as in app=alpine or ''tier in (a,b)''')
             [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'The client of this name: a workload''s or a pod''s')
+            [CompletionResult]::new('--bundle', '--bundle', [CompletionResultType]::ParameterName, 'Write what was seen into this file, without secrets, so that it can be judged elsewhere')
+            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Judge by a file that --bundle has written, or - for standard input, and look at nothing')
             [CompletionResult]::new('--cidr', '--cidr', [CompletionResultType]::ParameterName, 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125')
             [CompletionResult]::new('--clients', '--clients', [CompletionResultType]::ParameterName, 'How many pods each client has; a Pod is copied, a Deployment or StatefulSet scaled')
             [CompletionResult]::new('--payload', '--payload', [CompletionResultType]::ParameterName, 'What travels over every network service')

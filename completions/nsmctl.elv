@@ -116,6 +116,8 @@ set edit:completion:arg-completer[nsmctl] = {|@words|
             cand -l 'The clients with these labels, as in app=alpine or ''tier in (a,b)'''
             cand --selector 'The clients with these labels, as in app=alpine or ''tier in (a,b)'''
             cand --client 'The client of this name: a workload''s or a pod''s'
+            cand --bundle 'Write what was seen into this file, without secrets, so that it can be judged elsewhere'
+            cand --from 'Judge by a file that --bundle has written, or - for standard input, and look at nothing'
             cand --cidr 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125'
             cand --clients 'How many pods each client has; a Pod is copied, a Deployment or StatefulSet scaled'
             cand --payload 'What travels over every network service'

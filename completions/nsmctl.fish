@@ -117,6 +117,8 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l cross-node -d '
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -s l -l selector -d 'The clients with these labels, as in app=alpine or \'tier in (a,b)\'' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -l client -d 'The client of this name: a workload\'s or a pod\'s' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -l bundle -d 'Write what was seen into this file, without secrets, so that it can be judged elsewhere' -r -F
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -l from -d 'Judge by a file that --bundle has written, or - for standard input, and look at nothing' -r -F
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -l cidr -d 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -l clients -d 'How many pods each client has; a Pod is copied, a Deployment or StatefulSet scaled' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -l payload -d 'What travels over every network service' -r -f -a "ethernet\t'Ethernet frames'

@@ -5,11 +5,13 @@
 //!                                ├─► target      cluster (kube-rs) or local (engine ─► net)
 //!                                ├─► check       Expectations × Observation → Findings
 //!                                ├─► diagnose    Expectations × Snapshot → path and causes
+//!                                ├─► bundle      Snapshot ⇄ a file without secrets
 //!                                ├─► report      Findings → table, JSON, JUnit
 //!                                └─► terminal    the person's, for a program in a pod
 //!                    all of them ───► model      pure
 //! ```
 
+pub mod bundle;
 pub mod cancel;
 pub mod check;
 pub mod cli;

@@ -1,5 +1,6 @@
 //! What the command line, the environment and the kubeconfig mean together, decided once.
 
+mod bundle;
 mod output;
 
 use std::{fmt::Display, path::PathBuf, time::Duration};
@@ -59,6 +60,7 @@ impl Settings {
     /// # Errors
     /// The flags contradict each other, or name what cannot be.
     pub fn new(global: GlobalArgs, command: &Command) -> Result<Self> {
+        bundle::check(&global, command)?;
         let named = match (&global.kubeconfig, &global.context) {
             (Some(_), _) => Some("--kubeconfig"),
             (None, Some(_)) => Some("--context"),

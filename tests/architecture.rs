@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Each room, and the rooms that it may use. What is not in the list may be used by nobody and use nothing.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("model", &[]),
     ("file_lock", &[]),
     ("cli", &[]),
@@ -17,6 +17,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("manifest", &["model"]),
     ("check", &["model"]),
     ("diagnose", &["model", "check"]),
+    ("bundle", &["model"]),
     ("report", &["model"]),
     ("net", &["model"]),
     ("engine", &["model", "net", "file_lock", "runtime_dir"]),
@@ -24,12 +25,26 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("settings", &["model", "cli", "manifest", "check", "report", "target"]),
     (
         "commands",
-        &["model", "cli", "manifest", "check", "diagnose", "report", "settings", "target", "runtime_dir", "file_lock", "cancel", "terminal"],
+        &[
+            "model",
+            "cli",
+            "manifest",
+            "check",
+            "diagnose",
+            "bundle",
+            "report",
+            "settings",
+            "target",
+            "runtime_dir",
+            "file_lock",
+            "cancel",
+            "terminal",
+        ],
     ),
 ];
 
 /// Crates that only these rooms may use.
-const CRATES: [(&str, &[&str]); 10] = [
+const CRATES: [(&str, &[&str]); 12] = [
     ("clap", &["cli"]),
     ("kube", &["target"]),
     ("tokio_tungstenite", &["target"]),
@@ -39,7 +54,9 @@ const CRATES: [(&str, &[&str]); 10] = [
     ("quick_junit", &["report"]),
     ("rtnetlink", &["net"]),
     ("surge_ping", &["net"]),
-    ("serde_saphyr", &["manifest"]),
+    ("serde_saphyr", &["manifest", "bundle"]),
+    ("flate2", &["bundle"]),
+    ("tar", &["bundle"]),
 ];
 
 fn sources(dir: &Path) -> Vec<PathBuf> {

@@ -5,6 +5,7 @@ mod architecture;
 #[cfg(target_os = "linux")]
 mod attached;
 mod bad_input;
+mod bundle;
 mod discovery;
 #[cfg(target_os = "linux")]
 mod engine;

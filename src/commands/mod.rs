@@ -10,6 +10,7 @@
 //!   Settings ─► manifests ─► Plan ─────────────────────► manifests     the objects as text, or the images
 //! ```
 
+mod bundle;
 mod cleanup;
 mod deploy;
 mod exec;

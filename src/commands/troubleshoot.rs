@@ -1,4 +1,5 @@
 use super::{
+    bundle,
     observe::{Observed, observe_pods},
     scope::{is_absent, narrow},
     session::Session,
@@ -8,7 +9,9 @@ use crate::{
     cli::TroubleshootArgs,
     diagnose::{Diagnosis, diagnose, unreachable},
     manifest::{deployed, deployed_workloads},
-    model::{Discovery, Expectations, Failure, Inventory, Outcome, Result, Scope, Snapshot, System, Unavailable, UnavailableKind, Workload},
+    model::{
+        Discovery, Expectations, Failure, Inventory, Outcome, RawObjects, Result, Scope, Snapshot, System, Unavailable, UnavailableKind, Workload,
+    },
     report::{Report, TargetInfo},
     settings::Settings,
     target::{Ctx, Target},
@@ -17,6 +20,13 @@ use crate::{
 /// Takes a snapshot, and says where the path is broken and why.
 pub(super) async fn run(arguments: &TroubleshootArgs, settings: &Settings, ctx: &Ctx, report: &mut Report) -> Result<()> {
     report.shown.evidence = arguments.verbose;
+    if let Some(from) = &arguments.from {
+        let snapshot = bundle::open(from, ctx, report).await?;
+        let is_empty = is_empty(&snapshot);
+        tell(report, diagnose(&snapshot));
+        let none = || Failure::cannot_tell("there is no client of NSM's in the bundle");
+        return if is_empty && report.causes.is_empty() { Err(none()) } else { Ok(()) };
+    }
     let session = match Session::open(settings, ctx, report).await {
         // Of a target that was found and does not answer, the path says so at its first step.
         Err(failure) if failure.outcome == Outcome::CannotTell => {
@@ -27,9 +37,11 @@ pub(super) async fn run(arguments: &TroubleshootArgs, settings: &Settings, ctx: 
         }
         opened => opened?,
     };
-    let (snapshot, cut_short) = take(arguments, settings, &session, ctx, report).await?;
-    let is_empty = snapshot.expectations.connections.is_empty() && snapshot.expectations.unreadable.is_empty();
+    let Taken { snapshot, objects, cut_short } =
+        take(arguments, settings, &session, ctx, report).await.inspect_err(|_| bundle::none(arguments, ctx))?;
+    let is_empty = is_empty(&snapshot);
     tell(report, diagnose(&snapshot));
+    let cut_short = bundle::save(arguments, &snapshot, &objects, cut_short, ctx, report);
     if let Some(failure) = cut_short {
         return Err(failure);
     }
@@ -37,30 +49,35 @@ pub(super) async fn run(arguments: &TroubleshootArgs, settings: &Settings, ctx: 
     if is_empty && report.causes.is_empty() { Err(session.absent(ctx, ", and no client of NSM's anywhere").await) } else { Ok(()) }
 }
 
+fn is_empty(snapshot: &Snapshot) -> bool {
+    snapshot.expectations.connections.is_empty() && snapshot.expectations.unreadable.is_empty()
+}
+
 fn tell(report: &mut Report, diagnosis: Diagnosis) {
     (report.path, report.causes, report.unseen) = (Some(diagnosis.path), diagnosis.causes, diagnosis.unseen);
 }
 
-/// Everything that is judged by, and what cut the look short where something did.
-async fn take(
-    arguments: &TroubleshootArgs,
-    settings: &Settings,
-    session: &Session,
-    ctx: &Ctx,
-    report: &mut Report,
-) -> Result<(Snapshot, Option<Failure>)> {
+/// Everything that is judged by, what stands beside it in a bundle, and what cut the look short where something did.
+struct Taken {
+    snapshot: Snapshot,
+    objects: Vec<RawObjects>,
+    cut_short: Option<Failure>,
+}
+
+async fn take(arguments: &TroubleshootArgs, settings: &Settings, session: &Session, ctx: &Ctx, report: &mut Report) -> Result<Taken> {
     let Session { target, .. } = session;
     let Meant { planned, expectations, inventory, deployed } = meant(arguments, settings, session, ctx, report).await?;
     let look = Look::default();
     let system = target.system(ctx, &expectations);
-    let (observed, system) = futures::join!(observe_pods(ctx, target, &expectations, &look, inventory), system);
+    let objects = async { if arguments.bundle.is_some() { target.objects(ctx, &expectations).await } else { Vec::new() } };
+    let (observed, system, objects) = futures::join!(observe_pods(ctx, target, &expectations, &look, inventory), system, objects);
     let Observed { observation, cut_short } = observed;
     let (system, also_cut_short) = match system {
         Ok(system) => (system, None),
         // What was seen of the pods is worth judging all the same.
         Err(failure) => (System::of(Vec::new()), Some(failure)),
     };
-    Ok((Snapshot { planned, expectations, deployed, observation, system }, cut_short.or(also_cut_short)))
+    Ok(Taken { snapshot: Snapshot { planned, expectations, deployed, observation, system }, objects, cut_short: cut_short.or(also_cut_short) })
 }
 
 /// What is looked at.

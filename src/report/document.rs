@@ -25,6 +25,21 @@ pub enum TargetInfo {
         /// Where the engine's socket is.
         directory: String,
     },
+    /// A bundle: what was seen of a target before, perhaps elsewhere.
+    Bundle {
+        /// The bundle's file.
+        file: String,
+        /// When it was written, as RFC 3339 has it.
+        written: String,
+        /// The nsmctl that wrote it.
+        nsmctl: String,
+        /// The API server's URL; nothing where it was a machine.
+        server: Option<String>,
+        /// The kubeconfig's context.
+        context: Option<String>,
+        /// The server's version.
+        version: Option<String>,
+    },
 }
 
 /// A check, as it is listed.

@@ -11,6 +11,8 @@ use tempfile::{Builder, NamedTempFile};
 
 /// What a new file may be, before the process's umask takes its part.
 const MODE: u32 = 0o666;
+/// The same where what is in it is not for everybody.
+const PRIVATE: u32 = 0o600;
 
 /// Why a report cannot be written into a file.
 #[derive(Debug, thiserror::Error)]
@@ -47,19 +49,31 @@ impl FileError {
 /// # Errors
 /// It cannot. That it is there already is no error: it is replaced.
 pub fn check_writable(path: &Path) -> Result<(), FileError> {
-    prepare(path).map(|_| ())
+    prepare(path, MODE).map(|_| ())
 }
 
 /// Writes a text into a file beside its place, then puts it there.
 pub(super) fn write(path: &Path, text: &str) -> Result<(), FileError> {
-    let (mut file, place) = prepare(path)?;
-    file.write_all(text.as_bytes())?;
+    put(path, text.as_bytes(), MODE)
+}
+
+/// Writes what is not for everybody into a file that only its owner may read, whole or not at all.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn save_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    put(path, bytes, PRIVATE)
+}
+
+fn put(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+    let (mut file, place) = prepare(path, mode)?;
+    file.write_all(bytes)?;
     file.persist(place).map_err(|error| error.error)?;
     Ok(())
 }
 
 /// A file beside the place where the report is to be, which goes by itself, and that place.
-fn prepare(path: &Path) -> Result<(NamedTempFile, PathBuf), FileError> {
+fn prepare(path: &Path, mode: u32) -> Result<(NamedTempFile, PathBuf), FileError> {
     let place = match fs::metadata(path) {
         Ok(there) if there.is_dir() => return Err(FileError::Directory),
         Ok(there) if !there.is_file() => return Err(FileError::Special),
@@ -72,7 +86,7 @@ fn prepare(path: &Path) -> Result<(NamedTempFile, PathBuf), FileError> {
         Some(dir) => dir,
         None => return Err(FileError::Directory),
     };
-    let file = Builder::new().prefix(".nsmctl-").permissions(Permissions::from_mode(MODE)).tempfile_in(dir);
+    let file = Builder::new().prefix(".nsmctl-").permissions(Permissions::from_mode(mode)).tempfile_in(dir);
     match file {
         Ok(file) => Ok((file, place)),
         Err(error) if error.kind() == ErrorKind::NotFound => Err(FileError::NoDirectory(dir.to_owned())),
@@ -96,6 +110,16 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "two");
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn what_is_private_is_its_owners() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.tgz");
+        write(&path, "open").unwrap();
+        save_private(&path, b"closed").unwrap();
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!((fs::read(&path).unwrap().as_slice(), mode & 0o777), (b"closed".as_slice(), 0o600), "also where it was open before");
     }
 
     #[test]

@@ -33,7 +33,7 @@ use std::{
 pub use annotations::annotations;
 pub use changes::Change;
 pub use document::{Explained, ListedCheck, Report, Shown, TargetInfo};
-pub use file::{FileError, check_writable};
+pub use file::{FileError, check_writable, save_private};
 pub use json::{SCHEMA_VERSION, schema};
 pub use logs::{LogView, write_lines};
 pub use progress::Progress;

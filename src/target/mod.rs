@@ -26,7 +26,7 @@ use self::cluster::Cluster;
 use self::local::Local;
 use crate::model::{
     Applied, Discovery, ExecRequest, Expectations, Failure, Inventory, LogLine, LogRange, LogSource, Mark, Milestones, Namespaced, News, ObjectRef,
-    Plan, PodProbes, ProbeRequest, Removed, Result, Scope, System, Unavailable,
+    Plan, PodProbes, ProbeRequest, RawObjects, Removed, Result, Scope, System, Unavailable,
 };
 
 pub use context::Ctx;
@@ -220,6 +220,15 @@ impl Target {
     /// The target cannot be asked.
     pub async fn system(&self, ctx: &Ctx, expectations: &Expectations) -> Result<System> {
         either!(self, target => target.system(ctx, expectations).await)
+    }
+
+    /// The objects around the workloads as the API server has them, for people to read; this machine has none.
+    pub async fn objects(&self, ctx: &Ctx, expectations: &Expectations) -> Vec<RawObjects> {
+        match self {
+            Self::Cluster(cluster) => cluster.objects(ctx, expectations).await,
+            #[cfg(target_os = "linux")]
+            Self::Local(_) => Vec::new(),
+        }
     }
 
     /// Removes a deployment, and proves it.

@@ -6,6 +6,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod bare;
+mod bundle;
 mod bystanders;
 mod checks;
 mod cleanup;

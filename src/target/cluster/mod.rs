@@ -7,6 +7,7 @@
 //!                                       ├─► exec        ip and ping in the workload's own container
 //!                                       ├─► attach      a program of the person's, with its streams and exit code
 //!                                       ├─► system      NSM, SPIRE, events, the ends of logs
+//!                                       ├─► objects     as the API server has them, for people to read
 //!                                       ├─► logs        logs on the way of a connection, and what is added to them
 //!                                       └─► delete      what carries the instance's label, and the proof
 //! ```
@@ -28,6 +29,7 @@ mod logs;
 mod look;
 #[cfg(test)]
 mod look_tests;
+mod objects;
 mod persist;
 mod pinging;
 mod pod;
