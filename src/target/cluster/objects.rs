@@ -9,9 +9,9 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use super::{Cluster, NSM_NAMESPACE, SPIRE_NAMESPACE, endpoint_resource, error, persist::attempt, resource, resource_named};
+use super::{Cluster, NSM_NAMESPACE, endpoint_resource, error, persist::attempt, resource, resource_named};
 use crate::{
-    model::{Expectations, RawObjects, Result, Unavailable, UnavailableKind},
+    model::{Expectations, RawObjects, Result, SPIRE_NAMESPACE, Unavailable, UnavailableKind},
     target::Ctx,
 };
 
