@@ -78,7 +78,8 @@ mod tests {
         for (text, expected, numbers) in cases {
             let (after, mut told) = cleaned(text);
             let mut numbers = numbers.to_vec();
-            (told.sort_unstable(), numbers.sort_unstable());
+            told.sort_unstable();
+            numbers.sort_unstable();
             assert_eq!((after.as_str(), told), (expected, numbers), "{text}");
             assert_eq!(cleaned(expected).0, expected, "what is clean stays as it is");
         }

@@ -146,7 +146,7 @@ fn names_are_those_inside_the_files_and_not_of_them() {
 #[test]
 fn a_name_that_a_shell_would_run_is_refused() {
     for name in ["x; rm -rf ~", "$(id)", "`id`", "a b", "a|b", "a\nb", "-f", "a'b", "\u{1b}[2J", "a&b", "é"] {
-        let mut snapshots = vec![healthy(), healthy(), healthy(), healthy(), healthy()];
+        let mut snapshots = [healthy(), healthy(), healthy(), healthy(), healthy()];
         snapshots[0].observation.inventory.pods.as_mut().unwrap()[0].id.name = name.into();
         snapshots[1].expectations.connections[0].url.service = name.into();
         snapshots[2].system.nodes.as_mut().unwrap()[0].name = name.into();
@@ -230,7 +230,9 @@ fn texts(value: &Value, at: &str, found: &mut Vec<String>) {
         Value::String(_) => found.push(at.to_owned()),
         Value::Array(items) => items.iter().enumerate().for_each(|(index, item)| texts(item, &format!("{at}/{index}"), found)),
         Value::Object(fields) => {
-            fields.iter().for_each(|(key, item)| texts(item, &format!("{at}/{}", key.replace('~', "~0").replace('/', "~1")), found))
+            for (key, item) in fields {
+                texts(item, &format!("{at}/{}", key.replace('~', "~0").replace('/', "~1")), found);
+            }
         }
         _ => {}
     }
