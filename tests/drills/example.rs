@@ -92,6 +92,8 @@ impl Scene<'_> {
         self.spoil(Spoilt::All);
         let mut documents = documents_with(self.cluster, options);
         change(&mut documents);
+        // Its namespace is there: what is cleared away leaves it.
+        documents.retain(|document| document["kind"] != "Namespace");
         self.cluster.apply(&text(&documents));
     }
 
