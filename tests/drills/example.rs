@@ -92,6 +92,8 @@ impl Scene<'_> {
         self.spoil(Spoilt::All);
         let mut documents = documents_with(self.cluster, options);
         change(&mut documents);
+        // Its namespace is there: what is cleared away leaves it.
+        documents.retain(|document| document["kind"] != "Namespace");
         self.cluster.apply(&text(&documents));
     }
 
@@ -163,10 +165,13 @@ impl Scene<'_> {
     }
 }
 
-/// Deletes the client's pod. What is connected closes its connection within a second; what is not yet would sit out any
-/// grace.
+/// Deletes the client's pod. One that is connected needs a moment to close its connection: else its addresses, the only pair
+/// there is, stay taken for half a minute. One that is not would sit out any grace.
 fn delete_client(cluster: &Cluster) {
-    cluster.kubectl(&["delete", "pod", "-n", EXAMPLE, CLIENT, "--grace-period=2", "--timeout=60s", "--ignore-not-found"]);
+    let running = "jsonpath={.status.containerStatuses[?(@.name=='cmd-nsc')].state.running}";
+    let is_connected = !cluster.kubectl(&["get", "pod", "-n", EXAMPLE, CLIENT, "--ignore-not-found", "-o", running]).is_empty();
+    let grace = if is_connected { "--grace-period=10" } else { "--grace-period=1" };
+    cluster.kubectl(&["delete", "pod", "-n", EXAMPLE, CLIENT, grace, "--timeout=60s", "--ignore-not-found"]);
 }
 
 /// One object in another: maps field by field, all else as it is in the second.

@@ -139,16 +139,19 @@ fn run(cluster: &Cluster, drills: &[&'static Drill]) -> (Vec<Row>, Option<String
 }
 
 fn diagnose(drill: &Drill, scene: &mut Scene<'_>) -> Diagnosed {
-    for _ in 0..ATTEMPTS {
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
         (drill.inject)(scene);
         stop::check();
         let arguments: Vec<&str> = scene.arguments.iter().map(String::as_str).collect();
         let ran = scene.cluster.nsmctl(&[&["troubleshoot", "-o", "json"], arguments.as_slice()].concat());
-        if (drill.holds)(scene) {
-            return Diagnosed::of(&ran);
+        let diagnosed = Diagnosed::of(&ran);
+        // A right answer is right whenever it was given; a wrong one counts where the fault was there until the end of the look.
+        if attempts == ATTEMPTS || diagnosed.faults(drill.expects).is_empty() || (drill.holds)(scene) {
+            return diagnosed;
         }
     }
-    panic!("the fault did not last as long as a look, {ATTEMPTS} times");
 }
 
 /// What a panic said.

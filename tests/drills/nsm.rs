@@ -63,10 +63,11 @@ pub(crate) const DRILLS: &[Drill] = &[
     }),
     Drill::new("forwarder-image-new-client", Cause("forwarder-not-ready"), |scene| {
         scene.spoil(Spoilt::All);
+        let node = without_client(scene);
         let at = forwarder(scene);
         let name = at[2].trim_start_matches("daemonset/");
-        scene.spoil_image(at, name, &scene.node());
-        scene.client_anew();
+        scene.spoil_image(at, name, &node);
+        scene.client_comes(|_| ());
         scene.client_complains(&["no candidates found", "is not available", "not found", "deadline"]);
     }),
     Drill::new("manager-off-the-node", Cause("manager-not-ready"), |scene| {
@@ -75,27 +76,37 @@ pub(crate) const DRILLS: &[Drill] = &[
     }),
     Drill::new("manager-image-new-client", Cause("manager-not-ready"), |scene| {
         scene.spoil(Spoilt::All);
-        scene.spoil_image(MANAGER, "nsmgr", &scene.node());
-        scene.client_anew();
+        let node = without_client(scene);
+        scene.spoil_image(MANAGER, "nsmgr", &node);
+        scene.client_comes(|_| ());
         scene.client_complains(&["refused", "no such file", "deadline", "unavailable"]);
     }),
     Drill::new("spire-agent-off-the-node", Cause("spire-not-ready"), |scene| {
         scene.spoil(Spoilt::All);
-        scene.leave_node(AGENT, &scene.node());
-        scene.client_anew();
+        let node = without_client(scene);
+        scene.leave_node(AGENT, &node);
+        scene.client_comes(|_| ());
         // It waits for its identity without a word.
         scene.pods_show("status.initContainerStatuses[*].state", "running");
     }),
     Drill::new("registry-scaled-down", Cause("registry-not-ready"), |scene| {
         scene.spoil(Spoilt::All);
+        scene.client_goes();
         scene.scale_down(NSM, "deployment/registry-k8s");
-        scene.client_anew();
+        scene.client_comes(|_| ());
         scene.client_complains(&["refused", "deadline", "unavailable", "not found"]);
     }),
 ];
 
 fn forwarder(scene: &Scene<'_>) -> &'static [&'static str] {
     FORWARDERS.into_iter().find(|at| scene.cluster.has(at)).expect("one of NSM's forwarders")
+}
+
+/// Takes the client away as long as NSM can close its connection; says on which node it was.
+fn without_client(scene: &mut Scene<'_>) -> String {
+    let node = scene.node();
+    scene.client_goes();
+    node
 }
 
 /// Deletes the endpoint's pod, which the webhook does not let come back.

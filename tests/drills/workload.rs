@@ -71,7 +71,7 @@ pub(crate) const DRILLS: &[Drill] = &[
     Drill::new("client-crash-loop", Cause("crash-loop"), |scene| {
         scene.client_goes();
         scene.client_comes(|pod| pod["spec"]["containers"][0]["command"] = json!(["/bin/false"]));
-        scene.pods_show(WAITING, "CrashLoopBackOff");
+        scene.pods_show(ENDED, "Error");
     }),
     Drill::new("client-out-of-memory", Cause("out-of-memory"), |scene| {
         scene.client_goes();
@@ -95,12 +95,14 @@ pub(crate) const DRILLS: &[Drill] = &[
     .deployed_with_it(),
     Drill::new("endpoint-crash-loop", Cause("crash-loop"), |scene| {
         scene.deploys_endpoint(&variable("NSM_CIDR_PREFIX", "not-a-prefix"));
-        scene.pods_show(WAITING, "CrashLoopBackOff");
+        scene.pods_show(ENDED, "Error");
     })
     .deployed_with_it(),
     Drill::new("endpoint-out-of-memory", Cause("out-of-memory"), |scene| {
-        let little = json!({"memory": "12Mi"});
-        scene.deploys_endpoint(&container(&json!({"resources": {"limits": little, "requests": little}})));
+        // A program that takes all there is, in place of the endpoint's, which is content with very little.
+        let little = json!({"memory": "16Mi"});
+        let greedy = json!({"image": "alpine:3.15.0", "command": ["tail", "/dev/zero"], "resources": {"limits": little, "requests": little}});
+        scene.deploys_endpoint(&container(&greedy));
         scene.pods_show(ENDED, "OOMKilled");
     })
     .deployed_with_it(),
