@@ -262,7 +262,7 @@ impl<'a> Case<'a> {
     pub(super) fn complaint(&self, pod: &PodState) -> Option<String> {
         let waiting = pod.client_init().filter(|init| !init.ready);
         let container = waiting.or_else(|| pod.containers.iter().find(|c| is_nsm_client(&c.name)))?;
-        let logged = self.errors_of(&pod.id, &container.name).pop().map(|error| quote(&pod.id, &container.name, &error));
+        let logged = log::cause(&self.errors_of(&pod.id, &container.name), &TELLING).map(|error| quote(&pod.id, &container.name, error));
         logged.or_else(|| Some(format!("{}/{}: {}", pod.id.name, container.name, waiting?.message.as_deref()?)))
     }
 

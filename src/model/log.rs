@@ -36,6 +36,33 @@ pub fn errors(lines: &[String]) -> Vec<LogError> {
     errors.into_iter().map(|(_, error)| error).collect()
 }
 
+/// How long before the last error one may have been logged that still goes on, in seconds: NSM's client tries every few.
+const GOING_ON: u32 = 20;
+
+/// The error that counts: the last one, or where that only says that something failed, the last telling one that goes on.
+/// Retries take one way after the other, so that errors come in turns.
+#[must_use]
+pub fn cause<'a>(errors: &'a [LogError], telling: &[&[&str]]) -> Option<&'a LogError> {
+    let newest = errors.last()?;
+    let now = newest.last.as_deref().and_then(second);
+    let goes_on = |error: &&LogError| match (now, error.last.as_deref().and_then(second)) {
+        (Some(now), Some(then)) => now.checked_sub(then).is_some_and(|ago| ago <= GOING_ON),
+        _ => false,
+    };
+    let is_telling = |error: &&LogError| telling.iter().any(|parts| reads(&error.text, parts));
+    if is_telling(&newest) {
+        return Some(newest);
+    }
+    errors.iter().rev().filter(goes_on).find(is_telling).or(Some(newest))
+}
+
+/// The second of the day in a time of NSM's.
+fn second(time: &str) -> Option<u32> {
+    let mut parts = time.split_ascii_whitespace().nth(2)?.split(':').map(|part| part.parse::<u32>().ok());
+    let (hours, minutes, seconds) = (parts.next()??, parts.next()??, parts.next()??);
+    Some((hours * 60 + minutes) * 60 + seconds)
+}
+
 /// The time at the start of a line of NSM's, `Mon DD HH:MM:SS.mmm`, to the second.
 fn time(line: &str) -> Option<String> {
     let words: Vec<&str> = line.split_ascii_whitespace().take(3).collect();
@@ -247,6 +274,21 @@ mod tests {
         assert_eq!(message("panic: nil map"), "panic: nil map");
         let long = format!("Nov 23 12:00:00.1 [ERRO] {}: IPPool is empty", "x".repeat(2000));
         assert!(message(&long).ends_with("IPPool is empty") && message(&long).chars().count() < 700);
+    }
+
+    #[test]
+    fn of_errors_that_come_in_turns_the_telling_one_counts() {
+        let telling: &[&[&str]] = &[&["IPPool is empty"]];
+        let turns = |first: &str, then: &str| {
+            errors(&lines(&[
+                &format!("Nov 23 {first}.1 [ERRO] [id:a] IPPool is empty"),
+                &format!("Nov 23 {then}.1 [ERRO] [id:a] context deadline exceeded"),
+            ]))
+        };
+        let told = |first: &str, then: &str| cause(&turns(first, then), telling).map(|error| error.text.clone());
+        assert_eq!(told("12:00:01", "12:00:07").as_deref(), Some("IPPool is empty"));
+        assert_eq!(told("12:00:01", "12:01:07").as_deref(), Some("context deadline exceeded"), "it is over");
+        assert_eq!(cause(&[], telling), None);
     }
 
     #[test]

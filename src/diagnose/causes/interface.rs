@@ -21,9 +21,14 @@ const LAST_WARNINGS: usize = 5;
 fn connections(case: &Case<'_>, judge: impl Fn(&Connection<'_>, &Side<'_>) -> Option<Found>) -> Vec<Found> {
     let found = |connection: &Connection<'_>| {
         let side = connection.client.as_ref().filter(|_| !case.is_explained_by(&ROOTS, &connection.subject))?;
-        judge(connection, side).map(|found| about(case, connection, found.because(case.quote_lines(&side.pod.id, &["data plane is down"]))))
+        judge(connection, side).map(|found| about(case, connection, found.because(dead_data_plane(case, side))))
     };
     case.connections.iter().filter_map(found).collect()
+}
+
+/// What NSM's client says about packets that do not come back.
+fn dead_data_plane(case: &Case<'_>, side: &Side<'_>) -> Vec<String> {
+    [&["no packets received"][..], &["data plane is down"]].into_iter().flat_map(|parts| case.quote_lines(&side.pod.id, parts)).collect()
 }
 
 fn failed<'a>(case: &'a Case<'_>, connection: &Connection<'_>, check: &str) -> Vec<&'a Finding> {
