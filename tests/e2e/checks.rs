@@ -1,5 +1,7 @@
 //! Each check of `verify`, by a fault that is made on the cluster.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::{
@@ -90,6 +92,9 @@ fn packets_that_the_interface_admits_and_the_path_does_not() {
     let ran = cluster.nsmctl(&["deploy", "--cross-node", "-o", "json"]);
     assert_eq!(says(ran.exits(0), "path-mtu").len(), 1, "{ran:?}");
     assert!(says(&ran, "path-mtu")[0].starts_with("warn: they are lost; 14"), "{ran:?}");
+    let pods = cluster.get(&["pods", "-n", EXAMPLE]);
+    let nodes: BTreeSet<&str> = pods["items"].as_array().unwrap().iter().map(|pod| pod["spec"]["nodeName"].as_str().unwrap()).collect();
+    assert_eq!(nodes.len(), 2, "{nodes:?}");
     let ran = cluster.nsmctl(&["verify", "--cross-node", "-o", "json"]);
     assert!(says(ran.exits(1), "path-mtu")[0].starts_with("fail: they are lost; 14"), "{ran:?}");
     assert!(says(&ran, "encryption")[0].starts_with("warn: not encrypted: VXLAN from node"), "{ran:?}");
@@ -249,6 +254,6 @@ fn the_loss_of_an_endpoint_is_measured() {
 fn a_connection_that_does_not_heal_is_a_failure() {
     let cluster = Cluster::new();
     cluster.nsmctl(&["deploy"]).exits(0);
-    let ran = cluster.nsmctl(&["verify", "--heal", "--timeout", "20s", "-o", "json"]);
+    let ran = cluster.nsmctl(&["verify", "--heal", "--timeout", "12s", "-o", "json"]);
     assert!(says(ran.exits(1), "heal")[0].starts_with("fail: it does not: "), "{ran:?}");
 }

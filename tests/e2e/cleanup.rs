@@ -9,19 +9,6 @@ use crate::{
 };
 
 #[test]
-fn a_dry_run_lists_and_removes_nothing() {
-    let cluster = Cluster::new();
-    cluster.nsmctl(&["deploy"]).exits(0);
-    let ran = cluster.nsmctl(&["cleanup", "--dry-run"]);
-    ran.exits(0);
-    for object in ["Namespace ns-kernel2kernel", "Pod ns-kernel2kernel/alpine", "NetworkServiceEndpoint nsm-system/nse-kernel-", "6 would be removed"]
-    {
-        assert!(ran.stdout.contains(object), "{object}: {ran:?}");
-    }
-    cluster.nsmctl(&["verify"]).exits(0);
-}
-
-#[test]
 fn a_client_without_a_connection_does_not_sit_out_its_grace() {
     let cluster = Cluster::new();
     cluster.nsmctl(&["deploy"]).exits(0);

@@ -32,20 +32,12 @@ fn three_clients_that_truly_work() {
 }
 
 #[test]
-fn another_prefix() {
+fn another_prefix_and_another_payload() {
     let cluster = Cluster::new();
-    let ran = cluster.nsmctl(&["deploy", "--cidr", "10.0.0.100/31", "-o", "json"]);
+    let ran = cluster.nsmctl(&["deploy", "--cidr", "10.0.0.100/31", "--payload", "ip", "-o", "json"]);
     ran.exits(0);
     assert_eq!(observed(&ran, "address")[0], "10.0.0.101/32");
-}
-
-#[test]
-fn client_and_endpoint_on_different_nodes() {
-    let cluster = Cluster::new();
-    cluster.nsmctl(&["deploy", "--cross-node"]).exits(0);
-    let pods = cluster.get(&["pods", "-n", EXAMPLE]);
-    let nodes: BTreeSet<&str> = pods["items"].as_array().unwrap().iter().map(|pod| pod["spec"]["nodeName"].as_str().unwrap()).collect();
-    assert_eq!(nodes.len(), 2, "{nodes:?}");
+    assert_eq!(cluster.get(&["-n", EXAMPLE, "networkservice/kernel2kernel"])["spec"]["payload"], "IP");
 }
 
 #[test]
@@ -62,13 +54,6 @@ fn two_clients_and_their_endpoint_on_two_nodes() {
         assert!(node("alpine").is_disjoint(&node("nse-kernel")), "{attempt}: {:?} {:?}", node("alpine"), node("nse-kernel"));
         cluster.nsmctl(&["cleanup"]).exits(0);
     }
-}
-
-#[test]
-fn payload_ip() {
-    let cluster = Cluster::new();
-    cluster.nsmctl(&["deploy", "--payload", "ip"]).exits(0);
-    assert_eq!(cluster.get(&["-n", EXAMPLE, "networkservice/kernel2kernel"])["spec"]["payload"], "IP");
 }
 
 #[test]
@@ -91,16 +76,6 @@ fn an_image_of_ones_own_and_a_registry_of_ones_own() {
     ran.exits(1).says(&["ImagePullBackOff of mirror.invalid/nsm/"]);
     let images = cluster.nsmctl(&["manifests", "images", "--image-registry", "mirror.invalid/nsm", "--image", "alpine=alpine:3.15.0"]);
     assert_eq!(images.exits(0).stdout, "alpine:3.15.0\nmirror.invalid/nsm/networkservicemesh/ci/cmd-nse-icmp-responder:a00fa0f\n");
-}
-
-#[test]
-fn what_is_printed_is_what_is_applied() {
-    let cluster = Cluster::new();
-    let file = cluster.place.write("printed.yaml", &cluster.nsmctl(&["manifests"]).stdout);
-    cluster.nsmctl(&["deploy"]).exits(0);
-    let ran = cluster.nsmctl(&["deploy", "-f", file.to_str().unwrap(), "-o", "json"]);
-    let document = ran.exits(0).json();
-    assert!(document["applied"].as_array().unwrap().iter().all(|object| object["result"] == "unchanged"), "{document}");
 }
 
 #[test]

@@ -14,9 +14,31 @@ fn results(ran: &Ran) -> Vec<(String, String)> {
     document["applied"].as_array().unwrap_or_else(|| panic!("{document}")).iter().map(|o| (text(&o["name"]), text(&o["result"]))).collect()
 }
 
+/// All of them look at one deployment and change nothing about it.
 #[test]
-fn preflight_passes_on_a_cluster_that_is_fit() {
+fn a_deployment_and_what_does_not_change_it() {
     let cluster = Cluster::new();
+    a_dry_run_of_what_is_not_there_changes_nothing(&cluster);
+    preflight_passes_on_a_cluster_that_is_fit(&cluster);
+    let pods =
+        || cluster.kubectl(&["get", "pods,deployments,networkservices", "-n", EXAMPLE, "-o", "custom-columns=:kind,:metadata.name,:metadata.uid"]);
+    let before = pods();
+    a_diff_changes_nothing(&cluster);
+    what_is_printed_is_what_is_applied(&cluster);
+    another_service_is_not_deployed_over_one_that_is_there(&cluster);
+    a_dry_run_of_cleanup_lists_and_removes_nothing(&cluster);
+    assert_eq!(pods(), before);
+    cluster.nsmctl(&["verify"]).exits(0);
+}
+
+fn a_dry_run_of_what_is_not_there_changes_nothing(cluster: &Cluster) {
+    let ran = cluster.nsmctl(&["deploy", "--dry-run"]);
+    assert!(ran.exits(0).stdout.contains("create") && ran.stdout.contains("nothing was changed"), "{ran:?}");
+    cluster.nsmctl(&["deploy", "--diff"]).exits(1);
+    assert!(!cluster.has(&["namespace", EXAMPLE]));
+}
+
+fn preflight_passes_on_a_cluster_that_is_fit(cluster: &Cluster) {
     let ran = cluster.nsmctl(&["deploy", "-o", "json", "--timings"]);
     let document = ran.exits(0).json();
     let preflight = document["preflight"].as_array().unwrap();
@@ -28,6 +50,39 @@ fn preflight_passes_on_a_cluster_that_is_fit() {
     }
     for phase in ["preflight", "apply", "schedule", "init", "ready", "verify"] {
         assert!(document["timings_ms"][phase].is_u64(), "{phase}: {}", document["timings_ms"]);
+    }
+}
+
+fn a_diff_changes_nothing(cluster: &Cluster) {
+    let ran = cluster.nsmctl(&["deploy", "--diff"]);
+    assert_eq!(ran.exits(0).stdout, "nothing would be changed\n");
+    let changed = cluster.place.write("changed.yaml", &manifests(|text| text.replace("172.16.1.100/31", "10.9.8.0/31")));
+    let ran = cluster.nsmctl(&["deploy", "-f", changed.to_str().unwrap(), "--diff"]);
+    ran.exits(1);
+    assert!(ran.stdout.contains("-") && ran.stdout.contains("10.9.8.0/31") && ran.stdout.contains("172.16.1.100/31"), "{ran:?}");
+}
+
+fn what_is_printed_is_what_is_applied(cluster: &Cluster) {
+    let file = cluster.place.write("printed.yaml", &cluster.nsmctl(&["manifests"]).stdout);
+    let ran = cluster.nsmctl(&["deploy", "-f", file.to_str().unwrap(), "-o", "json"]);
+    let results = results(ran.exits(0));
+    assert!(results.len() == 4 && results.iter().all(|(_, result)| result == "unchanged"), "{results:?}");
+}
+
+fn another_service_is_not_deployed_over_one_that_is_there(cluster: &Cluster) {
+    let other = manifests(|text| text.replace("kernel2kernel\n", "another\n").replace("kernel://kernel2kernel", "kernel://another"));
+    let other = cluster.place.write("other.yaml", &other);
+    let ran = cluster.nsmctl(&["deploy", "-f", other.to_str().unwrap(), "-n", EXAMPLE]);
+    ran.exits(1).says(&["the deployment ns-kernel2kernel is of kernel2kernel", "nothing was changed"]);
+}
+
+fn a_dry_run_of_cleanup_lists_and_removes_nothing(cluster: &Cluster) {
+    let ran = cluster.nsmctl(&["cleanup", "--dry-run"]);
+    ran.exits(0);
+    let removed =
+        ["Namespace ns-kernel2kernel", "Pod ns-kernel2kernel/alpine", "NetworkServiceEndpoint nsm-system/nse-kernel-", "6 would be removed"];
+    for object in removed {
+        assert!(ran.stdout.contains(object), "{object}: {ran:?}");
     }
 }
 
@@ -47,23 +102,6 @@ fn preflight_finds_what_is_missing_before_anything_is_changed() {
     let failed = findings.iter().filter(|finding| finding["verdict"] == "fail").map(|finding| (&finding["check"], &finding["subject"]));
     assert_eq!(failed.collect::<Vec<_>>(), [(&"spiffe-id".into(), &"nse-kernel".into())], "{document}");
     cluster.is_as_it_was(&before, "a deploy that was refused");
-}
-
-#[test]
-fn a_dry_run_and_a_diff_change_nothing() {
-    let cluster = Cluster::new();
-    let ran = cluster.nsmctl(&["deploy", "--dry-run"]);
-    assert!(ran.exits(0).stdout.contains("create") && ran.stdout.contains("nothing was changed"), "{ran:?}");
-    assert!(!cluster.has(&["namespace", EXAMPLE]));
-    cluster.nsmctl(&["deploy", "--diff"]).exits(1);
-    cluster.nsmctl(&["deploy"]).exits(0);
-    let ran = cluster.nsmctl(&["deploy", "--diff"]);
-    assert_eq!(ran.exits(0).stdout, "nothing would be changed\n");
-    let changed = cluster.place.write("changed.yaml", &manifests(|text| text.replace("172.16.1.100/31", "10.9.8.0/31")));
-    let ran = cluster.nsmctl(&["deploy", "-f", changed.to_str().unwrap(), "--diff"]);
-    ran.exits(1);
-    assert!(ran.stdout.contains("-") && ran.stdout.contains("10.9.8.0/31") && ran.stdout.contains("172.16.1.100/31"), "{ran:?}");
-    cluster.nsmctl(&["verify"]).exits(0);
 }
 
 #[test]
@@ -105,19 +143,7 @@ fn a_pod_that_cannot_be_changed_is_made_anew_and_what_is_no_more_is_removed() {
 }
 
 #[test]
-fn another_service_is_not_deployed_over_one_that_is_there() {
-    let cluster = Cluster::new();
-    cluster.nsmctl(&["deploy"]).exits(0);
-    let other = cluster
-        .place
-        .write("other.yaml", &manifests(|text| text.replace("kernel2kernel\n", "another\n").replace("kernel://kernel2kernel", "kernel://another")));
-    let ran = cluster.nsmctl(&["deploy", "-f", other.to_str().unwrap(), "-n", EXAMPLE]);
-    ran.exits(1).says(&["the deployment ns-kernel2kernel is of kernel2kernel", "nothing was changed"]);
-    cluster.nsmctl(&["verify"]).exits(0);
-}
-
-#[test]
-fn a_conflict_names_the_other_manager_and_can_be_forced() {
+fn what_somebody_has_changed_is_a_conflict_or_a_difference_and_comes_back() {
     let cluster = Cluster::new();
     cluster.nsmctl(&["deploy"]).exits(0);
     let set = ["set", "env", "-n", EXAMPLE, "deployment/nse-kernel", "NSM_LOG_LEVEL=INFO", "--field-manager=somebody-else"];
@@ -129,12 +155,7 @@ fn a_conflict_names_the_other_manager_and_can_be_forced() {
     ]);
     cluster.nsmctl(&["deploy", "--force-conflicts"]).exits(0);
     cluster.nsmctl(&["deploy"]).exits(0);
-}
 
-#[test]
-fn an_endpoint_that_somebody_scaled_to_none_is_a_difference_and_comes_back() {
-    let cluster = Cluster::new();
-    cluster.nsmctl(&["deploy"]).exits(0);
     cluster.kubectl(&["scale", "-n", EXAMPLE, "deployment/nse-kernel", "--replicas=0"]);
     let ran = cluster.nsmctl(&["deploy", "--diff"]);
     assert!(ran.exits(1).stdout.contains("-  replicas: 0\n+  replicas: 1\n"), "{ran:?}");
@@ -180,16 +201,6 @@ fn an_interrupted_atomic_deploy_leaves_nothing_and_spares_what_was_there() {
     let ran = cluster.nsmctl(&["deploy", "-f", wrong.to_str().unwrap(), "--atomic", "--timeout", "5s"]);
     assert!(ran.code != Some(0), "{ran:?}");
     assert!(cluster.has(&["-n", EXAMPLE, "deployment/nse-kernel"]), "what was there before is not its to remove");
-}
-
-#[test]
-fn a_deploy_that_stops_says_what_nsm_last_said_and_how_to_remove_what_is_there() {
-    let cluster = Cluster::new();
-    let wrong = cluster.place.write("wrong.yaml", &manifests(|text| text.replace("value: \"kernel2kernel\"", "value: \"another\"")));
-    let wrong = wrong.to_str().unwrap();
-    let ran = cluster.nsmctl(&["deploy", "-f", wrong, "--timeout", "8s"]);
-    let command = format!("`nsmctl cleanup --manifests {wrong}` removes what is there now: Namespace ns-kernel2kernel");
-    ran.exits(4).says(&["Pod ns-kernel2kernel/alpine (Init:0/1, cmd-nsc-init: network service endpoint candidates not found)", &command]);
 }
 
 #[test]

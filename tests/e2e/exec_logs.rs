@@ -14,11 +14,21 @@ use crate::{
     program::eventually,
 };
 
+/// All of them look into one deployment, which takes most of their time; only the last one disturbs it.
 #[test]
-fn a_program_runs_where_it_should_and_its_end_is_passed_on() {
+fn exec_and_logs_of_a_deployment() {
     let cluster = Cluster::new();
     cluster.nsmctl(&["exec", "--", "true"]).exits(125).prints_nothing().says(&["nothing of the deployment", "nsmctl deploy"]);
     cluster.nsmctl(&["deploy"]).exits(0);
+    a_program_runs_where_it_should_and_its_end_is_passed_on(&cluster);
+    bytes_go_through_a_container_unchanged(&cluster);
+    a_program_has_a_terminal_of_the_right_size(&cluster);
+    everybody_on_the_way_of_a_connection_is_heard(&cluster);
+    what_is_logged_from_now_on_is_shown_until_an_interrupt(&cluster);
+    a_pod_that_is_deleted_while_its_logs_are_followed_is_told(&cluster);
+}
+
+fn a_program_runs_where_it_should_and_its_end_is_passed_on(cluster: &Cluster) {
     let ran = cluster.nsmctl(&["exec", "--", "ip", "addr", "show", "nsm-1"]);
     assert!(ran.exits(0).stdout.contains("inet 172.16.1.101/32 scope global nsm-1"), "{ran:?}");
     assert_eq!(ran.stderr, "");
@@ -38,10 +48,7 @@ fn a_program_runs_where_it_should_and_its_end_is_passed_on() {
     cluster.nsmctl(&["exec", "-c", "nope", "--", "true"]).exits(125).says(&["has no container nope", "cmd-nsc"]);
 }
 
-#[test]
-fn bytes_go_through_a_container_unchanged() {
-    let cluster = Cluster::new();
-    cluster.nsmctl(&["deploy"]).exits(0);
+fn bytes_go_through_a_container_unchanged(cluster: &Cluster) {
     let bytes: Vec<u8> = (0..500_000_u32).flat_map(u32::to_le_bytes).collect();
     let mut child = cluster.place.command(&["exec", "-i", "--", "cat"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
@@ -58,10 +65,7 @@ fn bytes_go_through_a_container_unchanged() {
     assert_eq!(running.end().exits(130).stdout, "begun\n");
 }
 
-#[test]
-fn a_program_has_a_terminal_of_the_right_size() {
-    let cluster = Cluster::new();
-    cluster.nsmctl(&["deploy"]).exits(0);
+fn a_program_has_a_terminal_of_the_right_size(cluster: &Cluster) {
     let program = env!("CARGO_BIN_EXE_nsmctl");
     let mut script = Command::new("script");
     // The size may come a moment after the program.
@@ -76,10 +80,7 @@ fn a_program_has_a_terminal_of_the_right_size() {
     }
 }
 
-#[test]
-fn everybody_on_the_way_of_a_connection_is_heard() {
-    let cluster = Cluster::new();
-    cluster.nsmctl(&["deploy"]).exits(0);
+fn everybody_on_the_way_of_a_connection_is_heard(cluster: &Cluster) {
     let ran = cluster.nsmctl(&["logs", "-o", "json"]);
     let lines: Vec<Value> = ran.exits(0).stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     for (role, container) in [("client", "cmd-nsc-init"), ("client", "cmd-nsc"), ("endpoint", "nse"), ("nsmgr", "nsmgr")] {
@@ -95,10 +96,7 @@ fn everybody_on_the_way_of_a_connection_is_heard() {
     assert_eq!(ours, witness.lines().collect::<Vec<_>>());
 }
 
-#[test]
-fn what_is_logged_from_now_on_is_shown_until_an_interrupt() {
-    let cluster = Cluster::new();
-    cluster.nsmctl(&["deploy"]).exits(0);
+fn what_is_logged_from_now_on_is_shown_until_an_interrupt(cluster: &Cluster) {
     let written = cluster.place.path("followed");
     let running = cluster.place.start_into(&["logs", "--follow", "--tail", "0"], std::fs::File::create(&written).unwrap().into());
     std::thread::sleep(Duration::from_secs(3));
@@ -113,10 +111,7 @@ fn what_is_logged_from_now_on_is_shown_until_an_interrupt() {
     assert!(word.is_some_and(|line| line.starts_with("client alpine/alpine ")), "{ran:?}: {written}");
 }
 
-#[test]
-fn a_pod_that_is_deleted_while_its_logs_are_followed_is_told() {
-    let cluster = Cluster::new();
-    cluster.nsmctl(&["deploy"]).exits(0);
+fn a_pod_that_is_deleted_while_its_logs_are_followed_is_told(cluster: &Cluster) {
     let running = cluster.place.start_into(&["logs", "--follow", "--tail", "1"], Stdio::null());
     std::thread::sleep(Duration::from_secs(2));
     cluster.kubectl(&["delete", "pod", "-n", EXAMPLE, "alpine", "--grace-period=1"]);

@@ -35,8 +35,10 @@ fn troubleshoot(cluster: &Cluster, manifests: &str, timeout: &str, code: i32) ->
 fn no_interface_because_nobody_offers_the_service() {
     let cluster = Cluster::new();
     let wrong = manifests(|text| text.replace("value: \"kernel2kernel\"", "value: \"another\""));
-    let (deployed, ran) = troubleshoot(&cluster, &wrong, "12s", 4);
-    deployed.says(&["Pod ns-kernel2kernel/alpine (Init:0/1, cmd-nsc-init: network service endpoint candidates not found)"]);
+    let (deployed, ran) = troubleshoot(&cluster, &wrong, "8s", 4);
+    let file = cluster.place.path("changed.yaml");
+    let command = format!("`nsmctl cleanup --manifests {}` removes what is there now: Namespace ns-kernel2kernel", file.display());
+    deployed.says(&["Pod ns-kernel2kernel/alpine (Init:0/1, cmd-nsc-init: network service endpoint candidates not found)", &command]);
     assert_eq!(diagnosis(&ran).1, "request", "{ran:?}");
     assert!(diagnosis(&ran).0.contains("endpoint"), "{ran:?}");
 }
@@ -45,7 +47,7 @@ fn no_interface_because_nobody_offers_the_service() {
 fn no_interface_because_the_network_service_is_missing() {
     let cluster = Cluster::new();
     let wrong = manifests(|text| text.replace("name: kernel2kernel", "name: misspelt"));
-    let (_, ran) = troubleshoot(&cluster, &wrong, "12s", 4);
+    let (_, ran) = troubleshoot(&cluster, &wrong, "8s", 4);
     let (cause, step) = diagnosis(&ran);
     assert_eq!(step, "request", "{ran:?}");
     assert!(cause.contains("service"), "{ran:?}");
