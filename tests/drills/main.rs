@@ -87,10 +87,10 @@ fn main() -> ExitCode {
     let is_right = failure.is_none() && rows.len() == chosen.len() && rows.iter().all(Row::is_right);
     // What the drills have deployed goes with it.
     drop(cluster);
-    match (stop::is_asked(), is_right) {
-        (true, _) => ExitCode::from(130),
-        (false, true) => ExitCode::SUCCESS,
-        (false, false) => ExitCode::FAILURE,
+    match (stop::code(), is_right) {
+        (Some(code), _) => ExitCode::from(code),
+        (None, true) => ExitCode::SUCCESS,
+        (None, false) => ExitCode::FAILURE,
     }
 }
 

@@ -3,15 +3,15 @@
 use std::{
     panic::resume_unwind,
     process::exit,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicI32, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
 use nix::sys::signal::{SigSet, Signal};
 
-/// A signal has come.
-static ASKED: AtomicBool = AtomicBool::new(false);
+/// The first signal that has come; 0 where none has.
+static ASKED: AtomicI32 = AtomicI32::new(0);
 /// What runs now must not be stopped.
 static RESTORING: AtomicBool = AtomicBool::new(false);
 /// Between two looks: an exec or a get costs a node of two cores a tenth of a second of CPU.
@@ -29,7 +29,7 @@ pub(crate) fn listen() {
     thread::spawn(move || {
         loop {
             let signal = signals.wait().expect("a signal");
-            if ASKED.swap(true, Ordering::SeqCst) {
+            if ASKED.swap(signal as i32, Ordering::SeqCst) != 0 {
                 leave(128 + signal as i32);
             }
             say("stopping: what is broken is restored first; once more to leave at once, with the cluster as it is");
@@ -43,7 +43,12 @@ fn leave(code: i32) {
 }
 
 pub(crate) fn is_asked() -> bool {
-    ASKED.load(Ordering::SeqCst)
+    ASKED.load(Ordering::SeqCst) != 0
+}
+
+/// The exit code of a run that a signal has ended, as shells have it.
+pub(crate) fn code() -> Option<u8> {
+    u8::try_from(ASKED.load(Ordering::SeqCst)).ok().filter(|signal| *signal != 0).map(|signal| 128 + signal)
 }
 
 /// Unwinds to the drill, which restores, where a signal has come.
