@@ -171,6 +171,19 @@ impl<'a> Case<'a> {
         self.expectations.workloads.iter().filter(offers).collect()
     }
 
+    /// What offers a connection's service and is to have no pod, by its manifest or as it is deployed now, where nobody else
+    /// offers it. A pod on its way out answers for a while yet, and its registration outlives it by up to a minute.
+    pub(super) fn scaled_down(&self, connection: &Connection<'_>) -> Option<&'a Workload> {
+        let url = &connection.expectation.url;
+        let offering = self.offering(&url.service);
+        let is_down = |workload: &Workload| workload.replicas == Some(0) || self.deployed(workload).is_some_and(|now| now.replicas == Some(0));
+        let is_theirs = |name: &str| offering.iter().any(|workload| name.strip_prefix(&workload.id.name).is_some_and(|rest| rest.starts_with('-')));
+        let mut registered = self.registrations_of(connection).unwrap_or_default().into_iter();
+        let is_served = registered.any(|endpoint| self.expired_for(endpoint).is_none() && !is_theirs(&endpoint.id.name));
+        let is_known = url.domain.is_none() && connection.client.is_some() && !is_served;
+        offering.first().copied().filter(|_| is_known && offering.iter().all(|workload| is_down(workload)))
+    }
+
     /// The components with the role that are known not to be ready.
     pub(super) fn faulty(&self, role: &str) -> Vec<&'a ComponentState> {
         let components = self.snapshot.system.components.iter();

@@ -213,6 +213,9 @@ fn endpoint(case: &Case<'_>, connection: &Connection<'_>) -> (Verdict, String) {
     if connection.expectation.url.domain.is_some() {
         return (Verdict::Pass, format!("the endpoints of {name} are another domain's"));
     }
+    if let Some(workload) = case.scaled_down(connection) {
+        return (Verdict::Fail, format!("{workload}, which offers {name}, is to have no pod"));
+    }
     let Some(registrations) = case.registrations_of(connection) else {
         return (Verdict::Unknown, hidden(&case.observation().inventory.endpoints, "the registered endpoints"));
     };

@@ -6,7 +6,7 @@ use crate::{
         Case, Found,
         case::{FROM_THE_BEGINNING, is_about},
     },
-    model::{NsUrl, PodState, RegisteredEndpoint, Workload, log::reads},
+    model::{NsUrl, PodState, log::reads},
 };
 
 /// Where NSM's webhook leaves pods alone.
@@ -109,21 +109,12 @@ pub(in crate::diagnose) fn annotation_differs(case: &Case<'_>) -> Vec<Found> {
 
 /// What has pods that offer the service is to have none of them: by its manifest, or as it is deployed now.
 pub(in crate::diagnose) fn endpoint_scaled_down(case: &Case<'_>) -> Vec<Found> {
-    let is_down = |workload: &Workload| workload.replicas == Some(0) || case.deployed(workload).is_some_and(|now| now.replicas == Some(0));
     let judge = |connection: &Connection<'_>| {
-        let url = &connection.expectation.url;
-        let offering = case.offering(&url.service);
-        // A registration outlives its pod by up to a minute.
-        let is_theirs = |name: &str| offering.iter().any(|workload| name.strip_prefix(&workload.id.name).is_some_and(|rest| rest.starts_with('-')));
-        let is_live = |endpoint: &&&RegisteredEndpoint| case.expired_for(endpoint).is_none() && !is_theirs(&endpoint.id.name);
-        let is_served = case.registrations_of(connection).is_some_and(|all| all.iter().find(is_live).is_some());
-        if url.domain.is_some() || connection.client.is_none() || is_served || !offering.iter().all(|workload| is_down(workload)) {
-            return None;
-        }
-        let workload = offering.first()?;
+        let workload = case.scaled_down(connection)?;
+        let service = &connection.expectation.url.service;
         let observed = match workload.replicas {
-            Some(0) => format!("{workload} offers {}, and its manifest says replicas: 0", url.service),
-            _ => format!("{workload} offers {}, and is scaled to 0 replicas", url.service),
+            Some(0) => format!("{workload} offers {service}, and its manifest says replicas: 0"),
+            _ => format!("{workload} offers {service}, and is scaled to 0 replicas"),
         };
         let found = Found::new(&connection.subject, observed).because(complaint(case, connection)).about(case, workload);
         let found = if case.is_local() { found.fixed_by("{deploy}   # after replicas of {workload} is raised in the manifest") } else { found };

@@ -490,6 +490,16 @@ fn a_root_reaches_its_own_only() {
 }
 
 #[test]
+fn an_endpoint_on_its_way_out_still_answers_and_is_scaled_down_all_the_same() {
+    let diagnosis = after(|s| {
+        s.expectations.workloads.iter_mut().find(|workload| workload.endpoint.is_some()).unwrap().replicas = Some(0);
+        (s.planned, s.deployed) = (false, Ok(s.expectations.workloads.clone()));
+        pod_mut(&mut s.observation, ENDPOINT).deleting = true;
+    });
+    assert_eq!((ids(&diagnosis), diagnosis.outcome()), (vec!["endpoint-scaled-down"], Outcome::Failed));
+}
+
+#[test]
 fn what_could_not_be_collected_is_said_with_its_permission() {
     let diagnosis = after(|s| {
         s.system.events = Err(forbidden("list events"));
