@@ -83,6 +83,7 @@ fn the_printed_role_is_enough_for_all_four_commands() {
     let name = format!("nsmctl-{EXAMPLE}");
     let cluster = Cluster::new().with_namespace("nsmctl-theirs");
     let cluster = cluster.with_objects(&["clusterrole,clusterrolebinding", &name]).with_objects(&["-n", "nsm-system", "role,rolebinding", &name]);
+    let cluster = cluster.with_objects(&["-n", "spire", "role,rolebinding", &name]);
     for namespace in ["nsmctl-theirs", EXAMPLE] {
         cluster.kubectl(&["create", "namespace", namespace]);
     }
@@ -91,7 +92,7 @@ fn the_printed_role_is_enough_for_all_four_commands() {
     cluster.apply(&roles.exits(0).stdout);
     let account = "--serviceaccount=nsmctl-theirs:deployer";
     cluster.kubectl(&["create", "clusterrolebinding", &name, &format!("--clusterrole={name}"), account]);
-    for namespace in [EXAMPLE, "nsm-system"] {
+    for namespace in [EXAMPLE, "nsm-system", "spire"] {
         cluster.kubectl(&["create", "rolebinding", "-n", namespace, &name, &format!("--role={name}"), account]);
     }
     let token = cluster.kubectl(&["create", "token", "-n", "nsmctl-theirs", "deployer"]);
