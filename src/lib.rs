@@ -155,7 +155,10 @@ fn execute(command: &Command, settings: &Settings) -> Outcome {
         Err(Err(failure)) => report.failure = Some(failure),
         Ok(result) => report.failure = result.err(),
     }
-    report.reword(|hint| settings.complete(hint));
+    // What a hint has deployed anew is to be as it was.
+    let deployed = report.options.as_deref().and_then(|options| settings.as_deployed(options).ok().flatten());
+    let meant = deployed.as_ref().unwrap_or(settings);
+    report.reword(|hint| meant.complete(hint));
     publish(&mut report, settings, &progress)
 }
 

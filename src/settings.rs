@@ -128,10 +128,29 @@ impl Settings {
         plan(documents, &self.customisation, current).map_err(|error| bad_manifest(&error))
     }
 
+    /// These settings for what was deployed with options of its own, as [`Customisation::options`] writes them. Where the person
+    /// says what is different, that is what counts, and there is nothing to be changed: `None`.
+    ///
+    /// # Errors
+    /// This version does not know what is remembered.
+    pub fn as_deployed(&self, options: &str) -> Result<Option<Self>> {
+        if self.customisation.options().is_some() {
+            return Ok(None);
+        }
+        let unknown = |why: &str| {
+            let message = format!("the deployment was made with {options:?}, which this version of nsmctl does not know: {why}");
+            Failure::cannot_tell(message).hint("use the nsmctl that deployed it, or say by flags what is different from the manifests")
+        };
+        let arguments = CustomiseArgs::remembered(options).map_err(|why| unknown(&why))?;
+        let remembered = customisation(&arguments).map_err(|failure| unknown(&failure.message()))?;
+        let Customisation { namespace, name_prefix, .. } = self.customisation.clone();
+        Ok(Some(Self { customisation: Customisation { namespace, name_prefix, ..remembered }, ..self.clone() }))
+    }
+
     /// A command on the same deployment, as it would be typed.
     #[must_use]
     pub fn command_line(&self, command: &str) -> String {
-        self.flags().into_iter().fold(format!("nsmctl {command}"), with_flag)
+        self.flags(command).into_iter().fold(format!("nsmctl {command}"), with_flag)
     }
 
     /// Lets the commands in a hint be about the same deployment as this one.
@@ -147,7 +166,7 @@ impl Settings {
                 done.push_str(&rest[..at]);
                 // What the hint says itself is not said again.
                 let said = behind.split(['`', '#', '&', ';']).next().unwrap_or_default();
-                let flags = self.flags().into_iter().filter(|(flag, _)| !said.split(' ').any(|word| word == *flag));
+                let flags = self.flags(command).into_iter().filter(|(flag, _)| !said.split(' ').any(|word| word == *flag));
                 done.push_str(&flags.fold(plain.clone(), with_flag));
                 rest = behind;
             }
@@ -157,8 +176,8 @@ impl Settings {
         hint
     }
 
-    /// The flags that say which deployment is meant.
-    fn flags(&self) -> Vec<(&'static str, Option<String>)> {
+    /// The flags that say which deployment is meant, and to deploy how it is to be: whoever looks at it reads that off.
+    fn flags(&self, command: &str) -> Vec<(&'static str, Option<String>)> {
         let path = |path: &PathBuf| path.display().to_string();
         let asked = &self.customisation;
         let target = match self.target {
@@ -173,14 +192,11 @@ impl Settings {
             ("--namespace", asked.namespace.clone()),
             ("--manifests", self.manifests.as_ref().map(path)),
             ("--name-prefix", asked.name_prefix.clone()),
-            ("--cidr", asked.cidr.as_ref().map(ToString::to_string)),
-            ("--clients", asked.clients.as_ref().map(ToString::to_string)),
-            ("--payload", asked.payload.map(|payload| payload.to_string().to_lowercase())),
-            ("--image-registry", asked.image_registry.clone()),
         ];
         let mut flags: Vec<(&'static str, Option<String>)> = all.into_iter().filter_map(|(flag, value)| Some((flag, Some(value?)))).collect();
-        flags.extend(asked.images.iter().map(|(container, image)| ("--image", Some(format!("{container}={image}")))));
-        flags.extend(asked.cross_node.then_some(("--cross-node", None)));
+        if command == "deploy" {
+            flags.extend(asked.flags());
+        }
         flags
     }
 
@@ -361,6 +377,27 @@ mod tests {
         let line: Vec<&str> = ["cleanup"].into_iter().chain(flags.split_whitespace()).collect();
         let expected = Customisation { namespace: Some("demo".into()), name_prefix: Some("blue-".into()), ..Customisation::default() };
         assert_eq!(settings(&line).unwrap().customisation, expected);
+    }
+
+    #[test]
+    fn what_was_deployed_is_what_was_remembered() {
+        let flags = "--cidr [10.0.0.0/31,10.0.1.0/31] --clients 3 --cross-node --payload ip --image-registry localhost:5000/a --image nse=x:1";
+        let line: Vec<&str> = ["deploy", "-n", "demo"].into_iter().chain(flags.split(' ')).collect();
+        let deployed = settings(&line).unwrap();
+        let options = deployed.customisation.options().unwrap();
+        let plain = settings(&["verify", "-n", "demo"]).unwrap();
+        let remembered = plain.as_deployed(&options).unwrap().unwrap();
+        assert_eq!(remembered.customisation, deployed.customisation);
+        assert_eq!(
+            remembered.complete("`nsmctl verify`, `nsmctl deploy`"),
+            format!("`nsmctl verify --namespace demo`, `{}`", deployed.command_line("deploy"))
+        );
+        // The person's word counts.
+        assert!(settings(&["verify", "--clients", "2"]).unwrap().as_deployed(&options).unwrap().is_none());
+        for unknown in ["--colour=red", "--cidr=x", "deploy", "--cidr"] {
+            let failure = plain.as_deployed(unknown).unwrap_err();
+            assert!(failure.outcome.code() == 3 && failure.message().contains(unknown) && failure.hint.is_some(), "{failure:?}");
+        }
     }
 
     #[test]

@@ -358,9 +358,17 @@ fn the_addresses_are_those_that_were_asked_for() {
     ran.exits(0);
     let addresses = seen(&ran, "address");
     assert!(addresses[0] == "10.9.0.1/32" && addresses[1].starts_with("10.9.0.0/32 on "), "{addresses:?}");
-    // What was asked of deploy is asked of verify, or it is something else that is verified.
     place.run(&["verify", "--cidr", "10.9.0.0/31"]).exits(0);
-    place.run(&["verify"]).exits(1);
+    // What was asked of deploy need not be asked again.
+    let ran = place.run(&["verify", "-o", "json"]);
+    assert_eq!(seen(ran.exits(0).says(&["was made with --cidr=10.9.0.0/31"]), "address"), addresses);
+    assert_eq!(ran.json()["options"], "--cidr=10.9.0.0/31");
+    place.run(&["troubleshoot"]).exits(0);
+    // Who asks for something else has it held against that.
+    place.run(&["verify", "--cidr", "10.9.0.2/31"]).exits(1);
+    // Deployed as the manifests are, there is nothing to be remembered.
+    place.run(&["deploy"]).exits(0);
+    assert!(place.run(&["verify", "-o", "json"]).exits(0).json()["options"].is_null());
     place.run(&["cleanup", "--cidr", "10.9.0.0/31"]).exits(0);
     place.is_clean();
 }
@@ -464,7 +472,7 @@ fn manifests_are_written_into_a_directory_and_listed() {
     assert_eq!(files.len(), 4);
     assert!(files[0].ends_with("mine/1-namespace-ns-kernel2kernel.yaml") && place.path("mine/4-pod-alpine.yaml").exists(), "{files:?}");
     let ran = place.run(&["manifests", "--out", "mine", "--payload", "ip"]);
-    ran.exits(1).prints_nothing().says(&["mine/2-networkservice-kernel2kernel.yaml is there already and differs; nothing was written", "next: "]);
+    ran.exits(1).prints_nothing().says(&["mine/1-namespace-ns-kernel2kernel.yaml is there already and differs; nothing was written", "next: "]);
 
     let list: Value = serde_json::from_str(&place.run(&["manifests", "-f", "mine", "-o", "json"]).stdout).unwrap();
     assert_eq!((&list["apiVersion"], &list["kind"], list["items"].as_array().unwrap().len()), (&json!("v1"), &json!("List"), 4));

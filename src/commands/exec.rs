@@ -30,7 +30,7 @@ fn not_run(failure: Failure) -> Failure {
 }
 
 async fn execute(arguments: &ExecArgs, settings: &Settings, ctx: &Ctx, report: &mut Report) -> Result<u8> {
-    let session = Session::open(settings, ctx, report).await?;
+    let session = Session::look(settings, ctx, report).await?;
     session.has_workloads()?;
     let pods = pods(&session, ctx).await?;
     let chosen = choose(&session.plan.expectations, &pods, arguments.name.as_deref())?;

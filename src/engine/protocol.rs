@@ -44,6 +44,11 @@ pub enum Request {
     Inventory,
     /// Of what workloads is it made?
     Workloads,
+    /// With which options was it deployed?
+    Options {
+        /// The deployment.
+        instance: String,
+    },
     /// What is inside these pods?
     Probe(Vec<ProbeRequest>),
     /// What carries it, and what was logged?
@@ -72,6 +77,9 @@ pub struct Apply {
     pub workloads: Vec<Workload>,
     /// Its network services.
     pub services: Vec<NetworkServiceSpec>,
+    /// What was asked to be different from the manifests.
+    #[serde(default)]
+    pub options: Option<String>,
 }
 
 /// What the engine answers.
@@ -88,6 +96,8 @@ pub enum Reply {
     Inventory(Box<Inventory>),
     /// To the question of what workloads it is made.
     Workloads(Vec<Workload>),
+    /// To the question with which options it was deployed.
+    Options(Option<String>),
     /// To a probe, in the order of its requests.
     Probes(Vec<PodProbes>),
     /// To the question what carries it.

@@ -114,6 +114,7 @@ async fn answer(line: &str, shared: &Shared, events: mpsc::UnboundedSender<Event
         }
         Request::Apply(wanted) => state.mesh.apply(&wanted, &mut emit).await.map_or_else(Reply::Refused, Reply::Applied),
         Request::Inventory => Reply::Inventory(Box::new(state.mesh.inventory())),
+        Request::Options { instance } => Reply::Options(state.mesh.deployments.get(&instance).and_then(|deployment| deployment.options.clone())),
         Request::Workloads => Reply::Workloads(state.mesh.deployments.values().flat_map(|deployment| deployment.workloads.clone()).collect()),
         Request::Probe(requests) => {
             let targets = state.mesh.targets(requests);

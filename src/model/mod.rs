@@ -44,7 +44,10 @@ pub use failure::{Failure, IntoFailure, Result};
 pub use few::few;
 pub use finding::{Consequence, Diagnosed, Finding, Verdict};
 pub use interface::{InterfaceName, InvalidInterfaceName, MAX_INTERFACE_NAME};
-pub use kind::{ANNOTATION, INSTANCE_LABEL, KINDS, Kind, MANAGED_BY, MANAGED_BY_LABEL, NSM_NAMESPACE, PART_OF_LABEL, SPIFFE_LABEL, SPIRE_NAMESPACE};
+pub use kind::{
+    ANNOTATION, INSTANCE_LABEL, KINDS, Kind, MANAGED_BY, MANAGED_BY_LABEL, NSM_NAMESPACE, OPTIONS_ANNOTATION, PART_OF_LABEL, SPIFFE_LABEL,
+    SPIRE_NAMESPACE,
+};
 pub use milestones::Milestones;
 pub use object::{Applied, ObjectRef, Removed};
 pub use observation::{

@@ -103,6 +103,8 @@ pub struct Report {
     pub target: Option<TargetInfo>,
     /// The deployment's namespace.
     pub namespace: Option<String>,
+    /// The options that the deployment was made with, where they are what it was held against.
+    pub options: Option<String>,
     /// Whether the cluster is fit.
     pub preflight: Option<Vec<Finding>>,
     /// What applying would do, where only that was asked for.
@@ -148,6 +150,7 @@ impl Report {
             command,
             target: None,
             namespace: None,
+            options: None,
             preflight: None,
             differences: None,
             timings: Vec::new(),

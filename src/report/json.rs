@@ -32,6 +32,9 @@ struct Document<'a> {
     /// The deployment's namespace.
     #[serde(skip_serializing_if = "Option::is_none")]
     namespace: Option<&'a str>,
+    /// The options that the deployment was made with, where they are what it was held against.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    options: Option<&'a str>,
     /// Whether the cluster is fit.
     #[serde(skip_serializing_if = "Option::is_none")]
     preflight: Option<&'a [Finding]>,
@@ -137,6 +140,7 @@ pub(super) fn render(report: &Report) -> String {
         duration_ms: milliseconds(report.elapsed()),
         target: report.target.as_ref(),
         namespace: report.namespace.as_deref(),
+        options: report.options.as_deref(),
         preflight: report.preflight.as_deref(),
         differences: report.differences.as_deref(),
         applied: applied.map(|applied| applied.iter().map(|(object, result)| AppliedObject { object, result: *result }).collect()),

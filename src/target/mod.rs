@@ -134,6 +134,18 @@ impl Target {
         either!(self, target => target.inventory(ctx, expectations).await)
     }
 
+    /// The options that the deployment of a plan was made with.
+    ///
+    /// # Errors
+    /// The target cannot be asked.
+    pub async fn options(&self, ctx: &Ctx, plan: &Plan) -> Result<Option<String>> {
+        match self {
+            Self::Cluster(cluster) => ctx.run("looking at what was deployed", async { Ok(cluster.options(ctx, plan).await) }).await,
+            #[cfg(target_os = "linux")]
+            Self::Local(local) => local.options(ctx, plan).await,
+        }
+    }
+
     /// What there is of NSM, whoever deployed it.
     ///
     /// # Errors

@@ -37,6 +37,29 @@ pub struct Customisation {
 }
 
 impl Customisation {
+    /// What is to be different within the deployment, as flags of the command line. What says which deployment is meant, its
+    /// namespace and the prefix of its names, is none of it.
+    #[must_use]
+    pub fn flags(&self) -> Vec<(&'static str, Option<String>)> {
+        let with_value = [
+            ("--cidr", self.cidr.as_ref().map(ToString::to_string)),
+            ("--clients", self.clients.map(|count| count.to_string())),
+            ("--payload", self.payload.map(|payload| payload.to_string().to_lowercase())),
+            ("--image-registry", self.image_registry.clone()),
+        ];
+        let mut flags: Vec<_> = with_value.into_iter().filter_map(|(flag, value)| Some((flag, Some(value?)))).collect();
+        flags.extend(self.images.iter().map(|(container, image)| ("--image", Some(format!("{container}={image}")))));
+        flags.extend(self.cross_node.then_some(("--cross-node", None)));
+        flags
+    }
+
+    /// The same as one line; `None` where nothing is different. None of the values has a blank in it.
+    #[must_use]
+    pub fn options(&self) -> Option<String> {
+        let words = self.flags().into_iter().map(|(flag, value)| value.map_or_else(|| flag.to_owned(), |value| format!("{flag}={value}")));
+        Some(words.collect::<Vec<_>>().join(" ")).filter(|options| !options.is_empty())
+    }
+
     /// The namespace of the deployment, where the manifests or the person name one.
     #[must_use]
     pub fn namespace_of(&self, documents: &[Document]) -> Option<String> {

@@ -95,13 +95,22 @@ path_mtu() {
   fi
   [ -n "$device" ] && read -r admitted <"/sys/class/net/$device/mtu" 2>/dev/null || return
   [ "$admitted" -le 65535 ] || admitted=65535
+  # What has not come back by then is waited for a second longer; meanwhile shorter ones tell how long they may be. One may
+  # also get lost for another reason.
+  {
+    { sleep 0.3 || sleep 1; } >/dev/null 2>&1
+    packet "$1" "$admitted" 2 &
+    for length in $PLATEAUS; do
+      [ "$length" -lt "$admitted" ] && packet "$1" "$length" 1 &
+    done
+    wait
+  } &
+  shorter=$!
   said=$(packet "$1" "$admitted" 1)
-  case $said in *" 100% packet loss"*) ;; *) echo "$said" && return ;; esac
-  # One may get lost for another reason; meanwhile shorter ones tell how long they may be.
-  packet "$1" "$admitted" 2 &
-  for length in $PLATEAUS; do
-    [ "$length" -lt "$admitted" ] && packet "$1" "$length" 1 &
-  done
+  case $said in
+  *" 100% packet loss"*) ;;
+  *) kill "$shorter" 2>/dev/null; echo "$said" ;;
+  esac
   wait
 }
 

@@ -42,7 +42,7 @@ mod unconnected;
 mod wait;
 
 use kube::{
-    Api, Client,
+    Api, Client, ResourceExt,
     api::{ApiResource, DynamicObject},
 };
 
@@ -143,9 +143,8 @@ fn selector(instance: &str) -> String {
     format!("{MANAGED_BY_LABEL}={MANAGED_BY},{INSTANCE_LABEL}={instance}")
 }
 
-fn is_of(instance: &str, object: &DynamicObject) -> bool {
-    let labels = object.metadata.labels.as_ref();
-    let label = |key| labels.and_then(|labels| labels.get(key)).map(String::as_str);
+fn is_of(instance: &str, object: &impl ResourceExt) -> bool {
+    let label = |key| object.labels().get(key).map(String::as_str);
     label(MANAGED_BY_LABEL) == Some(MANAGED_BY) && label(INSTANCE_LABEL) == Some(instance)
 }
 

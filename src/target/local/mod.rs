@@ -89,6 +89,7 @@ impl Local {
             namespace: plan.namespace.clone(),
             workloads: expectations.workloads.clone(),
             services: expectations.services.clone(),
+            options: plan.options.clone(),
         });
         if let Some((part, object)) = self.other_service(ctx, plan).await? {
             return Err(another_service(plan, &part, &object));
@@ -175,6 +176,19 @@ impl Local {
             pods.retain(|pod| namespaces.contains(pod.id.namespace.as_str()));
         }
         Ok(inventory)
+    }
+
+    /// The options that the deployment of a plan was made with; `None` for none, and where it is not there.
+    ///
+    /// # Errors
+    /// The engine cannot be asked.
+    pub async fn options(&self, ctx: &Ctx, plan: &Plan) -> Result<Option<String>> {
+        let request = Request::Options { instance: plan.instance.clone() };
+        match self.ask(ctx, "looking at this machine", &request).await? {
+            Some(Reply::Options(options)) => Ok(options),
+            Some(reply) => Err(unexpected(&reply)),
+            None => Ok(None),
+        }
     }
 
     /// What the engine holds, whichever deployment it is of.
