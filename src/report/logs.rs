@@ -6,7 +6,7 @@ use std::{
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-use super::{Format, is_lively};
+use super::{Format, is_lively, screen::harmless};
 use crate::model::{LogLine, LogSource};
 
 /// How the lines of logs are shown.
@@ -79,19 +79,6 @@ fn json(source: &LogSource, line: &LogLine) -> String {
     };
     // What is made of strings only has a form in JSON.
     serde_json::to_string(&line).unwrap_or_default()
-}
-
-/// A text in which nothing moves the cursor, changes colours or does worse.
-fn harmless(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() && c != '\t' {
-            plain.extend(c.escape_default());
-        } else {
-            plain.push(c);
-        }
-    }
-    plain
 }
 
 fn style(role: &str) -> Style {

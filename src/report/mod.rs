@@ -19,6 +19,7 @@ mod json;
 mod junit;
 mod logs;
 mod progress;
+mod screen;
 mod short;
 mod table;
 mod text;
@@ -74,7 +75,7 @@ pub fn save(report: &Report, format: Format, path: &Path) -> Result<(), FileErro
 
 fn render(report: &Report, format: Format) -> String {
     match format {
-        Format::Table | Format::Short => text::render(report, format, Look::of_stdout()),
+        Format::Table | Format::Short => screen::harmless_but_for_styles(&text::render(report, format, Look::of_stdout())),
         Format::Json => json::render(report),
         Format::Junit => junit::render(report),
     }
@@ -85,7 +86,7 @@ fn render(report: &Report, format: Format) -> String {
 /// # Errors
 /// As [`print`], and that the reader has gone: whoever watches for nobody is done.
 pub fn print_changes(changes: &[Change], format: Format) -> io::Result<()> {
-    let text = changes::render(changes, format, Look::of_stdout(), &jiff::Zoned::now());
+    let text = screen::harmless_but_for_styles(&changes::render(changes, format, Look::of_stdout(), &jiff::Zoned::now()));
     let mut output = anstream::stdout().lock();
     output.write_all(text.as_bytes()).and_then(|()| output.flush())
 }
@@ -107,7 +108,7 @@ pub fn write_out(text: &str) -> io::Result<()> {
 /// Prints a line on standard error: for what happens before there is a report.
 pub fn complain(text: &str) {
     // Whoever closed it does not want to hear.
-    let _ = writeln!(anstream::stderr().lock(), "{text}");
+    let _ = writeln!(anstream::stderr().lock(), "{}", screen::harmless_but_for_styles(text));
 }
 
 /// Whether nobody sits before it: the variable that every CI system sets, and whose `false` some tools set to say the opposite.
@@ -126,6 +127,19 @@ mod golden_tests;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_terminal_is_not_given_orders_by_a_pod() {
+        let mut report = Report::new("verify");
+        let said = "\u{1b}]0;owned\u{7}";
+        let evidence = vec![format!("$ ping\n{said}")];
+        let finding = crate::model::Finding::new("ping-endpoint", "ping", "a pod", crate::model::Verdict::Fail, "a reply", said);
+        report.findings = Some(vec![crate::model::Finding { evidence, ..finding }]);
+        for format in [Format::Table, Format::Short] {
+            let text = render(&report, format);
+            assert!(text.contains("owned") && !text.contains('\u{7}') && !text.contains("\u{1b}]"), "{text:?}");
+        }
+    }
 
     #[test]
     fn ci_is_any_value_but_none_and_false() {

@@ -8,6 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{
     complain, is_ci, is_lively,
+    screen::harmless,
     text::{BOLD, DIM, GREEN, RED, YELLOW, is_utf8, seconds},
     wrap::paragraph,
 };
@@ -122,7 +123,7 @@ impl State {
         self.stop_doing();
         if let Some(bars) = self.bars.as_ref().filter(|_| !text.is_empty()) {
             let line = spinner(bars, self.unicode);
-            line.set_message(text);
+            line.set_message(harmless(&text));
             self.doing = Some(line);
         }
     }
@@ -155,7 +156,7 @@ impl State {
             (true, false) => format!("{GREEN}+{GREEN:#}"),
             (false, _) => format!("{YELLOW}?{YELLOW:#}"),
         };
-        let message = format!("{object} {DIM}{text}{DIM:#}");
+        let message = format!("{object} {DIM}{}{DIM:#}", harmless(&text));
         line.last = format!("{mark} {message}");
         if done {
             line.bar.set_style(style(&format!("{mark} {{wide_msg}}")));
