@@ -173,6 +173,7 @@ pub(crate) fn plan(instance: &str, services: Vec<NetworkServiceSpec>, workloads:
         namespace: NS.into(),
         objects: objects.into_iter().map(planned).collect(),
         expectations,
+        programs: Vec::new(),
     }
 }
 

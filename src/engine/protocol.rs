@@ -16,12 +16,16 @@ use std::fmt::Display;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Applied, Event, Failure, Inventory, LogTail, Namespaced, NetworkServiceSpec, ObjectRef, Outcome, PodProbes, ProbeRequest, Removed, System,
+    Applied, ContainerProgram, Event, Failure, Inventory, LogTail, Namespaced, NetworkServiceSpec, ObjectRef, Outcome, PodProbes, ProbeRequest, Removed, System,
     Workload,
 };
 
 /// The name of the socket in the engine's directory.
 pub const SOCKET: &str = "engine.sock";
+/// The folder of NSM's socket in the engine's directory.
+pub const NSM_FOLDER: &str = "nsm";
+/// The folder of the Workload API's socket in the engine's directory.
+pub const SPIRE_FOLDER: &str = "spire";
 /// The name of the log in the engine's directory.
 pub const LOG: &str = "engine.log";
 /// The name of the lock in the engine's directory.
@@ -57,6 +61,8 @@ pub enum Request {
     },
     /// Who is there, and where are its namespaces?
     Status,
+    /// Put another manager in this one's place, and keep everything.
+    Restart,
     /// Remove everything and end.
     Shutdown,
 }
@@ -72,6 +78,9 @@ pub struct Apply {
     pub workloads: Vec<Workload>,
     /// Its network services.
     pub services: Vec<NetworkServiceSpec>,
+    /// What runs in its pods instead of images.
+    #[serde(default)]
+    pub programs: Vec<ContainerProgram>,
 }
 
 /// What the engine answers.
@@ -98,6 +107,8 @@ pub enum Reply {
     Removed(Removed),
     /// To the question who is there.
     Status(Status),
+    /// The manager ends now, and another takes its place: connect again.
+    Restarting,
     /// The engine is ending and takes no more work: start another.
     Ending,
     /// The request was not done.
@@ -127,8 +138,12 @@ pub struct AppliedAll {
 /// The engine and where its namespaces are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
-    /// Its process.
+    /// Its process: the supervisor, with which everything ends.
     pub pid: u32,
+    /// The process of its manager, which can be restarted.
+    pub manager: u32,
+    /// How many managers there were before this one.
+    pub restarts: u32,
     /// The deployments that it holds.
     pub instances: Vec<String>,
     /// The network namespace of every pod, as `nsenter --net=PATH` takes it.

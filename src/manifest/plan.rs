@@ -1,11 +1,12 @@
 use serde_json::{Map, Value, json};
 
-use crate::model::{INSTANCE_LABEL, MANAGED_BY, MANAGED_BY_LABEL, Namespaced, NetworkServiceSpec, ObjectRef, PART_OF_LABEL, Plan, PlannedObject};
+use crate::model::{INSTANCE_LABEL, MANAGED_BY, MANAGED_BY_LABEL, Namespaced, NetworkServiceSpec, ObjectRef, PART_OF_LABEL, Plan, PlannedObject, Workload};
 
 use super::{
     Customisation, Document, ManifestError, Object,
     customise::{customise, instance},
     layout::Layout,
+    programs::programs,
     promises::promises,
     visit::visit,
 };
@@ -27,6 +28,7 @@ pub fn plan(documents: &[Document], customisation: &Customisation, current_names
     ordered.sort_by_key(|document| document.rank());
 
     let mut workloads = Vec::new();
+    let mut made: Vec<(&Document, Workload)> = Vec::new();
     let mut services = Vec::new();
     let mut references = Vec::new();
     for document in &ordered {
@@ -46,7 +48,10 @@ pub fn plan(documents: &[Document], customisation: &Customisation, current_names
             })?;
             services.push(NetworkServiceSpec { id: Namespaced::new(&place, document.name()), payload });
         }
-        workloads.extend(layout.workload(document)?);
+        if let Some(workload) = layout.workload(document)? {
+            made.push((*document, workload.clone()));
+            workloads.push(workload);
+        }
     }
 
     let part_of = label_value(services.first().map_or(namespace.as_str(), |service| &service.id.name));
@@ -66,7 +71,8 @@ pub fn plan(documents: &[Document], customisation: &Customisation, current_names
         workload.pod_labels.extend(labels.map(|(key, value)| (key.to_owned(), value.to_owned())));
     }
     let expectations = promises(workloads, services);
-    Ok(Plan { instance, part_of, namespace, objects, expectations })
+    let programs = programs(&made, &customisation.programs)?;
+    Ok(Plan { instance, part_of, namespace, objects, expectations, programs })
 }
 
 /// What is applied: the document as it was written, with its place and the deployment's labels. The template of a workload
