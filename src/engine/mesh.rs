@@ -6,9 +6,12 @@ use std::{
     sync::Arc,
 };
 
+use tokio::sync::mpsc;
+
 use super::{
     events::Events,
     forwarder::Connection,
+    heal::watch,
     manager::{Client, Manager},
     names,
     program::Run,
@@ -35,6 +38,8 @@ pub(super) struct Mesh {
     /// What holds the namespaces and runs the programs.
     pub(super) link: Link,
     pub(super) host: Host,
+    /// Where it is told that something has changed in a pod.
+    pub(super) changes: mpsc::UnboundedSender<Namespaced>,
 }
 
 /// Where the engine is.
@@ -95,9 +100,9 @@ fn no_longer_wanted(before: &Apply, wanted: &Apply) -> Vec<ObjectRef> {
 
 impl Mesh {
     /// Nothing yet.
-    pub(super) fn new(link: Link, host: Host) -> Self {
+    pub(super) fn new(link: Link, host: Host, changes: mpsc::UnboundedSender<Namespaced>) -> Self {
         let (manager, sandboxes, deployments, events) = Default::default();
-        Self { manager, sandboxes, deployments, events, link, host }
+        Self { manager, sandboxes, deployments, events, link, host, changes }
     }
 
     /// Whether nothing is deployed.
@@ -211,7 +216,7 @@ impl Mesh {
     async fn make_pod(&mut self, pod: &Namespaced, instance: &str, workload: Arc<Workload>, programs: Vec<Run>) -> Result<(), Refusal> {
         let refuse = |error: net::Error| {
             let hint = match error.is_out_of_files() {
-                true => "each pod is an open file of the engine: end it with `nsmctl cleanup`, raise the limit with `ulimit -n`, and deploy again",
+                true => "each pod is some open files of the engine: end it with `nsmctl cleanup`, raise the limit with `ulimit -n`, and deploy again",
                 false => "raise the limit in /proc/sys/user/max_net_namespaces, if it is reached",
             };
             Refusal::new(Outcome::Failed, format!("cannot make the pod {pod}: {error}")).hint(hint)
@@ -220,6 +225,7 @@ impl Mesh {
         self.link.hold(&namespace).map_err(refuse)?;
         let mut sandbox = Sandbox::new(pod.clone(), instance.to_owned(), Arc::clone(&workload), namespace.clone());
         sandbox.programs = programs;
+        sandbox.watching = Some(watch(pod, &namespace, self.changes.clone()).await.map_err(refuse)?);
         if sandbox.runs(ContainerRole::Client) {
             // It requests for itself.
             sandbox.waiting = None;

@@ -11,7 +11,7 @@
 //!
 //! The hello and `"shutdown"` never change, so that every version can tell what it meets and end it.
 
-use std::fmt::Display;
+use std::{fmt::Display, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +63,8 @@ pub enum Request {
     Status,
     /// Put another manager in this one's place, and keep everything.
     Restart,
+    /// End the endpoint of a connection, and say what that costs.
+    Lose(Lose),
     /// Remove everything and end.
     Shutdown,
 }
@@ -81,6 +83,32 @@ pub struct Apply {
     /// What runs in its pods instead of images.
     #[serde(default)]
     pub programs: Vec<ContainerProgram>,
+}
+
+/// An endpoint that is to be lost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lose {
+    /// The client's pod.
+    pub client: Namespaced,
+    /// The endpoint's address.
+    pub peer: IpAddr,
+    /// The time between two pings, in milliseconds.
+    pub interval_ms: u64,
+    /// How long it may take to heal, in milliseconds.
+    pub limit_ms: u64,
+}
+
+/// What the loss of an endpoint came to. Times are in milliseconds since the pings began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loss {
+    /// What was done.
+    pub what: String,
+    /// When each reply came.
+    pub replies_ms: Vec<u64>,
+    /// When it was done.
+    pub lost_at_ms: u64,
+    /// Whether replies came steadily again in time.
+    pub is_healed: bool,
 }
 
 /// What the engine answers.
@@ -107,6 +135,8 @@ pub enum Reply {
     Removed(Removed),
     /// To the question who is there.
     Status(Status),
+    /// To the loss of an endpoint.
+    Lost(Loss),
     /// The manager ends now, and another takes its place: connect again.
     Restarting,
     /// The engine is ending and takes no more work: start another.

@@ -6,7 +6,10 @@ use std::{
     sync::Arc,
 };
 
-use super::program::{LAST_WORDS, Run};
+use super::{
+    heal::Watching,
+    program::{LAST_WORDS, Run},
+};
 use crate::{
     model::{ContainerRole, ContainerState, LogTail, Namespaced, PodState, Workload},
     net::Namespace,
@@ -36,6 +39,8 @@ pub(super) struct Sandbox {
     pub(super) waiting: Option<String>,
     /// What runs in it beside what the engine does there itself.
     pub(super) programs: Vec<Run>,
+    /// Tells when something changes in its network namespace.
+    pub(super) watching: Option<Watching>,
     /// What its containers have logged.
     pub(super) logs: BTreeMap<String, VecDeque<String>>,
 }
@@ -44,7 +49,7 @@ impl Sandbox {
     /// A pod whose requests are still to be made.
     pub(super) fn new(pod: Namespaced, instance: String, workload: Arc<Workload>, namespace: Namespace) -> Self {
         let waiting = workload.is_client().then(|| "the requests have not been made".to_owned());
-        Self { pod, instance, workload, namespace, waiting, programs: Vec::new(), logs: BTreeMap::new() }
+        Self { pod, instance, workload, namespace, waiting, programs: Vec::new(), watching: None, logs: BTreeMap::new() }
     }
 
     /// Adds a line to a container's log, in the form of NSM's.

@@ -11,6 +11,8 @@ use tokio::{
 };
 
 use super::{
+    heal::keep_whole,
+    loss::lose,
     mesh::{Host, Mesh},
     observe,
     program::Again,
@@ -46,7 +48,7 @@ pub(super) struct Shared {
     /// The reply to whoever asked for the end has been written, or nobody waits for one.
     ended: Notify,
     /// What is asked of the supervisor without the state.
-    link: Link,
+    pub(super) link: Link,
 }
 
 /// Answers until nothing is deployed any more, or somebody asks for the end or for another manager. A connection that
@@ -57,7 +59,8 @@ pub(super) struct Shared {
 pub(super) async fn serve(handover: Handover) -> io::Result<()> {
     let Handover { supervisor, dir, restarts, listener, namespaces, state, programs, link, notices } = handover;
     let listener = UnixListener::from_std(listener)?;
-    let mut mesh = Mesh::new(link.clone(), Host { supervisor, dir, restarts });
+    let (changes, changed) = mpsc::unbounded_channel();
+    let mut mesh = Mesh::new(link.clone(), Host { supervisor, dir, restarts }, changes);
     if let Some(state) = state {
         mesh.restore(&state, namespaces).await;
     }
@@ -74,6 +77,7 @@ pub(super) async fn serve(handover: Handover) -> io::Result<()> {
     let over = Arc::new(Notify::new());
     tokio::spawn(listen(notices, Arc::clone(&shared), Arc::clone(&over)));
     again.into_iter().for_each(|again| start_later(&shared, again));
+    tokio::spawn(keep_whole(changed, Arc::downgrade(&shared)));
     let mut idle = interval_at(Instant::now() + IDLE, IDLE);
     shared.link.ready();
     loop {
@@ -217,6 +221,10 @@ async fn answer(line: &str, shared: &Shared, events: mpsc::UnboundedSender<Event
             let targets = state.mesh.targets(requests);
             drop(state);
             Reply::Probes(observe::probe(targets).await)
+        }
+        Request::Lose(asked) => {
+            drop(state);
+            lose(shared, asked).await.map_or_else(Reply::Refused, Reply::Lost)
         }
         Request::System => Reply::System(Box::new(state.mesh.system().await)),
         Request::Logs => Reply::Logs(state.mesh.logs()),

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     events::Events,
     forwarder::{Connection, End, look},
+    heal::watch,
     mesh::{Mesh, now, object},
     names,
     program::{Run, SavedRun},
@@ -97,7 +98,7 @@ impl Mesh {
         }
         self.deployments = state.deployments;
         for pod in state.pods {
-            self.restore_pod(pod, &mut namespaces);
+            self.restore_pod(pod, &mut namespaces).await;
         }
         for unknown in namespaces.values() {
             self.link.release(unknown);
@@ -115,7 +116,7 @@ impl Mesh {
         self.sweep().await;
     }
 
-    fn restore_pod(&mut self, pod: Pod, namespaces: &mut BTreeMap<u64, Namespace>) {
+    async fn restore_pod(&mut self, pod: Pod, namespaces: &mut BTreeMap<u64, Namespace>) {
         let workloads = self.deployments.get(&pod.instance).map(|deployment| deployment.workloads.as_slice()).unwrap_or_default();
         let workload = workloads.iter().find(|workload| names::pods(workload).contains(&pod.id)).cloned();
         let (Some(workload), Some(namespace)) = (workload, namespaces.remove(&pod.namespace)) else {
@@ -128,6 +129,8 @@ impl Mesh {
         }
         let mut sandbox = Sandbox::new(pod.id.clone(), pod.instance, Arc::new(workload), namespace);
         (sandbox.waiting, sandbox.logs, sandbox.programs) = (pod.waiting, pod.logs, programs);
+        // Without it what is lost is not noticed, and told when somebody looks.
+        sandbox.watching = watch(&pod.id, &sandbox.namespace, self.changes.clone()).await.ok();
         self.sandboxes.insert(pod.id, sandbox);
     }
 

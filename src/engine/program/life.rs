@@ -97,6 +97,7 @@ impl Mesh {
         let (role, container) = (run.program.role, run.program.container.clone());
         let ran = if let Phase::Running(since) = run.phase { since.elapsed() } else { Duration::ZERO };
         run.last = Some(end.clone());
+        run.was_settled = ran >= super::SETTLED;
         if role.is_init() && end == End::Exited(0) {
             run.phase = Phase::Done;
             self.events.normal(object("Pod", &pod), "Completed", format!("container {container}: {end}"));
@@ -108,7 +109,6 @@ impl Mesh {
         let when = if pause.is_zero() { "it is started again at once".to_owned() } else { format!("it is started again in {} s", pause.as_secs()) };
         let reason = if pause.is_zero() { "Ended" } else { "BackOff" };
         run.phase = Phase::Pausing(pause);
-        sandbox.log(&container, "WARN", &pod.name, &format!("{end}; {when}"));
         self.events.warning(object("Pod", &pod), reason, format!("container {container}: {end}; {when}"));
         self.lose(&pod, role).await;
         if pause.is_zero() {

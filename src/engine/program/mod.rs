@@ -45,6 +45,8 @@ pub(super) struct Run {
     backoff: Backoff,
     /// How it ended last.
     last: Option<End>,
+    /// Whether it had settled before that.
+    was_settled: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,13 +74,13 @@ pub(super) struct SavedRun {
 impl Run {
     /// A program that is still to be started.
     pub(super) fn new(program: ContainerProgram) -> Self {
-        Self { program, phase: Phase::Waiting, restarts: 0, backoff: Backoff::default(), last: None }
+        Self { program, phase: Phase::Waiting, restarts: 0, backoff: Backoff::default(), last: None, was_settled: false }
     }
 
     /// A program as the last manager has left it; that it runs is told by the supervisor.
     pub(super) fn restore(saved: SavedRun) -> Self {
         let SavedRun { program, restarts, backoff, last, is_done } = saved;
-        Self { program, phase: if is_done { Phase::Done } else { Phase::Waiting }, restarts, backoff, last }
+        Self { program, phase: if is_done { Phase::Done } else { Phase::Waiting }, restarts, backoff, last, was_settled: false }
     }
 
     /// What the next manager has to know.
@@ -99,7 +101,8 @@ impl Run {
     }
 
     fn has_settled(&self) -> bool {
-        matches!(self.phase, Phase::Running(since) if since.elapsed() >= SETTLED)
+        // One that has shown before that it can run is taken at its word.
+        matches!(self.phase, Phase::Running(since) if self.was_settled || since.elapsed() >= SETTLED)
     }
 
     /// The container as Kubernetes would show it; `log` is the end of what it has said.

@@ -213,7 +213,12 @@ impl Link {
         self.running.has(key)
     }
 
-    /// Ends a program and waits until it has ended: as a container is ended, or at once.
+    /// Kills a program, which may then be started again.
+    pub(in crate::engine) fn kill(&self, key: &str) {
+        self.order(Order::Stop { key: key.to_owned(), now: true }, None);
+    }
+
+    /// Ends a program that is not started again, and waits until it has ended: as a container is ended, or at once.
     pub(in crate::engine) async fn stop(&self, key: &str, now: bool) {
         if self.is_running(key) {
             self.order(Order::Stop { key: key.to_owned(), now }, None);

@@ -19,6 +19,7 @@ use std::{
 
 pub(super) use self::logs::engine_source;
 pub use self::program::Started;
+pub use crate::engine::protocol::{Lose, Loss};
 use self::{
     connection::{Connection, unexpected},
     start::{refusal, start},
@@ -349,6 +350,18 @@ impl Local {
         };
         ctx.run("restarting the engine's manager", step).await?;
         Ok(self.status(ctx).await?.map(|after| (before, after)))
+    }
+
+    /// Ends the endpoint of a connection, and says what that costs.
+    ///
+    /// # Errors
+    /// The engine cannot be asked, or there is no such connection.
+    pub async fn lose(&self, ctx: &Ctx, lose: Lose) -> Result<Loss> {
+        match self.ask(ctx, "waiting until the connection works again", &Request::Lose(lose)).await? {
+            Some(Reply::Lost(loss)) => Ok(loss),
+            Some(reply) => Err(unexpected(&reply)),
+            None => Err(Failure::cannot_tell("no engine runs on this machine")),
+        }
     }
 
     /// Asks an engine that may not run; `None` where it does not, or ends just now.
