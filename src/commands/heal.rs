@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+#[cfg(target_os = "linux")]
+use crate::target::local::{Local, Lose, Loss};
 use crate::{
     check::{Outage, Thresholds, connections},
     model::{Expectations, Failure, Finding, Namespaced, Observation, PingOptions, PodState, Result, Verdict, Workload, WorkloadKind},
@@ -14,8 +16,6 @@ use crate::{
         cluster::{Cluster, Pinging},
     },
 };
-#[cfg(target_os = "linux")]
-use crate::target::local::{Local, Lose, Loss};
 
 /// How many replies there must be before the endpoint is deleted, to know that they come at all.
 const REPLIES_BEFORE: usize = 5;
@@ -148,7 +148,8 @@ async fn heal_here(ctx: &Ctx, local: &Local, victim: &Victim, ping: PingOptions,
         return Ok(finding(Verdict::Fail, format!("{what}; replies did not come steadily again within {}", seconds(limit))).advised(advice));
     }
     let ms = |time: Duration| format!("{} ms", time.as_millis());
-    let outage = if lost == 0 { "no gap in the replies".to_owned() } else { format!("{} at the longest, healed after {}", ms(longest), ms(healed_after)) };
+    let outage =
+        if lost == 0 { "no gap in the replies".to_owned() } else { format!("{} at the longest, healed after {}", ms(longest), ms(healed_after)) };
     let verdict = if works().await? { Verdict::Pass } else { Verdict::Fail };
     Ok(finding(verdict, format!("{what}; {lost} pings lost, {outage} (pings {} apart)", ms(interval))))
 }

@@ -70,12 +70,15 @@ impl Manager {
     }
 
     /// Closes the connections of an endpoint that has ended, and lets it go until it is back. The addresses are kept for those
-    /// who had them.
-    pub(super) async fn lose_endpoint(&mut self, pod: &Namespaced) {
+    /// who had them; they are the result.
+    pub(super) async fn lose_endpoint(&mut self, pod: &Namespaced) -> BTreeSet<Namespaced> {
+        let mut clients = BTreeSet::new();
         for (connection, _) in self.close(|connection| connection.endpoint.pod == *pod).await {
+            clients.insert(connection.client.pod.clone());
             self.remembered.insert((connection.client.pod, connection.request), connection.pairs);
         }
         self.remove_endpoint(pod);
+        clients
     }
 
     /// Lets an endpoint go; its connections are closed before.

@@ -34,5 +34,5 @@ mod validate;
 
 pub use daemon::{clear, manage, probe, run, socket_path};
 pub use enter::enter;
-pub use program::{inside, sandbox as run_sandbox};
 pub use observe::no_identities;
+pub use program::{inside, sandbox as run_sandbox};

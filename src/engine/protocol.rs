@@ -16,8 +16,8 @@ use std::{fmt::Display, net::IpAddr};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Applied, ContainerProgram, Event, Failure, Inventory, LogTail, Namespaced, NetworkServiceSpec, ObjectRef, Outcome, PodProbes, ProbeRequest, Removed, System,
-    Workload,
+    Applied, ContainerProgram, Event, Failure, Inventory, LogTail, Namespaced, NetworkServiceSpec, ObjectRef, Outcome, PodProbes, ProbeRequest,
+    Removed, System, Workload,
 };
 
 /// The name of the socket in the engine's directory.

@@ -1,6 +1,8 @@
 use serde_json::{Map, Value, json};
 
-use crate::model::{INSTANCE_LABEL, MANAGED_BY, MANAGED_BY_LABEL, Namespaced, NetworkServiceSpec, ObjectRef, PART_OF_LABEL, Plan, PlannedObject, Workload};
+use crate::model::{
+    INSTANCE_LABEL, MANAGED_BY, MANAGED_BY_LABEL, Namespaced, NetworkServiceSpec, ObjectRef, PART_OF_LABEL, Plan, PlannedObject, Workload,
+};
 
 use super::{
     Customisation, Document, ManifestError, Object,

@@ -210,10 +210,9 @@ mod tests {
         assert_eq!(programs.iter().map(|program| program.role).collect::<Vec<_>>(), [ContainerRole::ClientInit, ContainerRole::Client]);
         let asked = programs[1].environment.iter().find(|variable| variable.name == "NSM_NETWORK_SERVICES").unwrap();
         assert_eq!(asked.value, VariableValue::Text("kernel://kernel2kernel/nsm-1".into()));
-        assert!(programs[1].environment.contains(&Variable {
-            name: "NSM_LOCAL_DNS_SERVER_ENABLED".into(),
-            value: VariableValue::Text("false".into())
-        }));
+        assert!(
+            programs[1].environment.contains(&Variable { name: "NSM_LOCAL_DNS_SERVER_ENABLED".into(), value: VariableValue::Text("false".into()) })
+        );
     }
 
     #[test]

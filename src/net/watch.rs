@@ -1,10 +1,6 @@
 use std::{io, time::Duration};
 
-use rustix::net::{
-    AddressFamily, RecvFlags, SocketFlags, SocketType, bind,
-    netlink::SocketAddrNetlink,
-    recv, socket_with,
-};
+use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, netlink::SocketAddrNetlink, recv, socket_with};
 use tokio::{io::Interest, net::UnixStream};
 
 use super::{Error, Namespace, Result};

@@ -74,16 +74,9 @@ mod tests {
     #[test]
     fn variables_are_filled_in_as_kubernetes_does() {
         let known = [("A".to_owned(), "1".to_owned()), ("B".to_owned(), "$(A)".to_owned())];
-        for (text, expected) in [
-            ("$(A)-x", "1-x"),
-            ("$(B)", "$(A)"),
-            ("$(C)", "$(C)"),
-            ("$$(A)", "$(A)"),
-            ("a$", "a$"),
-            ("$(A", "$(A"),
-            ("$A", "$A"),
-            ("$(A)$(A)", "11"),
-        ] {
+        for (text, expected) in
+            [("$(A)-x", "1-x"), ("$(B)", "$(A)"), ("$(C)", "$(C)"), ("$$(A)", "$(A)"), ("a$", "a$"), ("$(A", "$(A"), ("$A", "$A"), ("$(A)$(A)", "11")]
+        {
             assert_eq!(expand(text, &known), expected, "{text}");
         }
     }

@@ -206,6 +206,8 @@ fn prepare() -> io::Result<Inside> {
     told.read_to_string(&mut text)?;
     let inside: Inside = serde_json::from_str(&text)?;
     tie(inside.parent, Signal::SIGKILL)?;
+    // What the launcher waits for by a file is still blocked, and would stay so in the program.
+    SigSet::empty().thread_set_mask()?;
     // Zero stands for the process that writes it.
     inside.join.iter().try_for_each(|file| fs::write(file, "0"))?;
     if inside.own_processes && mounts::own_proc().is_err() {

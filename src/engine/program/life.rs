@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{
     super::{
         mesh::{Mesh, now, object},
-        sandbox::Sandbox,
+        sandbox::{CLIENT_CONTAINER, Sandbox},
         supervisor::{End, Notice},
     },
     Phase, Run,
@@ -133,9 +133,12 @@ impl Mesh {
     async fn lose(&mut self, pod: &Namespaced, role: ContainerRole) {
         match role {
             ContainerRole::Endpoint => {
-                self.manager.lose_endpoint(pod).await;
-                for client in self.sandboxes.values_mut().filter(|sandbox| sandbox.workload.is_client()) {
-                    client.log(super::super::sandbox::CLIENT_CONTAINER, "WARN", &pod.name, &format!("the endpoint {pod} has ended; healing"));
+                for client in self.manager.lose_endpoint(pod).await {
+                    let text = format!("the endpoint {pod} has ended; the connection is made again with it");
+                    self.events.warning(object("Pod", &client), "EndpointLost", &text);
+                    if let Some(sandbox) = self.sandboxes.get_mut(&client) {
+                        sandbox.log(CLIENT_CONTAINER, "WARN", &client.name, &text);
+                    }
                 }
             }
             ContainerRole::Client => drop(self.manager.close(|connection| connection.client.pod == *pod).await),

@@ -86,13 +86,7 @@ impl Run {
     /// What the next manager has to know.
     pub(super) fn save(&self) -> SavedRun {
         let Self { program, restarts, backoff, last, .. } = self;
-        SavedRun {
-            program: program.clone(),
-            restarts: *restarts,
-            backoff: *backoff,
-            last: last.clone(),
-            is_done: self.phase == Phase::Done,
-        }
+        SavedRun { program: program.clone(), restarts: *restarts, backoff: *backoff, last: last.clone(), is_done: self.phase == Phase::Done }
     }
 
     /// What the supervisor knows it by.

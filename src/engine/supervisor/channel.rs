@@ -102,7 +102,7 @@ mod tests {
         let (_, mut receiver) = open(far).unwrap();
         let long = "x".repeat(100_000);
         let mut file = tempfile::tempfile().unwrap();
-        std::io::Write::write_all(&mut file, b"inside").unwrap();
+        io::Write::write_all(&mut file, b"inside").unwrap();
         sender.send(&long, None).await.unwrap();
         sender.send(&"with", Some(file.as_fd())).await.unwrap();
         let (first, none) = receiver.receive::<String>().await.unwrap().unwrap();
@@ -110,7 +110,7 @@ mod tests {
         let (second, descriptor) = receiver.receive::<String>().await.unwrap().unwrap();
         let mut text = String::new();
         let mut passed = File::from(descriptor.unwrap());
-        std::io::Seek::rewind(&mut passed).unwrap();
+        io::Seek::rewind(&mut passed).unwrap();
         passed.read_to_string(&mut text).unwrap();
         assert_eq!((second.as_str(), text.as_str()), ("with", "inside"));
         assert!(sender.send(&"y".repeat(10 * LONGEST), None).await.is_err(), "what is too long is refused, not cut");

@@ -110,7 +110,8 @@ impl Handover {
         }
         tokio::spawn(listen(receiver, running, told));
         let Taken { begin, listener, namespaces, state, programs } = taken;
-        let ((supervisor, dir, restarts), listener) = begin.zip(listener).ok_or_else(|| io::Error::other("the supervisor has handed over no socket"))?;
+        let ((supervisor, dir, restarts), listener) =
+            begin.zip(listener).ok_or_else(|| io::Error::other("the supervisor has handed over no socket"))?;
         Ok(Self { supervisor, dir, restarts, listener, namespaces, state, programs, link, notices })
     }
 }

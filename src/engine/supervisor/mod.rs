@@ -34,15 +34,15 @@ use tokio::{
     time::Instant,
 };
 
-pub(super) use self::{
-    programs::Sandboxed,
-    link::{Handover, Link},
-    message::{End, Launch, Notice, Order},
-    tie::{OWN_PROGRAM, number, tie},
-};
 use self::{
     channel::{Receiver, open, pair},
     programs::{Happened, Programs},
+};
+pub(super) use self::{
+    link::{Handover, Link},
+    message::{End, Launch, Notice, Order},
+    programs::Sandboxed,
+    tie::{OWN_PROGRAM, number, tie},
 };
 use crate::model::{Failure, IntoFailure, Outcome, Result};
 

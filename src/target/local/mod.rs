@@ -19,12 +19,12 @@ use std::{
 
 pub(super) use self::logs::engine_source;
 pub use self::program::Started;
-pub use crate::engine::protocol::{Lose, Loss};
 use self::{
     connection::{Connection, unexpected},
     start::{refusal, start},
 };
 use super::{Ctx, another_service};
+pub use crate::engine::protocol::{Lose, Loss};
 use crate::{
     engine::{
         clear, no_identities,
@@ -32,9 +32,9 @@ use crate::{
         socket_path,
     },
     model::{
-        Applied, ComponentState, ContainerState, Discovery, EventRecord, Expectations, Failure, INSTANCE_LABEL, IntoFailure, Inventory, Namespaced, ObjectRef,
-        ObjectState, Outcome, PART_OF_LABEL, Plan, PodProbes, PodState, ProbeRequest, Removed, Result, Scope, System, Unavailable, UnavailableKind,
-        Workload,
+        Applied, ComponentState, ContainerState, Discovery, EventRecord, Expectations, Failure, INSTANCE_LABEL, IntoFailure, Inventory, Namespaced,
+        ObjectRef, ObjectState, Outcome, PART_OF_LABEL, Plan, PodProbes, PodState, ProbeRequest, Removed, Result, Scope, System, Unavailable,
+        UnavailableKind, Workload,
     },
 };
 
