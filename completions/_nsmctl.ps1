@@ -49,6 +49,7 @@ Register-ArgumentCompleter -Native -CommandName 'nsmctl' -ScriptBlock {
             break
         }
         'nsmctl;deploy' {
+            [CompletionResult]::new('--program', '--program', [CompletionResultType]::ParameterName, 'On this machine, run a program in the place of an image; NAME is the last part of the image''s. May be given several times, also for NSM''s own client: cmd-nsc and cmd-nsc-init')
             [CompletionResult]::new('--junit', '--junit', [CompletionResultType]::ParameterName, 'Write the findings into this file too, as JUnit''s XML, however the command ends')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write the report into this file too, as JSON, however the command ends')
             [CompletionResult]::new('--cidr', '--cidr', [CompletionResultType]::ParameterName, 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125')
@@ -357,6 +358,10 @@ Register-ArgumentCompleter -Native -CommandName 'nsmctl' -ScriptBlock {
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Run the engine in this process')
+            [CompletionResult]::new('manage', 'manage', [CompletionResultType]::ParameterValue, 'Run the engine''s manager in this process; its supervisor starts it')
+            [CompletionResult]::new('sandbox', 'sandbox', [CompletionResultType]::ParameterValue, 'Run a program in a sandbox, as the supervisor says on standard input')
+            [CompletionResult]::new('inside', 'inside', [CompletionResultType]::ParameterValue, 'Become the first process of a sandbox, as its launcher says on standard input')
+            [CompletionResult]::new('restart', 'restart', [CompletionResultType]::ParameterValue, 'Put another manager in the place of the one that runs: its sandboxes, links and addresses are kept')
             [CompletionResult]::new('probe', 'probe', [CompletionResultType]::ParameterValue, 'Say whether an engine could make its namespaces and links here')
             [CompletionResult]::new('enter', 'enter', [CompletionResultType]::ParameterValue, 'Become a program in the network namespace of a pod')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
@@ -376,6 +381,67 @@ Register-ArgumentCompleter -Native -CommandName 'nsmctl' -ScriptBlock {
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'The form of the report on standard output')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'nsmctl;engine;manage' {
+            [CompletionResult]::new('--parent', '--parent', [CompletionResultType]::ParameterName, 'The supervisor''s process')
+            [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'The kubeconfig''s context')
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'The namespace of the deployment, instead of the one in the manifests')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'The namespace of the deployment, instead of the one in the manifests')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The manifests, instead of the example''s: a file, a directory, or - for standard input')
+            [CompletionResult]::new('--manifests', '--manifests', [CompletionResultType]::ParameterName, 'The manifests, instead of the example''s: a file, a directory, or - for standard input')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'The time budget of the whole command, as in 90s or 2m')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'The form of the report on standard output')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'The form of the report on standard output')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'nsmctl;engine;sandbox' {
+            [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'The kubeconfig''s context')
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'The namespace of the deployment, instead of the one in the manifests')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'The namespace of the deployment, instead of the one in the manifests')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The manifests, instead of the example''s: a file, a directory, or - for standard input')
+            [CompletionResult]::new('--manifests', '--manifests', [CompletionResultType]::ParameterName, 'The manifests, instead of the example''s: a file, a directory, or - for standard input')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'The time budget of the whole command, as in 90s or 2m')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'The form of the report on standard output')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'The form of the report on standard output')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'nsmctl;engine;inside' {
+            [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'The kubeconfig''s context')
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'The namespace of the deployment, instead of the one in the manifests')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'The namespace of the deployment, instead of the one in the manifests')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The manifests, instead of the example''s: a file, a directory, or - for standard input')
+            [CompletionResult]::new('--manifests', '--manifests', [CompletionResultType]::ParameterName, 'The manifests, instead of the example''s: a file, a directory, or - for standard input')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'The time budget of the whole command, as in 90s or 2m')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'The form of the report on standard output')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'The form of the report on standard output')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'nsmctl;engine;restart' {
+            [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'The kubeconfig''s context')
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'The namespace of the deployment, instead of the one in the manifests')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'The namespace of the deployment, instead of the one in the manifests')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The manifests, instead of the example''s: a file, a directory, or - for standard input')
+            [CompletionResult]::new('--manifests', '--manifests', [CompletionResultType]::ParameterName, 'The manifests, instead of the example''s: a file, a directory, or - for standard input')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'The time budget of the whole command, as in 90s or 2m')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'The form of the report on standard output')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'The form of the report on standard output')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'nsmctl;engine;probe' {
@@ -413,12 +479,28 @@ Register-ArgumentCompleter -Native -CommandName 'nsmctl' -ScriptBlock {
         }
         'nsmctl;engine;help' {
             [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Run the engine in this process')
+            [CompletionResult]::new('manage', 'manage', [CompletionResultType]::ParameterValue, 'Run the engine''s manager in this process; its supervisor starts it')
+            [CompletionResult]::new('sandbox', 'sandbox', [CompletionResultType]::ParameterValue, 'Run a program in a sandbox, as the supervisor says on standard input')
+            [CompletionResult]::new('inside', 'inside', [CompletionResultType]::ParameterValue, 'Become the first process of a sandbox, as its launcher says on standard input')
+            [CompletionResult]::new('restart', 'restart', [CompletionResultType]::ParameterValue, 'Put another manager in the place of the one that runs: its sandboxes, links and addresses are kept')
             [CompletionResult]::new('probe', 'probe', [CompletionResultType]::ParameterValue, 'Say whether an engine could make its namespaces and links here')
             [CompletionResult]::new('enter', 'enter', [CompletionResultType]::ParameterValue, 'Become a program in the network namespace of a pod')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'nsmctl;engine;help;run' {
+            break
+        }
+        'nsmctl;engine;help;manage' {
+            break
+        }
+        'nsmctl;engine;help;sandbox' {
+            break
+        }
+        'nsmctl;engine;help;inside' {
+            break
+        }
+        'nsmctl;engine;help;restart' {
             break
         }
         'nsmctl;engine;help;probe' {
@@ -481,11 +563,27 @@ Register-ArgumentCompleter -Native -CommandName 'nsmctl' -ScriptBlock {
         }
         'nsmctl;help;engine' {
             [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Run the engine in this process')
+            [CompletionResult]::new('manage', 'manage', [CompletionResultType]::ParameterValue, 'Run the engine''s manager in this process; its supervisor starts it')
+            [CompletionResult]::new('sandbox', 'sandbox', [CompletionResultType]::ParameterValue, 'Run a program in a sandbox, as the supervisor says on standard input')
+            [CompletionResult]::new('inside', 'inside', [CompletionResultType]::ParameterValue, 'Become the first process of a sandbox, as its launcher says on standard input')
+            [CompletionResult]::new('restart', 'restart', [CompletionResultType]::ParameterValue, 'Put another manager in the place of the one that runs: its sandboxes, links and addresses are kept')
             [CompletionResult]::new('probe', 'probe', [CompletionResultType]::ParameterValue, 'Say whether an engine could make its namespaces and links here')
             [CompletionResult]::new('enter', 'enter', [CompletionResultType]::ParameterValue, 'Become a program in the network namespace of a pod')
             break
         }
         'nsmctl;help;engine;run' {
+            break
+        }
+        'nsmctl;help;engine;manage' {
+            break
+        }
+        'nsmctl;help;engine;sandbox' {
+            break
+        }
+        'nsmctl;help;engine;inside' {
+            break
+        }
+        'nsmctl;help;engine;restart' {
             break
         }
         'nsmctl;help;engine;probe' {

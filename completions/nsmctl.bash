@@ -55,11 +55,23 @@ _nsmctl() {
             nsmctl__subcmd__engine,help)
                 cmd="nsmctl__subcmd__engine__subcmd__help"
                 ;;
+            nsmctl__subcmd__engine,inside)
+                cmd="nsmctl__subcmd__engine__subcmd__inside"
+                ;;
+            nsmctl__subcmd__engine,manage)
+                cmd="nsmctl__subcmd__engine__subcmd__manage"
+                ;;
             nsmctl__subcmd__engine,probe)
                 cmd="nsmctl__subcmd__engine__subcmd__probe"
                 ;;
+            nsmctl__subcmd__engine,restart)
+                cmd="nsmctl__subcmd__engine__subcmd__restart"
+                ;;
             nsmctl__subcmd__engine,run)
                 cmd="nsmctl__subcmd__engine__subcmd__run"
+                ;;
+            nsmctl__subcmd__engine,sandbox)
+                cmd="nsmctl__subcmd__engine__subcmd__sandbox"
                 ;;
             nsmctl__subcmd__engine__subcmd__help,enter)
                 cmd="nsmctl__subcmd__engine__subcmd__help__subcmd__enter"
@@ -67,11 +79,23 @@ _nsmctl() {
             nsmctl__subcmd__engine__subcmd__help,help)
                 cmd="nsmctl__subcmd__engine__subcmd__help__subcmd__help"
                 ;;
+            nsmctl__subcmd__engine__subcmd__help,inside)
+                cmd="nsmctl__subcmd__engine__subcmd__help__subcmd__inside"
+                ;;
+            nsmctl__subcmd__engine__subcmd__help,manage)
+                cmd="nsmctl__subcmd__engine__subcmd__help__subcmd__manage"
+                ;;
             nsmctl__subcmd__engine__subcmd__help,probe)
                 cmd="nsmctl__subcmd__engine__subcmd__help__subcmd__probe"
                 ;;
+            nsmctl__subcmd__engine__subcmd__help,restart)
+                cmd="nsmctl__subcmd__engine__subcmd__help__subcmd__restart"
+                ;;
             nsmctl__subcmd__engine__subcmd__help,run)
                 cmd="nsmctl__subcmd__engine__subcmd__help__subcmd__run"
+                ;;
+            nsmctl__subcmd__engine__subcmd__help,sandbox)
+                cmd="nsmctl__subcmd__engine__subcmd__help__subcmd__sandbox"
                 ;;
             nsmctl__subcmd__help,cleanup)
                 cmd="nsmctl__subcmd__help__subcmd__cleanup"
@@ -109,11 +133,23 @@ _nsmctl() {
             nsmctl__subcmd__help__subcmd__engine,enter)
                 cmd="nsmctl__subcmd__help__subcmd__engine__subcmd__enter"
                 ;;
+            nsmctl__subcmd__help__subcmd__engine,inside)
+                cmd="nsmctl__subcmd__help__subcmd__engine__subcmd__inside"
+                ;;
+            nsmctl__subcmd__help__subcmd__engine,manage)
+                cmd="nsmctl__subcmd__help__subcmd__engine__subcmd__manage"
+                ;;
             nsmctl__subcmd__help__subcmd__engine,probe)
                 cmd="nsmctl__subcmd__help__subcmd__engine__subcmd__probe"
                 ;;
+            nsmctl__subcmd__help__subcmd__engine,restart)
+                cmd="nsmctl__subcmd__help__subcmd__engine__subcmd__restart"
+                ;;
             nsmctl__subcmd__help__subcmd__engine,run)
                 cmd="nsmctl__subcmd__help__subcmd__engine__subcmd__run"
+                ;;
+            nsmctl__subcmd__help__subcmd__engine,sandbox)
+                cmd="nsmctl__subcmd__help__subcmd__engine__subcmd__sandbox"
                 ;;
             nsmctl__subcmd__help__subcmd__manifests,images)
                 cmd="nsmctl__subcmd__help__subcmd__manifests__subcmd__images"
@@ -332,12 +368,16 @@ _nsmctl() {
             return 0
             ;;
         nsmctl__subcmd__deploy)
-            opts="-n -f -o -h --dry-run --diff --atomic --force-conflicts --skip-preflight --timings --junit --json --cidr --clients --cross-node --payload --name-prefix --image-registry --image --target --context --kubeconfig --namespace --manifests --timeout --output --help"
+            opts="-n -f -o -h --dry-run --diff --atomic --force-conflicts --skip-preflight --timings --program --junit --json --cidr --clients --cross-node --payload --name-prefix --image-registry --image --target --context --kubeconfig --namespace --manifests --timeout --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --program)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --junit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -418,7 +458,7 @@ _nsmctl() {
             return 0
             ;;
         nsmctl__subcmd__engine)
-            opts="-n -f -o -h --target --context --kubeconfig --namespace --manifests --timeout --output --help run probe enter help"
+            opts="-n -f -o -h --target --context --kubeconfig --namespace --manifests --timeout --output --help run manage sandbox inside restart probe enter help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -534,7 +574,7 @@ _nsmctl() {
             return 0
             ;;
         nsmctl__subcmd__engine__subcmd__help)
-            opts="run probe enter help"
+            opts="run manage sandbox inside restart probe enter help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -575,7 +615,49 @@ _nsmctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        nsmctl__subcmd__engine__subcmd__help__subcmd__inside)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nsmctl__subcmd__engine__subcmd__help__subcmd__manage)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         nsmctl__subcmd__engine__subcmd__help__subcmd__probe)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nsmctl__subcmd__engine__subcmd__help__subcmd__restart)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -603,7 +685,187 @@ _nsmctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        nsmctl__subcmd__engine__subcmd__help__subcmd__sandbox)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nsmctl__subcmd__engine__subcmd__inside)
+            opts="-n -f -o -h --target --context --kubeconfig --namespace --manifests --timeout --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --target)
+                    COMPREPLY=($(compgen -W "auto cluster local" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kubeconfig)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --manifests)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nsmctl__subcmd__engine__subcmd__manage)
+            opts="-n -f -o -h --parent --target --context --kubeconfig --namespace --manifests --timeout --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --parent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --target)
+                    COMPREPLY=($(compgen -W "auto cluster local" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kubeconfig)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --manifests)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         nsmctl__subcmd__engine__subcmd__probe)
+            opts="-n -f -o -h --target --context --kubeconfig --namespace --manifests --timeout --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --target)
+                    COMPREPLY=($(compgen -W "auto cluster local" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kubeconfig)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --manifests)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nsmctl__subcmd__engine__subcmd__restart)
             opts="-n -f -o -h --target --context --kubeconfig --namespace --manifests --timeout --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -668,6 +930,60 @@ _nsmctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --target)
+                    COMPREPLY=($(compgen -W "auto cluster local" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kubeconfig)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --manifests)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nsmctl__subcmd__engine__subcmd__sandbox)
+            opts="-n -f -o -h --target --context --kubeconfig --namespace --manifests --timeout --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --target)
                     COMPREPLY=($(compgen -W "auto cluster local" -- "${cur}"))
                     return 0
@@ -912,7 +1228,7 @@ _nsmctl() {
             return 0
             ;;
         nsmctl__subcmd__help__subcmd__engine)
-            opts="run probe enter"
+            opts="run manage sandbox inside restart probe enter"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -926,6 +1242,34 @@ _nsmctl() {
             return 0
             ;;
         nsmctl__subcmd__help__subcmd__engine__subcmd__enter)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nsmctl__subcmd__help__subcmd__engine__subcmd__inside)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nsmctl__subcmd__help__subcmd__engine__subcmd__manage)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -953,7 +1297,35 @@ _nsmctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        nsmctl__subcmd__help__subcmd__engine__subcmd__restart)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         nsmctl__subcmd__help__subcmd__engine__subcmd__run)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nsmctl__subcmd__help__subcmd__engine__subcmd__sandbox)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

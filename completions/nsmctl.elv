@@ -45,6 +45,7 @@ set edit:completion:arg-completer[nsmctl] = {|@words|
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'nsmctl;deploy'= {
+            cand --program 'On this machine, run a program in the place of an image; NAME is the last part of the image''s. May be given several times, also for NSM''s own client: cmd-nsc and cmd-nsc-init'
             cand --junit 'Write the findings into this file too, as JUnit''s XML, however the command ends'
             cand --json 'Write the report into this file too, as JSON, however the command ends'
             cand --cidr 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125'
@@ -338,6 +339,10 @@ set edit:completion:arg-completer[nsmctl] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
             cand run 'Run the engine in this process'
+            cand manage 'Run the engine''s manager in this process; its supervisor starts it'
+            cand sandbox 'Run a program in a sandbox, as the supervisor says on standard input'
+            cand inside 'Become the first process of a sandbox, as its launcher says on standard input'
+            cand restart 'Put another manager in the place of the one that runs: its sandboxes, links and addresses are kept'
             cand probe 'Say whether an engine could make its namespaces and links here'
             cand enter 'Become a program in the network namespace of a pod'
             cand help 'Print this message or the help of the given subcommand(s)'
@@ -356,6 +361,63 @@ set edit:completion:arg-completer[nsmctl] = {|@words|
             cand --output 'The form of the report on standard output'
             cand -h 'Print help'
             cand --help 'Print help'
+        }
+        &'nsmctl;engine;manage'= {
+            cand --parent 'The supervisor''s process'
+            cand --target 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine'
+            cand --context 'The kubeconfig''s context'
+            cand --kubeconfig 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config'
+            cand -n 'The namespace of the deployment, instead of the one in the manifests'
+            cand --namespace 'The namespace of the deployment, instead of the one in the manifests'
+            cand -f 'The manifests, instead of the example''s: a file, a directory, or - for standard input'
+            cand --manifests 'The manifests, instead of the example''s: a file, a directory, or - for standard input'
+            cand --timeout 'The time budget of the whole command, as in 90s or 2m'
+            cand -o 'The form of the report on standard output'
+            cand --output 'The form of the report on standard output'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'nsmctl;engine;sandbox'= {
+            cand --target 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine'
+            cand --context 'The kubeconfig''s context'
+            cand --kubeconfig 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config'
+            cand -n 'The namespace of the deployment, instead of the one in the manifests'
+            cand --namespace 'The namespace of the deployment, instead of the one in the manifests'
+            cand -f 'The manifests, instead of the example''s: a file, a directory, or - for standard input'
+            cand --manifests 'The manifests, instead of the example''s: a file, a directory, or - for standard input'
+            cand --timeout 'The time budget of the whole command, as in 90s or 2m'
+            cand -o 'The form of the report on standard output'
+            cand --output 'The form of the report on standard output'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'nsmctl;engine;inside'= {
+            cand --target 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine'
+            cand --context 'The kubeconfig''s context'
+            cand --kubeconfig 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config'
+            cand -n 'The namespace of the deployment, instead of the one in the manifests'
+            cand --namespace 'The namespace of the deployment, instead of the one in the manifests'
+            cand -f 'The manifests, instead of the example''s: a file, a directory, or - for standard input'
+            cand --manifests 'The manifests, instead of the example''s: a file, a directory, or - for standard input'
+            cand --timeout 'The time budget of the whole command, as in 90s or 2m'
+            cand -o 'The form of the report on standard output'
+            cand --output 'The form of the report on standard output'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'nsmctl;engine;restart'= {
+            cand --target 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine'
+            cand --context 'The kubeconfig''s context'
+            cand --kubeconfig 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config'
+            cand -n 'The namespace of the deployment, instead of the one in the manifests'
+            cand --namespace 'The namespace of the deployment, instead of the one in the manifests'
+            cand -f 'The manifests, instead of the example''s: a file, a directory, or - for standard input'
+            cand --manifests 'The manifests, instead of the example''s: a file, a directory, or - for standard input'
+            cand --timeout 'The time budget of the whole command, as in 90s or 2m'
+            cand -o 'The form of the report on standard output'
+            cand --output 'The form of the report on standard output'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
         }
         &'nsmctl;engine;probe'= {
             cand --target 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine'
@@ -390,11 +452,23 @@ set edit:completion:arg-completer[nsmctl] = {|@words|
         }
         &'nsmctl;engine;help'= {
             cand run 'Run the engine in this process'
+            cand manage 'Run the engine''s manager in this process; its supervisor starts it'
+            cand sandbox 'Run a program in a sandbox, as the supervisor says on standard input'
+            cand inside 'Become the first process of a sandbox, as its launcher says on standard input'
+            cand restart 'Put another manager in the place of the one that runs: its sandboxes, links and addresses are kept'
             cand probe 'Say whether an engine could make its namespaces and links here'
             cand enter 'Become a program in the network namespace of a pod'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'nsmctl;engine;help;run'= {
+        }
+        &'nsmctl;engine;help;manage'= {
+        }
+        &'nsmctl;engine;help;sandbox'= {
+        }
+        &'nsmctl;engine;help;inside'= {
+        }
+        &'nsmctl;engine;help;restart'= {
         }
         &'nsmctl;engine;help;probe'= {
         }
@@ -441,10 +515,22 @@ set edit:completion:arg-completer[nsmctl] = {|@words|
         }
         &'nsmctl;help;engine'= {
             cand run 'Run the engine in this process'
+            cand manage 'Run the engine''s manager in this process; its supervisor starts it'
+            cand sandbox 'Run a program in a sandbox, as the supervisor says on standard input'
+            cand inside 'Become the first process of a sandbox, as its launcher says on standard input'
+            cand restart 'Put another manager in the place of the one that runs: its sandboxes, links and addresses are kept'
             cand probe 'Say whether an engine could make its namespaces and links here'
             cand enter 'Become a program in the network namespace of a pod'
         }
         &'nsmctl;help;engine;run'= {
+        }
+        &'nsmctl;help;engine;manage'= {
+        }
+        &'nsmctl;help;engine;sandbox'= {
+        }
+        &'nsmctl;help;engine;inside'= {
+        }
+        &'nsmctl;help;engine;restart'= {
         }
         &'nsmctl;help;engine;probe'= {
         }

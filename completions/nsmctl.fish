@@ -49,6 +49,7 @@ complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "manifests" -d 'Print 
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "engine" -d 'The engine of this machine; deploy starts it'
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l program -d 'On this machine, run a program in the place of an image; NAME is the last part of the image\'s. May be given several times, also for NSM\'s own client: cmd-nsc and cmd-nsc-init' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l junit -d 'Write the findings into this file too, as JUnit\'s XML, however the command ends' -r -F
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l json -d 'Write the report into this file too, as JSON, however the command ends' -r -F
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l cidr -d 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125' -r
@@ -311,23 +312,27 @@ short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
 junit\t'For CI systems'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run manage sandbox inside restart probe enter help" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
 cluster\t'A Kubernetes cluster'
 local\t'This machine'"
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -l context -d 'The kubeconfig\'s context' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -l kubeconfig -d 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config' -r -F
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -s n -l namespace -d 'The namespace of the deployment, instead of the one in the manifests' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -s f -l manifests -d 'The manifests, instead of the example\'s: a file, a directory, or - for standard input' -r -F
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run manage sandbox inside restart probe enter help" -l context -d 'The kubeconfig\'s context' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run manage sandbox inside restart probe enter help" -l kubeconfig -d 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config' -r -F
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run manage sandbox inside restart probe enter help" -s n -l namespace -d 'The namespace of the deployment, instead of the one in the manifests' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run manage sandbox inside restart probe enter help" -s f -l manifests -d 'The manifests, instead of the example\'s: a file, a directory, or - for standard input' -r -F
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run manage sandbox inside restart probe enter help" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run manage sandbox inside restart probe enter help" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
 short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
 junit\t'For CI systems'"
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -s h -l help -d 'Print help'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -f -a "run" -d 'Run the engine in this process'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -f -a "probe" -d 'Say whether an engine could make its namespaces and links here'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -f -a "enter" -d 'Become a program in the network namespace of a pod'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run manage sandbox inside restart probe enter help" -s h -l help -d 'Print help'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run manage sandbox inside restart probe enter help" -f -a "run" -d 'Run the engine in this process'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run manage sandbox inside restart probe enter help" -f -a "manage" -d 'Run the engine\'s manager in this process; its supervisor starts it'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run manage sandbox inside restart probe enter help" -f -a "sandbox" -d 'Run a program in a sandbox, as the supervisor says on standard input'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run manage sandbox inside restart probe enter help" -f -a "inside" -d 'Become the first process of a sandbox, as its launcher says on standard input'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run manage sandbox inside restart probe enter help" -f -a "restart" -d 'Put another manager in the place of the one that runs: its sandboxes, links and addresses are kept'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run manage sandbox inside restart probe enter help" -f -a "probe" -d 'Say whether an engine could make its namespaces and links here'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run manage sandbox inside restart probe enter help" -f -a "enter" -d 'Become a program in the network namespace of a pod'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run manage sandbox inside restart probe enter help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from run" -l dir -d 'The directory of its socket, log and lock' -r -F
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from run" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
 cluster\t'A Kubernetes cluster'
@@ -342,6 +347,59 @@ short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
 junit\t'For CI systems'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from manage" -l parent -d 'The supervisor\'s process' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from manage" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
+cluster\t'A Kubernetes cluster'
+local\t'This machine'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from manage" -l context -d 'The kubeconfig\'s context' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from manage" -l kubeconfig -d 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config' -r -F
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from manage" -s n -l namespace -d 'The namespace of the deployment, instead of the one in the manifests' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from manage" -s f -l manifests -d 'The manifests, instead of the example\'s: a file, a directory, or - for standard input' -r -F
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from manage" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from manage" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
+short\t'For grep: a line for each finding that is not as promised'
+json\t'For programs'
+junit\t'For CI systems'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from manage" -s h -l help -d 'Print help'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from sandbox" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
+cluster\t'A Kubernetes cluster'
+local\t'This machine'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from sandbox" -l context -d 'The kubeconfig\'s context' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from sandbox" -l kubeconfig -d 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config' -r -F
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from sandbox" -s n -l namespace -d 'The namespace of the deployment, instead of the one in the manifests' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from sandbox" -s f -l manifests -d 'The manifests, instead of the example\'s: a file, a directory, or - for standard input' -r -F
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from sandbox" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from sandbox" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
+short\t'For grep: a line for each finding that is not as promised'
+json\t'For programs'
+junit\t'For CI systems'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from sandbox" -s h -l help -d 'Print help'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from inside" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
+cluster\t'A Kubernetes cluster'
+local\t'This machine'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from inside" -l context -d 'The kubeconfig\'s context' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from inside" -l kubeconfig -d 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config' -r -F
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from inside" -s n -l namespace -d 'The namespace of the deployment, instead of the one in the manifests' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from inside" -s f -l manifests -d 'The manifests, instead of the example\'s: a file, a directory, or - for standard input' -r -F
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from inside" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from inside" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
+short\t'For grep: a line for each finding that is not as promised'
+json\t'For programs'
+junit\t'For CI systems'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from inside" -s h -l help -d 'Print help'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from restart" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
+cluster\t'A Kubernetes cluster'
+local\t'This machine'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from restart" -l context -d 'The kubeconfig\'s context' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from restart" -l kubeconfig -d 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config' -r -F
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from restart" -s n -l namespace -d 'The namespace of the deployment, instead of the one in the manifests' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from restart" -s f -l manifests -d 'The manifests, instead of the example\'s: a file, a directory, or - for standard input' -r -F
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from restart" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from restart" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
+short\t'For grep: a line for each finding that is not as promised'
+json\t'For programs'
+junit\t'For CI systems'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from restart" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from probe" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
 cluster\t'A Kubernetes cluster'
 local\t'This machine'"
@@ -372,6 +430,10 @@ junit\t'For CI systems'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from enter" -l terminal -d 'Standard input is a terminal that is to be the program\'s own'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from enter" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from help" -f -a "run" -d 'Run the engine in this process'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from help" -f -a "manage" -d 'Run the engine\'s manager in this process; its supervisor starts it'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from help" -f -a "sandbox" -d 'Run a program in a sandbox, as the supervisor says on standard input'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from help" -f -a "inside" -d 'Become the first process of a sandbox, as its launcher says on standard input'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from help" -f -a "restart" -d 'Put another manager in the place of the one that runs: its sandboxes, links and addresses are kept'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from help" -f -a "probe" -d 'Say whether an engine could make its namespaces and links here'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from help" -f -a "enter" -d 'Become a program in the network namespace of a pod'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -389,5 +451,9 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and __fish_seen_subcommand_from manifests" -f -a "images" -d 'The images of all containers, one a line: what a cluster without access to their registries needs a mirror of'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and __fish_seen_subcommand_from manifests" -f -a "rbac" -d 'The least role that suffices for all commands, for an administrator to grant'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and __fish_seen_subcommand_from engine" -f -a "run" -d 'Run the engine in this process'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and __fish_seen_subcommand_from engine" -f -a "manage" -d 'Run the engine\'s manager in this process; its supervisor starts it'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and __fish_seen_subcommand_from engine" -f -a "sandbox" -d 'Run a program in a sandbox, as the supervisor says on standard input'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and __fish_seen_subcommand_from engine" -f -a "inside" -d 'Become the first process of a sandbox, as its launcher says on standard input'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and __fish_seen_subcommand_from engine" -f -a "restart" -d 'Put another manager in the place of the one that runs: its sandboxes, links and addresses are kept'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and __fish_seen_subcommand_from engine" -f -a "probe" -d 'Say whether an engine could make its namespaces and links here'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and __fish_seen_subcommand_from engine" -f -a "enter" -d 'Become a program in the network namespace of a pod'

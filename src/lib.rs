@@ -70,7 +70,7 @@ fn dispatch(arguments: Vec<OsString>) -> Outcome {
     };
     match &command {
         // Before anything has made a second thread: Linux moves no such process into a user namespace.
-        Command::Engine(arguments) => return engine(&arguments.command),
+        Command::Engine(arguments) if arguments.command != EngineCommand::Restart => return engine(&arguments.command),
         Command::Completions(arguments) => return unwritten(&write_out(&completions(arguments.shell))),
         Command::Verify(arguments) if arguments.schema => return unwritten(&write_out(&schema())),
         _ => {}
@@ -98,6 +98,10 @@ fn usage(error: &clap::Error) -> Outcome {
 fn engine(command: &EngineCommand) -> Outcome {
     let done = match command {
         EngineCommand::Run { dir } => engine::run(dir),
+        EngineCommand::Manage { parent } => engine::manage(*parent),
+        EngineCommand::Sandbox => engine::run_sandbox(),
+        EngineCommand::Inside => Err(engine::inside()),
+        EngineCommand::Restart => Err(Failure::msg(Outcome::Defect, "a restart is a command like others")),
         EngineCommand::Probe => engine::probe(),
         EngineCommand::Enter(cli::EnterArgs { net, user, terminal, command }) => Err(engine::enter(net, user.as_deref(), *terminal, command)),
     };

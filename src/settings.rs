@@ -2,6 +2,7 @@
 
 mod bundle;
 mod output;
+mod programs;
 
 use std::{fmt::Display, path::PathBuf, time::Duration};
 
@@ -95,6 +96,7 @@ impl Settings {
         let asked = match command {
             // What is to be removed is told by its label. A manifest that could not be deployed so does not keep it from going.
             Command::Cleanup(_) => Customisation { name_prefix: asked.name_prefix, ..Customisation::default() },
+            Command::Deploy(arguments) => Customisation { programs: programs::programs(&arguments.programs, target)?, ..asked },
             _ => asked,
         };
         Ok(Self {
@@ -244,6 +246,7 @@ fn customisation(arguments: &CustomiseArgs) -> Result<Customisation> {
         name_prefix: prefix.transpose()?,
         image_registry: registry.transpose()?,
         images: images.iter().map(image).collect::<Result<_>>()?,
+        programs: Vec::new(),
     })
 }
 
@@ -371,6 +374,7 @@ mod tests {
                 name_prefix: Some("blue-".into()),
                 image_registry: Some("localhost:5000/a".into()),
                 images: vec![("nse".into(), "x:1".into()), ("alpine".into(), "y@sha256:0=1".into())],
+                programs: Vec::new(),
             };
             assert_eq!(asked, expected, "{command}");
         }

@@ -150,14 +150,21 @@ async fn a_route_over_another_interface_is_replaced() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_taken_away_is_told() {
+async fn an_address_that_is_taken_away_is_put_back() {
     let machine = Machine::new();
     machine.apply(&example()).await;
     machine.ip_set("alpine", &["addr", "del", "172.16.1.101/32", "dev", "nsm-1"]).await;
-    let probes = machine.probe("alpine", &["172.16.1.100"]).await;
-    let Probe::Value(links) = &probes.links else { panic!("{probes:?}") };
-    assert!(!links.iter().any(|link| link.has("172.16.1.101".parse().unwrap())));
-    assert_eq!(received(&probes.pings), [(3, 0)]);
+    for _ in 0..200 {
+        if machine.addresses("alpine").await == ["nsm-1 172.16.1.101/32"] {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(received(&machine.probe("alpine", &["172.16.1.100"]).await.pings), [(3, 3)]);
+    let system = machine.local.system(&machine.ctx, &example().expectations).await.unwrap();
+    let reasons: Vec<String> = system.events.unwrap().into_iter().map(|event| format!("{} {}", event.reason, event.message)).collect();
+    let told = |words: &str| reasons.iter().any(|reason| reason.contains(words));
+    assert!(told("DataPlaneDown the interface nsm-1 lacks the address 172.16.1.101") && told("Healed connected again to"), "{reasons:?}");
 }
 
 #[tokio::test]

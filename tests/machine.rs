@@ -174,6 +174,7 @@ pub(crate) fn plan(instance: &str, services: Vec<NetworkServiceSpec>, workloads:
         options: None,
         objects: objects.into_iter().map(planned).collect(),
         expectations,
+        programs: Vec::new(),
     }
 }
 

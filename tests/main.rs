@@ -15,6 +15,8 @@ mod formats;
 #[cfg(target_os = "linux")]
 mod in_cluster;
 #[cfg(target_os = "linux")]
+mod life;
+#[cfg(target_os = "linux")]
 mod local;
 #[cfg(target_os = "linux")]
 mod logs;

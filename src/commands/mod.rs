@@ -13,6 +13,7 @@
 mod bundle;
 mod cleanup;
 mod deploy;
+mod engine;
 mod exec;
 mod explain;
 mod heal;
@@ -30,7 +31,7 @@ mod verify;
 mod watch;
 
 use crate::{
-    cli::Command,
+    cli::{Command, EngineArgs, EngineCommand},
     model::{Failure, Outcome, Result},
     report::Report,
     settings::Settings,
@@ -51,6 +52,7 @@ pub async fn run(command: &Command, settings: &Settings, ctx: &Ctx, report: &mut
         Command::Exec(arguments) => exec::run(arguments, settings, ctx, report).await,
         Command::Logs(arguments) => logs::run(arguments, settings, ctx, report).await,
         Command::Manifests(arguments) => manifests::run(arguments, settings, ctx, report).await,
+        Command::Engine(EngineArgs { command: EngineCommand::Restart }) => engine::restart(ctx).await,
         Command::Completions(_) | Command::Engine(_) => Err(Failure::msg(Outcome::Defect, "this command works on no target")),
     }
 }

@@ -3,22 +3,26 @@
 use std::{
     fs::{self, OpenOptions, Permissions},
     io::{self, Write},
-    os::unix::{fs::PermissionsExt, net::UnixListener},
+    os::{
+        fd::AsFd,
+        unix::{fs::PermissionsExt, net::UnixListener},
+    },
     path::{Path, PathBuf},
 };
 
 use nix::{
-    sys::resource::{Resource, getrlimit, setrlimit},
+    sys::{
+        resource::{Resource, getrlimit, setrlimit},
+        signal::Signal,
+    },
     unistd::{dup2_stdout, setsid},
 };
-use tokio::{
-    runtime,
-    signal::unix::{SignalKind, signal},
-};
+use tokio::runtime::{self, Runtime};
 
 use super::{
-    protocol::{LOCK, LOG, Refusal, SOCKET, Started, to_line},
+    protocol::{LOCK, LOG, NSM_FOLDER, Refusal, SOCKET, SPIRE_FOLDER, Started, to_line},
     server::serve,
+    supervisor::{Handover, Supervisor, number, tie},
 };
 use crate::{
     file_lock::FileLock,
@@ -31,8 +35,10 @@ const MAX_SOCKET_PATH: usize = 107;
 
 /// What an engine has in its directory beside its lock, which guards them.
 const FILES: [&str; 2] = [SOCKET, LOG];
+/// The folders in the directory that programs in the sandboxes see: NSM's socket is in the first, SPIRE's in the second.
+const FOLDERS: [&str; 2] = [NSM_FOLDER, SPIRE_FOLDER];
 
-/// Runs the engine in this process until nothing is deployed any more or a signal ends it. Tells by one line on its
+/// Runs the engine until nothing is deployed any more or a signal ends it: its supervisor in this process, its manager in another. Tells by one line on its
 /// standard output whether it has started ([`Started`]), and closes that.
 ///
 /// Must be called while the process has a single thread. That another engine holds the directory is no error.
@@ -48,12 +54,40 @@ pub fn run(dir: &Path) -> Result<()> {
             return Err(failure);
         }
     };
-    let runtime = runtime::Builder::new_current_thread().enable_all().build().or_fail(Outcome::Defect, "cannot start a runtime")?;
-    runtime.block_on(live(listener))?;
-    // Before the runtime goes and with it the connections, whose end tells clients that the files are gone.
-    drop(held);
-    drop(runtime);
-    Ok(())
+    let runtime = runtime()?;
+    let mut announced = false;
+    let ran = runtime.block_on(async {
+        let ready = || {
+            announced = true;
+            announce(&Started::Ready { pid: number() })
+        };
+        Supervisor::new(dir.to_owned(), listener, held).run(ready).await
+    });
+    match ran {
+        Err(failure) if !announced => {
+            let failure = failure.hint(format!("its last words are in {}", dir.join(LOG).display()));
+            announce(&Started::Error(Refusal::from(&failure)))?;
+            Err(failure)
+        }
+        ran => ran,
+    }
+}
+
+/// Runs the manager in this process, which the supervisor has started: answers until it is told that all is over.
+///
+/// # Errors
+/// The supervisor is gone, or hands over what cannot be used.
+pub fn manage(parent: u32) -> Result<()> {
+    tie(parent, Signal::SIGKILL).or_fail(Outcome::Failed, "cannot tie the manager to its supervisor")?;
+    let end = io::stdin().as_fd().try_clone_to_owned().or_fail(Outcome::Defect, "cannot use the supervisor's socket")?;
+    runtime()?.block_on(async {
+        let handover = Handover::take(end).await.or_fail(Outcome::Failed, "cannot take over from the supervisor")?;
+        serve(handover).await.or_fail(Outcome::Failed, "cannot use the engine's socket")
+    })
+}
+
+fn runtime() -> Result<Runtime> {
+    runtime::Builder::new_current_thread().enable_all().build().or_fail(Outcome::Defect, "cannot start a runtime")
 }
 
 /// Makes a network namespace and a link and lets go of both, in the way in which the engine would.
@@ -64,21 +98,6 @@ pub fn run(dir: &Path) -> Result<()> {
 /// The machine does not let this user make them.
 pub fn probe() -> Result<()> {
     net::enter().map(drop).map_err(|missing| Failure::cannot_tell(&missing).hint(&missing.hint))
-}
-
-async fn live(listener: UnixListener) -> Result<()> {
-    let listener = tokio::net::UnixListener::from_std(listener).or_fail(Outcome::Defect, "cannot use the engine's socket")?;
-    let handle = |kind| signal(kind).or_fail(Outcome::Defect, "cannot handle signals");
-    let (mut terminate, mut interrupt) = (handle(SignalKind::terminate())?, handle(SignalKind::interrupt())?);
-    announce(&Started::Ready { pid: std::process::id() })?;
-    let stop = async {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    };
-    serve(listener, stop).await;
-    Ok(())
 }
 
 /// The engine's directory while it is ours. Dropping it removes what is in it, the lock last; should the process die
@@ -92,9 +111,12 @@ struct Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
+        // What is gone already, or cannot be removed, stops nothing.
         for name in FILES {
-            // What is gone already, or cannot be removed, stops nothing.
             let _ = fs::remove_file(self.dir.join(name));
+        }
+        for name in FOLDERS {
+            let _ = fs::remove_dir_all(self.dir.join(name));
         }
     }
 }
@@ -110,6 +132,12 @@ fn begin(dir: &Path) -> Result<Option<(Held, UnixListener)>> {
     match fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed("remove", &path, &error)),
         _ => {}
+    }
+    for name in FOLDERS {
+        let folder = dir.join(name);
+        // Whatever an engine that was killed has left in them is of no use any more.
+        let _ = fs::remove_dir_all(&folder);
+        runtime_dir::prepare(&folder)?;
     }
     let listener = UnixListener::bind(&path).map_err(|error| failed("make", &path, &error))?;
     // Nobody reaches it before that: the directory is closed to others.
@@ -152,7 +180,7 @@ fn lock(dir: &Path) -> Result<Option<Held>> {
 /// # Errors
 /// There is something to remove, and others have a right in the directory.
 pub fn clear(dir: &Path) -> Result<()> {
-    if FILES.iter().chain([&LOCK]).any(|name| dir.join(name).exists()) {
+    if FILES.iter().chain(&FOLDERS).chain([&LOCK]).any(|name| dir.join(name).exists()) {
         runtime_dir::check(dir)?;
         drop(lock(dir)?);
     }

@@ -87,6 +87,23 @@ impl Connection {
         Ok(())
     }
 
+    /// Whether it serves this request of a client.
+    pub(super) fn is_of(&self, client: &Namespaced, request: usize) -> bool {
+        self.client.pod == *client && self.request == request
+    }
+
+    /// What of the connection is gone in a pod, by the links that the pod has: the interface, or an address of it.
+    pub(super) fn lacks(&self, pod: &Namespaced, links: &[Link]) -> Option<String> {
+        self.ends().into_iter().filter(|(end, _)| end.pod == *pod).find_map(|(end, addresses)| {
+            let name = end.interface.as_str();
+            let fault = match links.iter().find(|link| link.name == name) {
+                None => Some(no_interface(name)),
+                Some(link) => addresses.iter().find(|(own, _)| !link.has(*own)).map(|(own, _)| no_address(name, *own)),
+            };
+            fault.map(|fault| format!("{fault} in pod {pod}"))
+        })
+    }
+
     /// What is wrong with the connection as the kernel has it now.
     pub(super) async fn fault(&self) -> Option<String> {
         for (end, addresses) in self.ends() {
@@ -154,15 +171,23 @@ pub(super) async fn look(handle: Handle) -> net::Result<(Vec<Link>, Vec<Route>, 
     Ok((links, v4, v6))
 }
 
+fn no_interface(name: &str) -> String {
+    format!("there is no interface {name}")
+}
+
+fn no_address(name: &str, address: IpAddr) -> String {
+    format!("the interface {name} lacks the address {address}")
+}
+
 fn fault_of(name: &str, addresses: &[(IpAddr, IpAddr)], links: &[Link], routes: &[Route]) -> Option<String> {
     let Some(link) = links.iter().find(|link| link.name == name) else {
-        return Some(format!("there is no interface {name}"));
+        return Some(no_interface(name));
     };
     if !link.is_up() {
         return Some(format!("the interface {name} is switched off"));
     }
     addresses.iter().find_map(|(own, peer)| match Route::best(routes, *peer) {
-        _ if !link.has(*own) => Some(format!("the interface {name} lacks the address {own}")),
+        _ if !link.has(*own) => Some(no_address(name, *own)),
         Some(Route { refuses: Some(word), destination, .. }) => Some(format!("a {word} route to {destination} takes what is for {peer}")),
         Some(route) if route.device.as_deref() == Some(name) => None,
         _ => Some(format!("there is no route to {peer} over the interface {name}")),

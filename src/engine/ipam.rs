@@ -48,6 +48,26 @@ impl Pool {
         Ok(pairs)
     }
 
+    /// Takes pairs that are in use already.
+    pub(super) fn take(&mut self, pairs: &[AddressPair]) {
+        self.taken.extend(pairs.iter().flat_map(|pair| [pair.endpoint, pair.client]));
+    }
+
+    /// Takes pairs that were taken before, if they are all free and still the pool's own.
+    pub(super) fn take_again(&mut self, pairs: &[AddressPair]) -> bool {
+        let groups = self.prefixes.groups();
+        let is_free = |address: &IpAddr| !self.taken.contains(address);
+        let fits = |(pair, group): (&AddressPair, &Vec<Prefix>)| {
+            let whole = group.iter().any(|prefix| prefix.contains(pair.endpoint) && prefix.contains(pair.client));
+            whole && is_free(&pair.endpoint) && is_free(&pair.client)
+        };
+        let all = pairs.len() == groups.len() && pairs.iter().zip(groups).all(fits);
+        if all {
+            self.take(pairs);
+        }
+        all
+    }
+
     /// Gives pairs back.
     pub(super) fn release(&mut self, pairs: &[AddressPair]) {
         for pair in pairs {
@@ -91,6 +111,18 @@ mod tests {
         pull(&mut pool).unwrap();
         assert_eq!(pull(&mut pool).unwrap_err().to_string(), "IPPool is empty");
         assert_eq!(pull(&mut Pool::new(PrefixGroups::default())), Err(Exhausted));
+    }
+
+    #[test]
+    fn what_was_given_back_can_be_taken_again() {
+        let mut pool = pool("172.16.1.0/30,2001:db8::/126");
+        let (one, two) = (pull(&mut pool).unwrap(), pull(&mut pool).unwrap());
+        assert!(!pool.take_again(&two), "they are taken");
+        pool.release(&one);
+        pool.release(&two);
+        assert!(pool.take_again(&two) && !pool.take_again(&one[..1]));
+        assert_eq!(pull(&mut pool).unwrap(), one);
+        assert!(!Pool::new("10.0.0.0/24,2001:db8::/126".parse().unwrap()).take_again(&two), "another pool's");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::{
     registry::{NotFound, Registry},
 };
 use crate::{
-    model::{EndpointSpec, InvalidInterfaceName, Namespaced, NsUrl},
+    model::{AddressPair, EndpointSpec, InvalidInterfaceName, Namespaced, NsUrl},
     net::{self, Namespace},
 };
 
@@ -23,6 +23,8 @@ pub(super) struct Manager {
     pub(super) registry: Registry,
     endpoints: BTreeMap<Namespaced, Endpoint>,
     connections: Vec<Connection>,
+    /// The addresses of connections that have lost their endpoint, by client and request.
+    remembered: BTreeMap<(Namespaced, usize), Vec<AddressPair>>,
 }
 
 #[derive(Debug)]
@@ -67,10 +69,30 @@ impl Manager {
         self.endpoints.insert(pod.clone(), endpoint);
     }
 
+    /// Closes the connections of an endpoint that has ended, and lets it go until it is back. The addresses are kept for those
+    /// who had them; they are the result.
+    pub(super) async fn lose_endpoint(&mut self, pod: &Namespaced) -> BTreeSet<Namespaced> {
+        let mut clients = BTreeSet::new();
+        for (connection, _) in self.close(|connection| connection.endpoint.pod == *pod).await {
+            clients.insert(connection.client.pod.clone());
+            self.remembered.insert((connection.client.pod, connection.request), connection.pairs);
+        }
+        self.remove_endpoint(pod);
+        clients
+    }
+
     /// Lets an endpoint go; its connections are closed before.
     pub(super) fn remove_endpoint(&mut self, pod: &Namespaced) {
         self.registry.unregister(pod);
         self.endpoints.remove(pod);
+    }
+
+    /// Takes a connection on that is there already, with its addresses.
+    pub(super) fn adopt(&mut self, connection: Connection) {
+        if let Some(endpoint) = self.endpoints.get_mut(&connection.endpoint.pod) {
+            endpoint.pool.take(&connection.pairs);
+        }
+        self.connections.push(connection);
     }
 
     /// Every connection.
@@ -93,7 +115,9 @@ impl Manager {
         let mut failure = RequestError::NotFound(NotFound::Endpoint);
         for pod in found.candidates {
             let Some(endpoint) = self.endpoints.get_mut(&pod) else { continue };
-            let pairs = match endpoint.pool.pull(&taken) {
+            let before = self.remembered.get(&(client.pod.clone(), request));
+            let again = before.filter(|pairs| endpoint.pool.take_again(pairs)).cloned();
+            let pairs = match again.map_or_else(|| endpoint.pool.pull(&taken), Ok) {
                 Ok(pairs) => pairs,
                 Err(exhausted) => {
                     failure = exhausted.into();
@@ -114,6 +138,7 @@ impl Manager {
             };
             match made {
                 Ok(connection) => {
+                    self.remembered.remove(&(client.pod.clone(), request));
                     self.connections.push(connection);
                     return Ok(&self.connections[self.connections.len() - 1]);
                 }

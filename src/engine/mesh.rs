@@ -2,20 +2,26 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
     sync::Arc,
 };
+
+use tokio::sync::mpsc;
 
 use super::{
     events::Events,
     forwarder::Connection,
+    heal::watch,
     manager::{Client, Manager},
     names,
+    program::Run,
     protocol::{AppliedAll, Apply, Refusal},
     sandbox::{CLIENT_CONTAINER, CLIENT_INIT_CONTAINER, Sandbox},
+    supervisor::Link,
     validate::validate,
 };
 use crate::{
-    model::{Applied, Event, Namespaced, ObjectRef, ObjectState, Outcome, Workload},
+    model::{Applied, ContainerProgram, ContainerRole, Event, Namespaced, ObjectRef, ObjectState, Outcome, Workload},
     net::{self, Namespace},
 };
 
@@ -23,12 +29,28 @@ use crate::{
 pub(super) type Emit<'a> = dyn FnMut(Event) + Send + 'a;
 
 /// What is deployed, and by what it is carried.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Mesh {
     pub(super) manager: Manager,
     pub(super) sandboxes: BTreeMap<Namespaced, Sandbox>,
     pub(super) deployments: BTreeMap<String, Apply>,
     pub(super) events: Events,
+    /// What holds the namespaces and runs the programs.
+    pub(super) link: Link,
+    pub(super) host: Host,
+    /// Where it is told that something has changed in a pod.
+    pub(super) changes: mpsc::UnboundedSender<Namespaced>,
+}
+
+/// Where the engine is.
+#[derive(Debug, Clone)]
+pub(super) struct Host {
+    /// The supervisor's process.
+    pub(super) supervisor: u32,
+    /// The engine's directory.
+    pub(super) dir: PathBuf,
+    /// How many managers there were before this one.
+    pub(super) restarts: u32,
 }
 
 /// The time by which registrations run out, in seconds since 1970.
@@ -58,6 +80,16 @@ fn same_template(one: &Workload, other: &Workload) -> bool {
     Workload { replicas: None, ..one.clone() } == Workload { replicas: None, ..other.clone() }
 }
 
+/// The programs of a workload.
+pub(super) fn programs_of<'a>(wanted: &'a Apply, workload: &Workload) -> impl Iterator<Item = &'a ContainerProgram> {
+    let (kind, id) = (workload.kind, workload.id.clone());
+    wanted.programs.iter().filter(move |program| program.kind == kind && program.workload == id)
+}
+
+fn same_programs(wanted: &Apply, workload: &Workload, sandbox: &Sandbox) -> bool {
+    programs_of(wanted, workload).eq(sandbox.programs.iter().map(|run| &run.program))
+}
+
 /// What a deployment had and is not to have any more.
 fn no_longer_wanted(before: &Apply, wanted: &Apply) -> Vec<ObjectRef> {
     let workloads = before.workloads.iter().filter(|workload| !wanted.workloads.iter().any(|w| w.id == workload.id && w.kind == workload.kind));
@@ -67,6 +99,12 @@ fn no_longer_wanted(before: &Apply, wanted: &Apply) -> Vec<ObjectRef> {
 }
 
 impl Mesh {
+    /// Nothing yet.
+    pub(super) fn new(link: Link, host: Host, changes: mpsc::UnboundedSender<Namespaced>) -> Self {
+        let (manager, sandboxes, deployments, events) = Default::default();
+        Self { manager, sandboxes, deployments, events, link, host, changes }
+    }
+
     /// Whether nothing is deployed.
     #[must_use]
     pub(super) fn is_empty(&self) -> bool {
@@ -154,7 +192,10 @@ impl Mesh {
             let shared = Arc::new(workload.clone());
             pods.extend(names::pods(workload).into_iter().map(|pod| (pod, Arc::clone(&shared))));
         }
-        let stays = |sandbox: &Sandbox| pods.get(&sandbox.pod).is_some_and(|workload| same_template(workload, &sandbox.workload));
+        let stays = |sandbox: &Sandbox| {
+            let same = |workload: &Arc<Workload>| same_template(workload, &sandbox.workload) && same_programs(wanted, workload, sandbox);
+            pods.get(&sandbox.pod).is_some_and(same)
+        };
         let own = self.sandboxes.values().filter(|sandbox| before.is_some() && sandbox.instance == wanted.instance);
         let leaving: Vec<_> = own.filter(|sandbox| !stays(sandbox)).map(|sandbox| sandbox.pod.clone()).collect();
         for pod in &leaving {
@@ -163,24 +204,33 @@ impl Mesh {
         let mut made = BTreeSet::new();
         for (pod, workload) in pods {
             if !self.sandboxes.contains_key(&pod) {
-                self.make_pod(&pod, &wanted.instance, workload).await?;
+                let programs = programs_of(wanted, &workload).map(|program| Run::new(program.clone())).collect();
+                self.make_pod(&pod, &wanted.instance, workload, programs).await?;
+                self.start_programs(&pod);
                 made.insert(pod);
             }
         }
         Ok(made)
     }
 
-    async fn make_pod(&mut self, pod: &Namespaced, instance: &str, workload: Arc<Workload>) -> Result<(), Refusal> {
+    async fn make_pod(&mut self, pod: &Namespaced, instance: &str, workload: Arc<Workload>, programs: Vec<Run>) -> Result<(), Refusal> {
         let refuse = |error: net::Error| {
             let hint = match error.is_out_of_files() {
-                true => "each pod is an open file of the engine: end it with `nsmctl cleanup`, raise the limit with `ulimit -n`, and deploy again",
+                true => "each pod is some open files of the engine: end it with `nsmctl cleanup`, raise the limit with `ulimit -n`, and deploy again",
                 false => "raise the limit in /proc/sys/user/max_net_namespaces, if it is reached",
             };
             Refusal::new(Outcome::Failed, format!("cannot make the pod {pod}: {error}")).hint(hint)
         };
         let namespace = Namespace::create().await.map_err(refuse)?;
+        self.link.hold(&namespace).map_err(refuse)?;
         let mut sandbox = Sandbox::new(pod.clone(), instance.to_owned(), Arc::clone(&workload), namespace.clone());
-        if let Some(spec) = &workload.endpoint {
+        sandbox.programs = programs;
+        sandbox.watching = Some(watch(pod, &namespace, self.changes.clone()).await.map_err(refuse)?);
+        if sandbox.runs(ContainerRole::Client) {
+            // It requests for itself.
+            sandbox.waiting = None;
+        }
+        if let Some(spec) = workload.endpoint.as_ref().filter(|_| !sandbox.runs(ContainerRole::Endpoint)) {
             self.manager.add_endpoint(pod, instance, &namespace, spec, now());
             let text = format!("registered endpoint {} for {}, addresses from {}", pod.name, spec.services.join(", "), spec.prefixes);
             sandbox.log(&workload.container, "INFO", &pod.name, &text);
@@ -192,9 +242,15 @@ impl Mesh {
 
     /// Removes a pod and closes what it takes part in; the result is what was closed, with errors of the kernel.
     pub(super) async fn remove_pod(&mut self, pod: &Namespaced) -> Vec<(Connection, Option<net::Error>)> {
+        for key in self.retire(|sandbox| sandbox.pod == *pod) {
+            self.link.stop(&key, true).await;
+            self.link.forget(&key);
+        }
         let closed = self.manager.close(|connection| connection.client.pod == *pod || connection.endpoint.pod == *pod).await;
         self.manager.remove_endpoint(pod);
-        self.sandboxes.remove(pod);
+        if let Some(sandbox) = self.sandboxes.remove(pod) {
+            self.link.release(&sandbox.namespace);
+        }
         self.events.normal(object("Pod", pod), "Removed", "let go of its network namespace");
         closed
     }
@@ -216,10 +272,16 @@ impl Mesh {
         broken.into_iter().map(|(pod, _)| pod).collect()
     }
 
+    /// Makes anew what is broken, and what nobody served.
+    pub(super) async fn mend(&mut self) {
+        self.close_broken().await;
+        self.serve_requests().await;
+    }
+
     /// Makes every request that nobody serves yet, of every deployment.
     pub(super) async fn serve_requests(&mut self) {
         let Self { manager, sandboxes, events, .. } = self;
-        for sandbox in sandboxes.values_mut().filter(|sandbox| sandbox.workload.is_client()) {
+        for sandbox in sandboxes.values_mut().filter(|sandbox| sandbox.workload.is_client() && !sandbox.runs(ContainerRole::Client)) {
             serve(manager, events, sandbox).await;
         }
     }

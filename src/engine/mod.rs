@@ -1,4 +1,4 @@
-//! Network Service Mesh on one machine, in one process.
+//! Network Service Mesh on one machine: a supervisor that holds what pods are made of, and the manager under it.
 //!
 //! A pod is a network namespace. Its endpoint and its client are the engine's own; between them is what NSM has too:
 //!
@@ -16,17 +16,23 @@ mod delete;
 mod enter;
 mod events;
 mod forwarder;
+mod heal;
 mod ipam;
+mod loss;
 mod manager;
 mod mesh;
 mod names;
 mod observe;
+mod program;
 pub mod protocol;
 mod registry;
 mod sandbox;
 mod server;
+mod state;
+mod supervisor;
 mod validate;
 
-pub use daemon::{clear, probe, run, socket_path};
+pub use daemon::{clear, manage, probe, run, socket_path};
 pub use enter::enter;
 pub use observe::no_identities;
+pub use program::{inside, sandbox as run_sandbox};

@@ -6,10 +6,11 @@ use futures::{StreamExt, future::join_all, stream};
 
 use super::{
     forwarder::look,
-    mesh::{Mesh, now, object},
+    mesh::{Host, Mesh, now, object},
     protocol::Status,
     registry::Registration,
     sandbox::{CLIENT_CONTAINER, Sandbox},
+    supervisor::number,
 };
 use crate::{
     model::{
@@ -66,10 +67,11 @@ impl Mesh {
 
     /// Who is there.
     pub(super) fn status(&self) -> Status {
-        let pid = std::process::id();
-        let path = |namespace: &Namespace| format!("/proc/{pid}/fd/{}", namespace.descriptor());
+        let manager = number();
+        let path = |namespace: &Namespace| format!("/proc/{manager}/fd/{}", namespace.descriptor());
         let namespaces = self.sandboxes.values().map(|sandbox| (sandbox.pod.clone(), path(&sandbox.namespace))).collect();
-        Status { pid, instances: self.deployments.keys().cloned().collect(), namespaces }
+        let Host { supervisor: pid, restarts, .. } = self.host;
+        Status { pid, manager, restarts, instances: self.deployments.keys().cloned().collect(), namespaces }
     }
 
     /// The namespaces that are to be looked into; `None` where there is no such pod.

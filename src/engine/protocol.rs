@@ -11,17 +11,21 @@
 //!
 //! The hello and `"shutdown"` never change, so that every version can tell what it meets and end it.
 
-use std::fmt::Display;
+use std::{fmt::Display, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Applied, Event, Failure, Inventory, LogTail, Namespaced, NetworkServiceSpec, ObjectRef, Outcome, PodProbes, ProbeRequest, Removed, System,
-    Workload,
+    Applied, ContainerProgram, Event, Failure, Inventory, LogTail, Namespaced, NetworkServiceSpec, ObjectRef, Outcome, PodProbes, ProbeRequest,
+    Removed, System, Workload,
 };
 
 /// The name of the socket in the engine's directory.
 pub const SOCKET: &str = "engine.sock";
+/// The folder of NSM's socket in the engine's directory.
+pub const NSM_FOLDER: &str = "nsm";
+/// The folder of the Workload API's socket in the engine's directory.
+pub const SPIRE_FOLDER: &str = "spire";
 /// The name of the log in the engine's directory.
 pub const LOG: &str = "engine.log";
 /// The name of the lock in the engine's directory.
@@ -62,6 +66,10 @@ pub enum Request {
     },
     /// Who is there, and where are its namespaces?
     Status,
+    /// Put another manager in this one's place, and keep everything.
+    Restart,
+    /// End the endpoint of a connection, and say what that costs.
+    Lose(Lose),
     /// Remove everything and end.
     Shutdown,
 }
@@ -80,6 +88,35 @@ pub struct Apply {
     /// What was asked to be different from the manifests.
     #[serde(default)]
     pub options: Option<String>,
+    /// What runs in its pods instead of images.
+    #[serde(default)]
+    pub programs: Vec<ContainerProgram>,
+}
+
+/// An endpoint that is to be lost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lose {
+    /// The client's pod.
+    pub client: Namespaced,
+    /// The endpoint's address.
+    pub peer: IpAddr,
+    /// The time between two pings, in milliseconds.
+    pub interval_ms: u64,
+    /// How long it may take to heal, in milliseconds.
+    pub limit_ms: u64,
+}
+
+/// What the loss of an endpoint came to. Times are in milliseconds since the pings began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loss {
+    /// What was done.
+    pub what: String,
+    /// When each reply came.
+    pub replies_ms: Vec<u64>,
+    /// When it was done.
+    pub lost_at_ms: u64,
+    /// Whether replies came steadily again in time.
+    pub is_healed: bool,
 }
 
 /// What the engine answers.
@@ -108,6 +145,10 @@ pub enum Reply {
     Removed(Removed),
     /// To the question who is there.
     Status(Status),
+    /// To the loss of an endpoint.
+    Lost(Loss),
+    /// The manager ends now, and another takes its place: connect again.
+    Restarting,
     /// The engine is ending and takes no more work: start another.
     Ending,
     /// The request was not done.
@@ -137,8 +178,12 @@ pub struct AppliedAll {
 /// The engine and where its namespaces are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
-    /// Its process.
+    /// Its process: the supervisor, with which everything ends.
     pub pid: u32,
+    /// The process of its manager, which can be restarted.
+    pub manager: u32,
+    /// How many managers there were before this one.
+    pub restarts: u32,
     /// The deployments that it holds.
     pub instances: Vec<String>,
     /// The network namespace of every pod, as `nsenter --net=PATH` takes it.

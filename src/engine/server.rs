@@ -1,18 +1,23 @@
 //! Answers on the engine's socket.
 
-use std::{future::Future, io, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
+use futures::future::join_all;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::{UnixListener, UnixStream, unix::OwnedWriteHalf},
-    sync::{Mutex, Notify, mpsc},
+    sync::{Mutex, MutexGuard, Notify, mpsc},
     time::{Instant, interval_at},
 };
 
 use super::{
-    mesh::Mesh,
+    heal::keep_whole,
+    loss::lose,
+    mesh::{Host, Mesh},
     observe,
+    program::Again,
     protocol::{Hello, Refusal, Reply, Request, VERSION, to_line},
+    supervisor::{Handover, Link, Notice},
 };
 use crate::model::{Event, Outcome, Removed};
 
@@ -20,27 +25,61 @@ use crate::model::{Event, Outcome, Removed};
 /// one that died before it did leaves an engine that nobody would end.
 const IDLE: Duration = Duration::from_secs(10);
 
-#[derive(Debug, Default)]
-struct State {
-    mesh: Mesh,
-    /// Set when the last deployment has gone: no more is taken on.
-    ending: bool,
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) mesh: Mesh,
+    /// Set when no more is taken on.
+    ending: Option<Ending>,
 }
 
-#[derive(Debug, Default)]
-struct Shared {
+/// Why no more is taken on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// The last deployment has gone, or somebody wants the end.
+    Over,
+    /// Another manager goes on.
+    Restart,
+}
+
+#[derive(Debug)]
+pub(super) struct Shared {
     /// Held by whatever looks at or changes the state; not while pinging.
-    state: Mutex<State>,
-    /// The reply to whoever asked for the end has been written.
+    pub(super) state: Mutex<State>,
+    /// The reply to whoever asked for the end has been written, or nobody waits for one.
     ended: Notify,
+    /// What is asked of the supervisor without the state.
+    pub(super) link: Link,
 }
 
-/// Answers until nothing is deployed any more, somebody asks for the end, or `stop` comes true. A connection that
-/// is open then stays so until the runtime goes: its end tells the client that the engine has.
-pub(super) async fn serve(listener: UnixListener, stop: impl Future<Output = ()>) {
-    let shared = Arc::new(Shared::default());
+/// Answers until nothing is deployed any more, or somebody asks for the end or for another manager. A connection that
+/// is open then stays so until the runtime goes: its end tells the client that the manager has.
+///
+/// # Errors
+/// The socket cannot be used.
+pub(super) async fn serve(handover: Handover) -> io::Result<()> {
+    let Handover { supervisor, dir, restarts, listener, namespaces, state, programs, link, notices } = handover;
+    let listener = UnixListener::from_std(listener)?;
+    let (changes, changed) = mpsc::unbounded_channel();
+    let mut mesh = Mesh::new(link.clone(), Host { supervisor, dir, restarts }, changes);
+    if let Some(state) = state {
+        mesh.restore(&state, namespaces).await;
+    }
+    let mut again = Vec::new();
+    for notice in programs {
+        again.extend(mesh.note(notice).await);
+    }
+    if restarts > 0 {
+        mesh.start_all();
+        mesh.mend().await;
+        mesh.save();
+    }
+    let shared = Arc::new(Shared { state: Mutex::new(State { mesh, ending: None }), ended: Notify::new(), link });
+    let over = Arc::new(Notify::new());
+    tokio::spawn(listen(notices, Arc::clone(&shared), Arc::clone(&over)));
+    again.into_iter().for_each(|again| start_later(&shared, again));
+    tokio::spawn(keep_whole(changed, Arc::downgrade(&shared)));
     let mut idle = interval_at(Instant::now() + IDLE, IDLE);
-    tokio::pin!(stop);
+    shared.link.ready();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
@@ -48,19 +87,76 @@ pub(super) async fn serve(listener: UnixListener, stop: impl Future<Output = ()>
                     tokio::spawn(converse(stream, Arc::clone(&shared)));
                 }
             }
-            () = &mut stop => break,
             () = shared.ended.notified() => break,
             _ = idle.tick() => {
                 let is_empty = shared.state.try_lock().is_ok_and(|state| state.mesh.is_empty());
-                if is_empty && Arc::strong_count(&shared) == 1 {
+                // The other two are this function's and that of the one who listens to the supervisor.
+                if is_empty && Arc::strong_count(&shared) == 2 {
                     break;
                 }
             }
         }
     }
     let mut state = shared.state.lock().await;
-    state.ending = true;
+    if state.ending == Some(Ending::Restart) {
+        state.mesh.save();
+        shared.link.restart();
+        shared.link.flushed().await;
+        return Ok(());
+    }
+    state.ending = Some(Ending::Over);
+    let keys = state.mesh.retire(|_| true);
+    let mut state = say_goodbye(&shared, state, keys).await;
     remove_all(&mut state.mesh, &mut |_| {}).await;
+    drop(state);
+    shared.link.end();
+    over.notified().await;
+    Ok(())
+}
+
+/// Takes note of what the supervisor tells.
+async fn listen(mut notices: mpsc::UnboundedReceiver<Notice>, shared: Arc<Shared>, over: Arc<Notify>) {
+    while let Some(notice) = notices.recv().await {
+        match notice {
+            Notice::Stop => shared.ended.notify_one(),
+            Notice::Over => break,
+            notice => {
+                let is_end = matches!(notice, Notice::Ended { .. });
+                let mut state = shared.state.lock().await;
+                let again = state.mesh.note(notice).await;
+                if is_end {
+                    state.mesh.save();
+                }
+                drop(state);
+                again.into_iter().for_each(|again| start_later(&shared, again));
+            }
+        }
+    }
+    over.notify_one();
+}
+
+/// Starts a program again after its pause.
+fn start_later(shared: &Arc<Shared>, Again { key, pause }: Again) {
+    // It keeps no engine from ending that has nothing to do any more.
+    let shared = Arc::downgrade(shared);
+    tokio::spawn(async move {
+        tokio::time::sleep(pause).await;
+        if let Some(shared) = shared.upgrade() {
+            let mut state = shared.state.lock().await;
+            state.mesh.again(&key).await;
+            state.mesh.save();
+        }
+    });
+}
+
+/// Ends programs as containers are ended, without holding anybody up: what they say goodbye to needs the state.
+async fn say_goodbye<'a>(shared: &'a Shared, state: MutexGuard<'a, State>, keys: Vec<String>) -> MutexGuard<'a, State> {
+    if keys.is_empty() {
+        return state;
+    }
+    drop(state);
+    join_all(keys.iter().map(|key| shared.link.stop(key, false))).await;
+    shared.state.lock().await
 }
 
 /// One client's requests, in order. Its going away in between harms nothing: what has begun is done to its end.
@@ -81,7 +177,7 @@ async fn converse(stream: UnixStream, shared: Arc<Shared>) {
         }
         let reply = answering.await.unwrap_or_else(|_| Reply::Refused(Refusal::new(Outcome::Defect, "the engine has a defect; its log says more")));
         let written = write(&mut writer, &reply).await;
-        if shared.state.lock().await.ending {
+        if shared.state.lock().await.ending.is_some() {
             shared.ended.notify_one();
         }
         if written.is_err() {
@@ -104,15 +200,21 @@ async fn answer(line: &str, shared: &Shared, events: mpsc::UnboundedSender<Event
         let _ = events.send(event);
     };
     let mut state = shared.state.lock().await;
-    if state.ending {
-        return Reply::Ending;
+    match state.ending {
+        Some(Ending::Over) => return Reply::Ending,
+        Some(Ending::Restart) => return Reply::Restarting,
+        None => {}
     }
     match request {
         Request::Hello { .. } => {
             let status = state.mesh.status();
             Reply::Hello(Hello { version: VERSION.to_owned(), pid: status.pid, instances: status.instances })
         }
-        Request::Apply(wanted) => state.mesh.apply(&wanted, &mut emit).await.map_or_else(Reply::Refused, Reply::Applied),
+        Request::Apply(wanted) => {
+            let applied = state.mesh.apply(&wanted, &mut emit).await;
+            state.mesh.save();
+            applied.map_or_else(Reply::Refused, Reply::Applied)
+        }
         Request::Inventory => Reply::Inventory(Box::new(state.mesh.inventory())),
         Request::Options { instance } => Reply::Options(state.mesh.deployments.get(&instance).and_then(|deployment| deployment.options.clone())),
         Request::Workloads => Reply::Workloads(state.mesh.deployments.values().flat_map(|deployment| deployment.workloads.clone()).collect()),
@@ -121,16 +223,29 @@ async fn answer(line: &str, shared: &Shared, events: mpsc::UnboundedSender<Event
             drop(state);
             Reply::Probes(observe::probe(targets).await)
         }
+        Request::Lose(asked) => {
+            drop(state);
+            lose(shared, asked).await.map_or_else(Reply::Refused, Reply::Lost)
+        }
         Request::System => Reply::System(Box::new(state.mesh.system().await)),
         Request::Logs => Reply::Logs(state.mesh.logs()),
         Request::Delete { instance } => {
+            let keys = state.mesh.retire(|sandbox| sandbox.instance == instance);
+            let mut state = say_goodbye(shared, state, keys).await;
             let removed = state.mesh.delete(&instance, &mut emit).await;
-            state.ending = state.mesh.is_empty();
+            state.ending = state.mesh.is_empty().then_some(Ending::Over);
+            state.mesh.save();
             Reply::Removed(removed)
         }
         Request::Status => Reply::Status(state.mesh.status()),
+        Request::Restart => {
+            state.ending = Some(Ending::Restart);
+            Reply::Restarting
+        }
         Request::Shutdown => {
-            state.ending = true;
+            state.ending = Some(Ending::Over);
+            let keys = state.mesh.retire(|_| true);
+            let mut state = say_goodbye(shared, state, keys).await;
             Reply::Removed(remove_all(&mut state.mesh, &mut emit).await)
         }
     }

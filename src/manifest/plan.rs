@@ -1,13 +1,15 @@
 use serde_json::{Map, Value, json};
 
 use crate::model::{
-    INSTANCE_LABEL, MANAGED_BY, MANAGED_BY_LABEL, Namespaced, NetworkServiceSpec, OPTIONS_ANNOTATION, ObjectRef, PART_OF_LABEL, Plan, PlannedObject,
+    let programs = programs(&made, &customisation.programs)?;
+    Ok(Plan { instance, part_of, namespace, options, objects, expectations, programs })
 };
 
 use super::{
     Customisation, Document, ManifestError, Object,
     customise::{customise, instance},
     layout::Layout,
+    programs::programs,
     promises::promises,
     visit::visit,
 };
@@ -29,6 +31,7 @@ pub fn plan(documents: &[Document], customisation: &Customisation, current_names
     ordered.sort_by_key(|document| document.rank());
 
     let mut workloads = Vec::new();
+    let mut made: Vec<(&Document, Workload)> = Vec::new();
     let mut services = Vec::new();
     let mut references = Vec::new();
     for document in &ordered {
@@ -48,7 +51,10 @@ pub fn plan(documents: &[Document], customisation: &Customisation, current_names
             })?;
             services.push(NetworkServiceSpec { id: Namespaced::new(&place, document.name()), payload });
         }
-        workloads.extend(layout.workload(document)?);
+        if let Some(workload) = layout.workload(document)? {
+            made.push((*document, workload.clone()));
+            workloads.push(workload);
+        }
     }
 
     let part_of = label_value(services.first().map_or(namespace.as_str(), |service| &service.id.name));
@@ -69,7 +75,8 @@ pub fn plan(documents: &[Document], customisation: &Customisation, current_names
         workload.pod_labels.extend(labels.map(|(key, value)| (key.to_owned(), value.to_owned())));
     }
     let expectations = promises(workloads, services);
-    Ok(Plan { instance, part_of, namespace, options, objects, expectations })
+    let programs = programs(&made, &customisation.programs)?;
+    Ok(Plan { instance, part_of, namespace, options, objects, expectations, programs })
 }
 
 /// What is applied: the document as it was written, with its place and the deployment's labels, and with what was asked to be

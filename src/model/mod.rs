@@ -9,6 +9,7 @@
 //!   Target ──► Observation ─────────────┘
 //! ```
 
+mod container_program;
 mod difference;
 mod dns_label;
 mod event;
@@ -36,6 +37,7 @@ mod stream;
 mod url;
 mod workload;
 
+pub use container_program::{ContainerProgram, ContainerRole, Limits, Variable, VariableValue};
 pub use difference::{Change, Difference};
 pub use dns_label::check_dns_label;
 pub use event::{Event, Notice, ObjectState, Sink};

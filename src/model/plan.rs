@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Expectations, ObjectRef};
+use super::{ContainerProgram, Expectations, ObjectRef};
 
 /// What a deployment consists of: its objects, in the order in which they must exist, and what they promise.
 ///
@@ -20,6 +20,9 @@ pub struct Plan {
     pub objects: Vec<PlannedObject>,
     /// What they promise.
     pub expectations: Expectations,
+    /// The programs of this machine that stand for images.
+    #[serde(default)]
+    pub programs: Vec<ContainerProgram>,
 }
 
 /// One object of a plan.

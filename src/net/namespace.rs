@@ -16,10 +16,10 @@ use tokio::{runtime, sync::oneshot};
 
 use super::{Error, Result, link};
 
-/// A network namespace that nothing but this process holds.
+/// A network namespace that nothing but descriptors hold.
 ///
-/// There is no bind mount and no child process: however this process dies, the kernel then removes the namespace
-/// and its links. Clones are the same namespace, which lives until the last of them is dropped.
+/// There is no bind mount: however the processes die that have a descriptor, the kernel then removes the namespace and its
+/// links. Clones are the same namespace, which lives until the last of them is dropped.
 #[derive(Debug, Clone)]
 pub struct Namespace(Arc<OwnedFd>);
 
@@ -56,6 +56,14 @@ impl Namespace {
         in_own_thread(enter, work).await
     }
 
+    /// The same namespace by another descriptor, for another process to hold.
+    ///
+    /// # Errors
+    /// No more files may be opened.
+    pub fn duplicate(&self) -> Result<OwnedFd> {
+        self.0.try_clone().map_err(|error| Error::new("hold a network namespace twice", error))
+    }
+
     /// The descriptor by which another process finds it, as `/proc/PID/fd/N`.
     #[must_use]
     pub fn descriptor(&self) -> RawFd {
@@ -69,6 +77,13 @@ impl Namespace {
     pub fn inode(&self) -> Result<u64> {
         let path = format!("/proc/self/fd/{}", self.descriptor());
         fs::metadata(&path).map(|metadata| metadata.st_ino()).map_err(|error| Error::new(format_args!("read {path}"), error))
+    }
+}
+
+impl From<OwnedFd> for Namespace {
+    /// The namespace of a file such as `/proc/PID/ns/net`.
+    fn from(descriptor: OwnedFd) -> Self {
+        Self(Arc::new(descriptor))
     }
 }
 

@@ -8,6 +8,8 @@ mod labels;
 mod names;
 mod placement;
 
+use std::path::PathBuf;
+
 use serde_json::json;
 
 use super::{Document, ManifestError, Object, layout::Layout, layout::own_namespace};
@@ -34,6 +36,8 @@ pub struct Customisation {
     pub image_registry: Option<String>,
     /// `--image`: names of containers, and the image of each.
     pub images: Vec<(String, String)>,
+    /// `--program`: names of images, and the program of this machine that stands for each.
+    pub programs: Vec<(String, PathBuf)>,
 }
 
 impl Customisation {
@@ -128,7 +132,7 @@ fn carry(documents: &mut [Document], payload: Payload) -> Result<(), ManifestErr
     })
 }
 
-fn refuse(flag: impl Into<String>, reason: impl Into<String>, hint: impl Into<String>) -> ManifestError {
+pub(super) fn refuse(flag: impl Into<String>, reason: impl Into<String>, hint: impl Into<String>) -> ManifestError {
     ManifestError::Customisation { flag: flag.into(), reason: reason.into(), hint: hint.into() }
 }
 

@@ -24,6 +24,7 @@ use self::{
     start::{refusal, start},
 };
 use super::{Ctx, another_service};
+pub use crate::engine::protocol::{Lose, Loss};
 use crate::{
     engine::{
         clear, no_identities,
@@ -31,9 +32,9 @@ use crate::{
         socket_path,
     },
     model::{
-        Applied, ComponentState, Discovery, EventRecord, Expectations, Failure, INSTANCE_LABEL, IntoFailure, Inventory, Namespaced, ObjectRef,
-        ObjectState, Outcome, PART_OF_LABEL, Plan, PodProbes, PodState, ProbeRequest, Removed, Result, Scope, System, Unavailable, UnavailableKind,
-        Workload,
+        Applied, ComponentState, ContainerState, Discovery, EventRecord, Expectations, Failure, INSTANCE_LABEL, IntoFailure, Inventory, Namespaced,
+        ObjectRef, ObjectState, Outcome, PART_OF_LABEL, Plan, PodProbes, PodState, ProbeRequest, Removed, Result, Scope, System, Unavailable,
+        UnavailableKind, Workload,
     },
 };
 
@@ -90,6 +91,7 @@ impl Local {
             workloads: expectations.workloads.clone(),
             services: expectations.services.clone(),
             options: plan.options.clone(),
+            programs: plan.programs.clone(),
         });
         if let Some((part, object)) = self.other_service(ctx, plan).await? {
             return Err(another_service(plan, &part, &object));
@@ -113,7 +115,7 @@ impl Local {
             match connection.ask(request, &ctx.events).await? {
                 Some(Reply::Applied(all)) => return Ok(all),
                 // Its last deployment went just now; the next engine takes it.
-                Some(Reply::Ending) | None => connection.closed().await,
+                Some(Reply::Ending | Reply::Restarting) | None => connection.closed().await,
                 Some(reply) => return Err(unexpected(&reply)),
             }
         }
@@ -139,13 +141,20 @@ impl Local {
         }
     }
 
-    /// Tells whether every pod of the plan is ready. There is nothing to wait for: the engine has made every request
-    /// that it can when an apply is done, and one that is not served then stays so until something else is changed.
+    /// Waits until every pod of the plan is ready. For what the engine does itself there is nothing to wait for: it has made
+    /// every request that it can when an apply is done, and one that is not served then stays so until something else is
+    /// changed. A program takes a moment to show that it stays, and one that ends again and again is not waited for.
     ///
     /// # Errors
     /// A pod is missing or not ready.
     pub async fn wait(&self, ctx: &Ctx, plan: &Plan) -> Result<()> {
-        let inventory = self.inventory(ctx, &plan.expectations).await?;
+        let inventory = loop {
+            let inventory = self.inventory(ctx, &plan.expectations).await?;
+            if !inventory.pods.as_deref().unwrap_or_default().iter().any(may_become_ready) {
+                break inventory;
+            }
+            ctx.run("waiting for the programs to start", async { Ok(tokio::time::sleep(PAUSE).await) }).await?;
+        };
         let pods = inventory.pods.as_deref().unwrap_or_default();
         let mut faults = Vec::new();
         for workload in &plan.expectations.workloads {
@@ -291,7 +300,7 @@ impl Local {
                     }
                     return Ok(removed);
                 }
-                Some(Reply::Ending) | None => connection.closed().await,
+                Some(Reply::Ending | Reply::Restarting) | None => connection.closed().await,
                 Some(reply) => return Err(unexpected(&reply)),
             }
         }
@@ -339,12 +348,50 @@ impl Local {
         }
     }
 
+    /// Puts another manager in the place of the one that runs, and waits until it answers; `None` where no engine runs.
+    ///
+    /// # Errors
+    /// The engine cannot be asked.
+    pub async fn restart(&self, ctx: &Ctx) -> Result<Option<(Status, Status)>> {
+        let Some(before) = self.status(ctx).await? else { return Ok(None) };
+        let step = async {
+            if let Some(connection) = Connection::open(&self.dir).await? {
+                let mut connection = connection.same_version()?;
+                connection.ask(&Request::Restart, &ctx.events).await?;
+                connection.closed().await;
+            }
+            Ok(())
+        };
+        ctx.run("restarting the engine's manager", step).await?;
+        Ok(self.status(ctx).await?.map(|after| (before, after)))
+    }
+
+    /// Ends the endpoint of a connection, and says what that costs.
+    ///
+    /// # Errors
+    /// The engine cannot be asked, or there is no such connection.
+    pub async fn lose(&self, ctx: &Ctx, lose: Lose) -> Result<Loss> {
+        match self.ask(ctx, "waiting until the connection works again", &Request::Lose(lose)).await? {
+            Some(Reply::Lost(loss)) => Ok(loss),
+            Some(reply) => Err(unexpected(&reply)),
+            None => Err(Failure::cannot_tell("no engine runs on this machine")),
+        }
+    }
+
     /// Asks an engine that may not run; `None` where it does not, or ends just now.
     async fn ask(&self, ctx: &Ctx, what: &str, request: &Request) -> Result<Option<Reply>> {
         let step = async {
-            let Some(connection) = Connection::open(&self.dir).await? else { return Ok(None) };
-            let reply = connection.same_version()?.ask(request, &ctx.events).await?;
-            Ok(reply.filter(|reply| *reply != Reply::Ending))
+            for _ in 0..TRIES {
+                let Some(connection) = Connection::open(&self.dir).await? else { return Ok(None) };
+                let mut connection = connection.same_version()?;
+                match connection.ask(request, &ctx.events).await? {
+                    Some(Reply::Ending) => return Ok(None),
+                    // Its manager was restarted, or was killed with the question in hand.
+                    Some(Reply::Restarting) | None => connection.closed().await,
+                    Some(reply) => return Ok(Some(reply)),
+                }
+            }
+            Ok(None)
         };
         ctx.run(what, step).await
     }
@@ -375,8 +422,19 @@ fn fault_of(workload: &Workload, pods: &[PodState]) -> Option<String> {
         return Some("it has no pods".to_owned());
     }
     let waiting = own.find(|pod| !pod.ready)?;
-    let reason = waiting.init_containers.iter().find_map(|container| container.message.clone());
+    let containers = waiting.init_containers.iter().chain(&waiting.containers);
+    let reason = containers.filter(|container| !container.ready).find_map(|container| container.message.clone());
     Some(reason.unwrap_or_else(|| waiting.status()))
+}
+
+/// Whether a pod is not ready only because a program of its has not run for long enough yet, or others come first.
+fn may_become_ready(pod: &PodState) -> bool {
+    let all = || pod.init_containers.iter().chain(&pod.containers).filter(|container| !container.ready);
+    let is_final = |container: &ContainerState| match container.reason.as_deref() {
+        None | Some("PodInitializing") => false,
+        Some(_) => true,
+    };
+    !pod.ready && all().any(|container| container.running && container.reason.is_none()) && !all().any(is_final)
 }
 
 fn no_engine(request: ProbeRequest) -> PodProbes {
