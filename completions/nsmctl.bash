@@ -43,6 +43,9 @@ _nsmctl() {
             nsmctl,manifests)
                 cmd="nsmctl__subcmd__manifests"
                 ;;
+            nsmctl,status)
+                cmd="nsmctl__subcmd__status"
+                ;;
             nsmctl,troubleshoot)
                 cmd="nsmctl__subcmd__troubleshoot"
                 ;;
@@ -100,6 +103,9 @@ _nsmctl() {
             nsmctl__subcmd__help,manifests)
                 cmd="nsmctl__subcmd__help__subcmd__manifests"
                 ;;
+            nsmctl__subcmd__help,status)
+                cmd="nsmctl__subcmd__help__subcmd__status"
+                ;;
             nsmctl__subcmd__help,troubleshoot)
                 cmd="nsmctl__subcmd__help__subcmd__troubleshoot"
                 ;;
@@ -146,7 +152,7 @@ _nsmctl() {
 
     case "${cmd}" in
         nsmctl)
-            opts="-n -f -o -h -V --target --context --kubeconfig --namespace --manifests --timeout --output --help --version deploy verify troubleshoot explain cleanup exec logs manifests completions engine help"
+            opts="-n -f -o -h -V --target --context --kubeconfig --namespace --manifests --timeout --output --help --version deploy verify status troubleshoot explain cleanup exec logs manifests completions engine help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -185,11 +191,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -263,11 +269,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -317,11 +323,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -403,11 +409,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -457,11 +463,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -519,11 +525,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -643,11 +649,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -701,11 +707,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -787,11 +793,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -841,11 +847,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -856,7 +862,7 @@ _nsmctl() {
             return 0
             ;;
         nsmctl__subcmd__help)
-            opts="deploy verify troubleshoot explain cleanup exec logs manifests completions engine help"
+            opts="deploy verify status troubleshoot explain cleanup exec logs manifests completions engine help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1065,6 +1071,20 @@ _nsmctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        nsmctl__subcmd__help__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         nsmctl__subcmd__help__subcmd__troubleshoot)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1161,11 +1181,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1243,11 +1263,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1377,11 +1397,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1455,11 +1475,105 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nsmctl__subcmd__status)
+            opts="-A -l -n -f -o -h --all-namespaces --selector --client --topology --watch --schema --cidr --clients --cross-node --payload --name-prefix --image-registry --image --target --context --kubeconfig --namespace --manifests --timeout --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --selector)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -l)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --client)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --watch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cidr)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --clients)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --payload)
+                    COMPREPLY=($(compgen -W "ethernet ip" -- "${cur}"))
+                    return 0
+                    ;;
+                --name-prefix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --image-registry)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --image)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --target)
+                    COMPREPLY=($(compgen -W "auto cluster local" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kubeconfig)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --manifests)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1553,11 +1667,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1683,11 +1797,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 *)

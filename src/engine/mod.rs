@@ -29,4 +29,5 @@ mod validate;
 
 pub use daemon::{clear, probe, run, socket_path};
 pub use enter::enter;
+pub(crate) use observe::PARTS;
 pub use observe::no_identities;

@@ -74,6 +74,7 @@ impl Sandbox {
             restarts: 0,
             reason: (!ready).then(|| "PodInitializing".to_owned()),
             message: None,
+            since: None,
         };
         let init = ContainerState {
             running: !ready,

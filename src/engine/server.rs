@@ -122,6 +122,7 @@ async fn answer(line: &str, shared: &Shared, events: mpsc::UnboundedSender<Event
         }
         Request::System => Reply::System(Box::new(state.mesh.system().await)),
         Request::Logs => Reply::Logs(state.mesh.logs()),
+        Request::Carried => Reply::Carried(state.mesh.carried()),
         Request::Delete { instance } => {
             let removed = state.mesh.delete(&instance, &mut emit).await;
             state.ending = state.mesh.is_empty();
