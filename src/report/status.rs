@@ -207,14 +207,16 @@ fn connections(list: &[ConnectionStatus], now: Timestamp, look: Look) -> String 
     let row = |connection: &ConnectionStatus| {
         let own =
             |pod: &crate::model::Namespaced| if several || pod.namespace != connection.client.namespace { pod.to_string() } else { pod.name.clone() };
+        // A pod and its interface stand below each other where there is little room.
+        let gap = if is_wide { ' ' } else { '\n' };
         let endpoint = match (&connection.endpoint, &connection.endpoint_interface) {
-            (Known::Value(pod), Known::Value(interface)) => format!("{} {interface}", own(pod)),
+            (Known::Value(pod), Known::Value(interface)) => format!("{}{gap}{interface}", own(pod)),
             (Known::Value(pod), Known::Unknown(_)) => own(pod),
             _ => unknown(),
         };
         let interface = connection.interface.value().map_or("?", String::as_str);
         let cells = vec![
-            format!("{} {interface}", own(&connection.client)),
+            format!("{}{gap}{interface}", own(&connection.client)),
             if is_wide { format!("{} ({})", connection.service, over(connection)) } else { narrow_service(connection) },
             endpoint,
             addresses(connection),

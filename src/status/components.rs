@@ -1,4 +1,6 @@
-use crate::model::{ComponentState, ComponentStatus, InstanceStatus, Known, PodState, Ready, RegisteredEndpoint, System, Unavailable, Verdict};
+use crate::model::{
+    ComponentState, ComponentStatus, Finding, InstanceStatus, Known, PodState, Ready, RegisteredEndpoint, System, Unavailable, Verdict,
+};
 
 use super::{hidden, time};
 
@@ -14,6 +16,10 @@ fn status(component: &ComponentState, system: &System, registered: Result<&[Regi
         (Err(unavailable), Some(_)) => hidden(unavailable),
         (_, object) => {
             let mut pods = object.as_ref().map(|object| system.pods_of(object)).unwrap_or_default();
+            // What was evicted or has ended stays behind until somebody clears it away.
+            if pods.iter().any(|pod| !has_ended(pod)) {
+                pods.retain(|pod| !has_ended(pod));
+            }
             pods.sort_by_key(|pod| (&pod.node, &pod.id));
             Known::Value(pods.into_iter().map(instance).collect::<Vec<_>>())
         }
@@ -31,6 +37,25 @@ fn status(component: &ComponentState, system: &System, registered: Result<&[Regi
         Err(unavailable) => hidden(unavailable),
     };
     ComponentStatus { role: component.role.clone(), object: component.object.clone(), verdict, ready, instances }
+}
+
+fn has_ended(pod: &PodState) -> bool {
+    matches!(pod.phase.as_str(), "Succeeded" | "Failed")
+}
+
+/// The nodes that are not ready, and that none takes pods.
+pub(super) fn nodes(system: &System) -> Vec<Finding> {
+    let Ok(nodes) = &system.nodes else { return Vec::new() };
+    let hint = "`kubectl describe node` says why: its conditions and taints";
+    let finding = |subject: &str, verdict, observed: &str| {
+        Finding::new("node", "node ready", subject, verdict, "ready, and takes pods", observed).advised(hint)
+    };
+    let mut findings: Vec<Finding> =
+        nodes.iter().filter(|node| !node.ready).map(|node| finding(&node.name, Verdict::Warn, "its kubelet does not say that it is ready")).collect();
+    if !nodes.is_empty() && !nodes.iter().any(|node| node.schedulable) {
+        findings.push(finding("all nodes", Verdict::Fail, "none takes pods"));
+    }
+    findings
 }
 
 /// Whether it is the lesser of two that are shipped for the same work, of which one is used: a forwarder that no node wants.

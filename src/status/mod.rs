@@ -45,6 +45,7 @@ pub fn status(snapshot: &Snapshot, carried: Option<&[Carried]>, namespace: Optio
     let mut findings: Vec<Finding> =
         CATALOGUE.iter().filter(|check| TOLD.contains(&check.id)).flat_map(|check| judge(check, snapshot, &found)).collect();
     findings.extend(found.iter().flat_map(evaluate_connection).filter(|finding| connections::COUNTS.contains(&&*finding.check)));
+    findings.splice(0..0, components::nodes(system));
     findings.retain(|finding| !matches!(finding.verdict, Verdict::Pass | Verdict::Skip));
     let connections = match deployed {
         // Nobody can tell whose connections are missing.

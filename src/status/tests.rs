@@ -130,6 +130,36 @@ fn a_component_is_told_node_by_node() {
 }
 
 #[test]
+fn what_was_evicted_and_has_been_replaced_is_not_shown() {
+    let evicted = |others: bool| {
+        let status = of(|snapshot| {
+            let pods = snapshot.system.pods.as_mut().unwrap();
+            let mut old = pods.iter().find(|pod| pod.id.name.starts_with("registry")).unwrap().clone();
+            (old.id.name, old.phase, old.ready) = ("registry-k8s-old".into(), "Failed".into(), false);
+            pods.retain(|pod| others || !pod.id.name.starts_with("registry"));
+            pods.push(old);
+        });
+        let registry = status.components.into_iter().find(|component| component.role == "registry").unwrap();
+        registry.instances.value().unwrap().iter().map(|pod| pod.pod.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!((evicted(true), evicted(false)), (vec!["registry-k8s-1".to_owned()], vec!["registry-k8s-old".to_owned()]));
+}
+
+#[test]
+fn nodes_that_take_no_pods_are_told() {
+    let told = |ready: bool, schedulable: bool| {
+        let status = of(|snapshot| {
+            let nodes = snapshot.system.nodes.as_mut().unwrap();
+            (nodes[0].ready, nodes[0].schedulable) = (ready, schedulable);
+        });
+        status.findings.iter().map(|finding| format!("{} {}", finding.subject, finding.verdict)).collect::<Vec<_>>()
+    };
+    assert_eq!(told(true, true), [""; 0]);
+    assert_eq!(told(true, false), ["all nodes fail"]);
+    assert_eq!(told(false, false), ["worker warn", "all nodes fail"]);
+}
+
+#[test]
 fn a_forwarder_that_nsm_does_not_know_is_broken() {
     let status = of(|snapshot| snapshot.observation.inventory.endpoints.as_mut().unwrap().truncate(1));
     let forwarder = status.components.iter().find(|component| component.role == "forwarder").unwrap();
