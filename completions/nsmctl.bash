@@ -43,6 +43,9 @@ _nsmctl() {
             nsmctl,manifests)
                 cmd="nsmctl__subcmd__manifests"
                 ;;
+            nsmctl,status)
+                cmd="nsmctl__subcmd__status"
+                ;;
             nsmctl,troubleshoot)
                 cmd="nsmctl__subcmd__troubleshoot"
                 ;;
@@ -124,6 +127,9 @@ _nsmctl() {
             nsmctl__subcmd__help,manifests)
                 cmd="nsmctl__subcmd__help__subcmd__manifests"
                 ;;
+            nsmctl__subcmd__help,status)
+                cmd="nsmctl__subcmd__help__subcmd__status"
+                ;;
             nsmctl__subcmd__help,troubleshoot)
                 cmd="nsmctl__subcmd__help__subcmd__troubleshoot"
                 ;;
@@ -182,7 +188,7 @@ _nsmctl() {
 
     case "${cmd}" in
         nsmctl)
-            opts="-n -f -o -h -V --target --context --kubeconfig --namespace --manifests --timeout --output --help --version deploy verify troubleshoot explain cleanup exec logs manifests completions engine help"
+            opts="-n -f -o -h -V --target --context --kubeconfig --namespace --manifests --timeout --output --help --version deploy verify status troubleshoot explain cleanup exec logs manifests completions engine help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -221,11 +227,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -299,11 +305,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -353,11 +359,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -443,11 +449,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -497,11 +503,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -559,11 +565,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -851,11 +857,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -963,11 +969,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1103,11 +1109,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1157,11 +1163,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1172,7 +1178,7 @@ _nsmctl() {
             return 0
             ;;
         nsmctl__subcmd__help)
-            opts="deploy verify troubleshoot explain cleanup exec logs manifests completions engine help"
+            opts="deploy verify status troubleshoot explain cleanup exec logs manifests completions engine help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1437,6 +1443,20 @@ _nsmctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        nsmctl__subcmd__help__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         nsmctl__subcmd__help__subcmd__troubleshoot)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1533,11 +1553,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1615,11 +1635,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1749,11 +1769,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1827,11 +1847,105 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nsmctl__subcmd__status)
+            opts="-A -l -n -f -o -h --all-namespaces --selector --client --topology --watch --schema --cidr --clients --cross-node --payload --name-prefix --image-registry --image --target --context --kubeconfig --namespace --manifests --timeout --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --selector)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -l)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --client)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --watch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cidr)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --clients)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --payload)
+                    COMPREPLY=($(compgen -W "ethernet ip" -- "${cur}"))
+                    return 0
+                    ;;
+                --name-prefix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --image-registry)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --image)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --target)
+                    COMPREPLY=($(compgen -W "auto cluster local" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kubeconfig)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --manifests)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1925,11 +2039,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -2055,11 +2169,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
                     return 0
                     ;;
                 *)

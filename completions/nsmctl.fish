@@ -35,11 +35,14 @@ complete -c nsmctl -n "__fish_nsmctl_needs_command" -l timeout -d 'The time budg
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
 short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
-junit\t'For CI systems'"
+junit\t'For CI systems'
+dot\t'A graph for graphviz: `status --topology`'
+mermaid\t'A graph for Markdown: `status --topology`'"
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -s V -l version -d 'Print version'
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "deploy" -d 'Apply the manifests, wait until everything is ready, verify, and print the table'
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "verify" -d 'Check every connection against what its manifests promise'
+complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "status" -d 'Show NSM\'s health, services, endpoints and every connection, as a table or drawn'
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "troubleshoot" -d 'Name the causes of what is broken, with evidence and fix, and walk the path of each connection'
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "explain" -d 'Say what a cause is: what shows it, what it is not, how it works and how it is mended'
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "cleanup" -d 'Remove everything that deploy made, wait until it is gone, and prove it'
@@ -49,7 +52,6 @@ complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "manifests" -d 'Print 
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "engine" -d 'The engine of this machine; deploy starts it'
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l program -d 'On this machine, run a program in the place of an image; NAME is the last part of the image\'s. May be given several times, also for NSM\'s own client: cmd-nsc and cmd-nsc-init' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l junit -d 'Write the findings into this file too, as JUnit\'s XML, however the command ends' -r -F
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l json -d 'Write the report into this file too, as JSON, however the command ends' -r -F
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l cidr -d 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125' -r
@@ -70,7 +72,9 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l timeout -d 'The
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
 short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
-junit\t'For CI systems'"
+junit\t'For CI systems'
+dot\t'A graph for graphviz: `status --topology`'
+mermaid\t'A graph for Markdown: `status --topology`'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l dry-run -d 'Ask the cluster what would be done, and do nothing'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l diff -d 'Show what would be changed, and do nothing; the exit code is 0 where nothing would, else 1'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l atomic -d 'Remove again what was made if the deploy does not end well'
@@ -109,13 +113,44 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l timeout -d 'The
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
 short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
-junit\t'For CI systems'"
+junit\t'For CI systems'
+dot\t'A graph for graphviz: `status --topology`'
+mermaid\t'A graph for Markdown: `status --topology`'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -s A -l all-namespaces -d 'Every client of NSM\'s in all namespaces, whoever deployed it'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l heal -d 'Delete the endpoint\'s pod and measure how long the connection takes to work again'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l list-checks -d 'Say which checks there are, and look at nothing'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l schema -d 'Print the JSON Schema of the report that -o json prints, and look at nothing'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -s h -l help -d 'Print help'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand status" -s l -l selector -d 'The clients with these labels, as in app=alpine or \'tier in (a,b)\'' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand status" -l client -d 'The client of this name: a workload\'s or a pod\'s' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand status" -l watch -d 'Keep looking: a terminal is drawn anew, a pipe gets a line a change, with a pause between two looks' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand status" -l cidr -d 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand status" -l clients -d 'How many pods each client has; a Pod is copied, a Deployment or StatefulSet scaled' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand status" -l payload -d 'What travels over every network service' -r -f -a "ethernet\t'Ethernet frames'
+ip\t'IP packets'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand status" -l name-prefix -d 'What all names begin with, so that a second deployment stands beside the first' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand status" -l image-registry -d 'The registry that all images come from, as in mirror.example.com/nsm' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand status" -l image -d 'The image of a container; may be given several times, and counts before --image-registry' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand status" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
+cluster\t'A Kubernetes cluster'
+local\t'This machine'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand status" -l context -d 'The kubeconfig\'s context' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand status" -l kubeconfig -d 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config' -r -F
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand status" -s n -l namespace -d 'The namespace of the deployment, instead of the one in the manifests' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand status" -s f -l manifests -d 'The manifests, instead of the example\'s: a file, a directory, or - for standard input' -r -F
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand status" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand status" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
+short\t'For grep: a line for each finding that is not as promised'
+json\t'For programs'
+junit\t'For CI systems'
+dot\t'A graph for graphviz: `status --topology`'
+mermaid\t'A graph for Markdown: `status --topology`'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand status" -s A -l all-namespaces -d 'Every client of NSM\'s in all namespaces, whoever deployed it'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand status" -l topology -d 'Draw who is connected to whom: as text, or with -o dot or -o mermaid as a graph for graphviz or Markdown'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand status" -l schema -d 'Print the JSON Schema of the report that -o json prints, and look at nothing'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand status" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand status" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -s l -l selector -d 'The clients with these labels, as in app=alpine or \'tier in (a,b)\'' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -l client -d 'The client of this name: a workload\'s or a pod\'s' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -l bundle -d 'Write what was seen into this file, without secrets, so that it can be judged elsewhere' -r -F
@@ -138,7 +173,9 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -l timeout -
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
 short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
-junit\t'For CI systems'"
+junit\t'For CI systems'
+dot\t'A graph for graphviz: `status --topology`'
+mermaid\t'A graph for Markdown: `status --topology`'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -s A -l all-namespaces -d 'Every client of NSM\'s in all namespaces, whoever deployed it'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -s v -l verbose -d 'Show all the evidence and all that follows, not only the telling part of it'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
@@ -154,7 +191,9 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand explain" -l timeout -d 'Th
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand explain" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
 short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
-junit\t'For CI systems'"
+junit\t'For CI systems'
+dot\t'A graph for graphviz: `status --topology`'
+mermaid\t'A graph for Markdown: `status --topology`'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand explain" -l list -d 'Say which causes there are'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand explain" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -l cidr -d 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125' -r
@@ -175,7 +214,9 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -l timeout -d 'Th
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
 short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
-junit\t'For CI systems'"
+junit\t'For CI systems'
+dot\t'A graph for graphviz: `status --topology`'
+mermaid\t'A graph for Markdown: `status --topology`'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -l dry-run -d 'Only say what would be removed'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -l force -d 'Take the finalizers off what does not go by itself, after saying so'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
@@ -199,7 +240,9 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand exec" -l timeout -d 'The t
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand exec" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
 short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
-junit\t'For CI systems'"
+junit\t'For CI systems'
+dot\t'A graph for graphviz: `status --topology`'
+mermaid\t'A graph for Markdown: `status --topology`'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand exec" -s i -l stdin -d 'Pass on standard input, until its end'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand exec" -s t -l tty -d 'Give the program a terminal, where standard input is one'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand exec" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
@@ -224,7 +267,9 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand logs" -l timeout -d 'The t
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand logs" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
 short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
-junit\t'For CI systems'"
+junit\t'For CI systems'
+dot\t'A graph for graphviz: `status --topology`'
+mermaid\t'A graph for Markdown: `status --topology`'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand logs" -s f -l follow -d 'Go on with what is logged from now on, until Ctrl-C'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand logs" -l no-prefix -d 'Leave out who logged a line'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand logs" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
@@ -248,7 +293,9 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images rbac help" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
 short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
-junit\t'For CI systems'"
+junit\t'For CI systems'
+dot\t'A graph for graphviz: `status --topology`'
+mermaid\t'A graph for Markdown: `status --topology`'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images rbac help" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images rbac help" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images rbac help" -f -a "images" -d 'The images of all containers, one a line: what a cluster without access to their registries needs a mirror of'
@@ -272,7 +319,9 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from images" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
 short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
-junit\t'For CI systems'"
+junit\t'For CI systems'
+dot\t'A graph for graphviz: `status --topology`'
+mermaid\t'A graph for Markdown: `status --topology`'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from images" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from images" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from rbac" -l cidr -d 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125' -r
@@ -293,7 +342,9 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from rbac" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
 short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
-junit\t'For CI systems'"
+junit\t'For CI systems'
+dot\t'A graph for graphviz: `status --topology`'
+mermaid\t'A graph for Markdown: `status --topology`'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from rbac" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from rbac" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from help" -f -a "images" -d 'The images of all containers, one a line: what a cluster without access to their registries needs a mirror of'
@@ -310,29 +361,29 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand completions" -l timeout -d
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand completions" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
 short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
-junit\t'For CI systems'"
+junit\t'For CI systems'
+dot\t'A graph for graphviz: `status --topology`'
+mermaid\t'A graph for Markdown: `status --topology`'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run manage sandbox inside restart probe enter help" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
 cluster\t'A Kubernetes cluster'
 local\t'This machine'"
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run manage sandbox inside restart probe enter help" -l context -d 'The kubeconfig\'s context' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run manage sandbox inside restart probe enter help" -l kubeconfig -d 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config' -r -F
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run manage sandbox inside restart probe enter help" -s n -l namespace -d 'The namespace of the deployment, instead of the one in the manifests' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run manage sandbox inside restart probe enter help" -s f -l manifests -d 'The manifests, instead of the example\'s: a file, a directory, or - for standard input' -r -F
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run manage sandbox inside restart probe enter help" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run manage sandbox inside restart probe enter help" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -l context -d 'The kubeconfig\'s context' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -l kubeconfig -d 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config' -r -F
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -s n -l namespace -d 'The namespace of the deployment, instead of the one in the manifests' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -s f -l manifests -d 'The manifests, instead of the example\'s: a file, a directory, or - for standard input' -r -F
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
 short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
-junit\t'For CI systems'"
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run manage sandbox inside restart probe enter help" -s h -l help -d 'Print help'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run manage sandbox inside restart probe enter help" -f -a "run" -d 'Run the engine in this process'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run manage sandbox inside restart probe enter help" -f -a "manage" -d 'Run the engine\'s manager in this process; its supervisor starts it'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run manage sandbox inside restart probe enter help" -f -a "sandbox" -d 'Run a program in a sandbox, as the supervisor says on standard input'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run manage sandbox inside restart probe enter help" -f -a "inside" -d 'Become the first process of a sandbox, as its launcher says on standard input'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run manage sandbox inside restart probe enter help" -f -a "restart" -d 'Put another manager in the place of the one that runs: its sandboxes, links and addresses are kept'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run manage sandbox inside restart probe enter help" -f -a "probe" -d 'Say whether an engine could make its namespaces and links here'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run manage sandbox inside restart probe enter help" -f -a "enter" -d 'Become a program in the network namespace of a pod'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run manage sandbox inside restart probe enter help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+junit\t'For CI systems'
+dot\t'A graph for graphviz: `status --topology`'
+mermaid\t'A graph for Markdown: `status --topology`'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -s h -l help -d 'Print help'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -f -a "run" -d 'Run the engine in this process'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -f -a "probe" -d 'Say whether an engine could make its namespaces and links here'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -f -a "enter" -d 'Become a program in the network namespace of a pod'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from run" -l dir -d 'The directory of its socket, log and lock' -r -F
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from run" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
 cluster\t'A Kubernetes cluster'
@@ -345,61 +396,10 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_su
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from run" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
 short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
-junit\t'For CI systems'"
+junit\t'For CI systems'
+dot\t'A graph for graphviz: `status --topology`'
+mermaid\t'A graph for Markdown: `status --topology`'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from manage" -l parent -d 'The supervisor\'s process' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from manage" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
-cluster\t'A Kubernetes cluster'
-local\t'This machine'"
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from manage" -l context -d 'The kubeconfig\'s context' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from manage" -l kubeconfig -d 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config' -r -F
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from manage" -s n -l namespace -d 'The namespace of the deployment, instead of the one in the manifests' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from manage" -s f -l manifests -d 'The manifests, instead of the example\'s: a file, a directory, or - for standard input' -r -F
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from manage" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from manage" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
-short\t'For grep: a line for each finding that is not as promised'
-json\t'For programs'
-junit\t'For CI systems'"
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from manage" -s h -l help -d 'Print help'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from sandbox" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
-cluster\t'A Kubernetes cluster'
-local\t'This machine'"
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from sandbox" -l context -d 'The kubeconfig\'s context' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from sandbox" -l kubeconfig -d 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config' -r -F
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from sandbox" -s n -l namespace -d 'The namespace of the deployment, instead of the one in the manifests' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from sandbox" -s f -l manifests -d 'The manifests, instead of the example\'s: a file, a directory, or - for standard input' -r -F
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from sandbox" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from sandbox" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
-short\t'For grep: a line for each finding that is not as promised'
-json\t'For programs'
-junit\t'For CI systems'"
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from sandbox" -s h -l help -d 'Print help'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from inside" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
-cluster\t'A Kubernetes cluster'
-local\t'This machine'"
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from inside" -l context -d 'The kubeconfig\'s context' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from inside" -l kubeconfig -d 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config' -r -F
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from inside" -s n -l namespace -d 'The namespace of the deployment, instead of the one in the manifests' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from inside" -s f -l manifests -d 'The manifests, instead of the example\'s: a file, a directory, or - for standard input' -r -F
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from inside" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from inside" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
-short\t'For grep: a line for each finding that is not as promised'
-json\t'For programs'
-junit\t'For CI systems'"
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from inside" -s h -l help -d 'Print help'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from restart" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
-cluster\t'A Kubernetes cluster'
-local\t'This machine'"
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from restart" -l context -d 'The kubeconfig\'s context' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from restart" -l kubeconfig -d 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config' -r -F
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from restart" -s n -l namespace -d 'The namespace of the deployment, instead of the one in the manifests' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from restart" -s f -l manifests -d 'The manifests, instead of the example\'s: a file, a directory, or - for standard input' -r -F
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from restart" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from restart" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
-short\t'For grep: a line for each finding that is not as promised'
-json\t'For programs'
-junit\t'For CI systems'"
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from restart" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from probe" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
 cluster\t'A Kubernetes cluster'
 local\t'This machine'"
@@ -411,7 +411,9 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_su
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from probe" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
 short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
-junit\t'For CI systems'"
+junit\t'For CI systems'
+dot\t'A graph for graphviz: `status --topology`'
+mermaid\t'A graph for Markdown: `status --topology`'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from probe" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from enter" -l net -d 'The file of the network namespace' -r -F
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from enter" -l user -d 'The file of the user namespace that it belongs to, where that is not ours' -r -F
@@ -426,34 +428,29 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_su
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from enter" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
 short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
-junit\t'For CI systems'"
+junit\t'For CI systems'
+dot\t'A graph for graphviz: `status --topology`'
+mermaid\t'A graph for Markdown: `status --topology`'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from enter" -l terminal -d 'Standard input is a terminal that is to be the program\'s own'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from enter" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from help" -f -a "run" -d 'Run the engine in this process'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from help" -f -a "manage" -d 'Run the engine\'s manager in this process; its supervisor starts it'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from help" -f -a "sandbox" -d 'Run a program in a sandbox, as the supervisor says on standard input'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from help" -f -a "inside" -d 'Become the first process of a sandbox, as its launcher says on standard input'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from help" -f -a "restart" -d 'Put another manager in the place of the one that runs: its sandboxes, links and addresses are kept'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from help" -f -a "probe" -d 'Say whether an engine could make its namespaces and links here'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from help" -f -a "enter" -d 'Become a program in the network namespace of a pod'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "deploy" -d 'Apply the manifests, wait until everything is ready, verify, and print the table'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "verify" -d 'Check every connection against what its manifests promise'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "troubleshoot" -d 'Name the causes of what is broken, with evidence and fix, and walk the path of each connection'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "explain" -d 'Say what a cause is: what shows it, what it is not, how it works and how it is mended'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "cleanup" -d 'Remove everything that deploy made, wait until it is gone, and prove it'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "exec" -d 'Run a program in the right container of the right pod; its exit code is nsmctl\'s'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "logs" -d 'Show what was logged on the way of a connection, by all who take part, in the order of time'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "manifests" -d 'Print what deploy would apply, or the images that it takes'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "engine" -d 'The engine of this machine; deploy starts it'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "deploy" -d 'Apply the manifests, wait until everything is ready, verify, and print the table'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "verify" -d 'Check every connection against what its manifests promise'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "status" -d 'Show NSM\'s health, services, endpoints and every connection, as a table or drawn'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "troubleshoot" -d 'Name the causes of what is broken, with evidence and fix, and walk the path of each connection'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "explain" -d 'Say what a cause is: what shows it, what it is not, how it works and how it is mended'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "cleanup" -d 'Remove everything that deploy made, wait until it is gone, and prove it'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "exec" -d 'Run a program in the right container of the right pod; its exit code is nsmctl\'s'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "logs" -d 'Show what was logged on the way of a connection, by all who take part, in the order of time'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "manifests" -d 'Print what deploy would apply, or the images that it takes'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "engine" -d 'The engine of this machine; deploy starts it'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and __fish_seen_subcommand_from manifests" -f -a "images" -d 'The images of all containers, one a line: what a cluster without access to their registries needs a mirror of'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and __fish_seen_subcommand_from manifests" -f -a "rbac" -d 'The least role that suffices for all commands, for an administrator to grant'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and __fish_seen_subcommand_from engine" -f -a "run" -d 'Run the engine in this process'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and __fish_seen_subcommand_from engine" -f -a "manage" -d 'Run the engine\'s manager in this process; its supervisor starts it'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and __fish_seen_subcommand_from engine" -f -a "sandbox" -d 'Run a program in a sandbox, as the supervisor says on standard input'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and __fish_seen_subcommand_from engine" -f -a "inside" -d 'Become the first process of a sandbox, as its launcher says on standard input'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and __fish_seen_subcommand_from engine" -f -a "restart" -d 'Put another manager in the place of the one that runs: its sandboxes, links and addresses are kept'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and __fish_seen_subcommand_from engine" -f -a "probe" -d 'Say whether an engine could make its namespaces and links here'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and __fish_seen_subcommand_from engine" -f -a "enter" -d 'Become a program in the network namespace of a pod'

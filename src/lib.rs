@@ -4,6 +4,7 @@
 //!   cli ─► settings ─► commands ─┬─► manifest    YAML → Plan with its Expectations
 //!                                ├─► target      cluster (kube-rs) or local (engine ─► net)
 //!                                ├─► check       Expectations × Observation → Findings
+//!                                ├─► status      Snapshot → what there is now
 //!                                ├─► diagnose    Expectations × Snapshot → path and causes
 //!                                ├─► bundle      Snapshot ⇄ a file without secrets
 //!                                ├─► report      Findings → table, JSON, JUnit
@@ -27,6 +28,7 @@ pub mod net;
 pub mod report;
 pub mod runtime_dir;
 pub mod settings;
+pub mod status;
 pub mod target;
 pub mod terminal;
 
@@ -42,7 +44,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use self::{
     cancel::Cancel,
-    cli::{Cli, Command, EngineCommand, completions},
+    cli::{Cli, Command, EngineCommand, StatusArgs, VerifyArgs, completions},
     model::{Failure, IntoFailure, Outcome, Result, Sink},
     report::{Progress, Report, annotations, complain, schema, write_out},
     settings::Settings,
@@ -72,7 +74,9 @@ fn dispatch(arguments: Vec<OsString>) -> Outcome {
         // Before anything has made a second thread: Linux moves no such process into a user namespace.
         Command::Engine(arguments) if arguments.command != EngineCommand::Restart => return engine(&arguments.command),
         Command::Completions(arguments) => return unwritten(&write_out(&completions(arguments.shell))),
-        Command::Verify(arguments) if arguments.schema => return unwritten(&write_out(&schema())),
+        Command::Verify(VerifyArgs { schema: true, .. }) | Command::Status(StatusArgs { schema: true, .. }) => {
+            return unwritten(&write_out(&schema()));
+        }
         _ => {}
     }
     match Settings::new(global, &command) {

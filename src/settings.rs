@@ -88,7 +88,8 @@ impl Settings {
             Command::Verify(arguments) => LOOK + arguments.look.interval * arguments.look.count,
             Command::Exec(_) => ENDLESS,
             Command::Logs(arguments) if arguments.follow => ENDLESS,
-            Command::Logs(_) | Command::Troubleshoot(_) | Command::Explain(_) => LOOK,
+            Command::Status(arguments) if arguments.watch.is_some() => ENDLESS,
+            Command::Status(_) | Command::Logs(_) | Command::Troubleshoot(_) | Command::Explain(_) => LOOK,
             Command::Manifests(_) | Command::Completions(_) | Command::Engine(_) => LOOK,
             Command::Cleanup(_) => CLEANUP,
         };
@@ -159,7 +160,7 @@ impl Settings {
     #[must_use]
     pub fn complete(&self, hint: &str) -> String {
         let mut hint = hint.to_owned();
-        for command in ["deploy", "verify", "troubleshoot", "cleanup", "exec", "logs"] {
+        for command in ["deploy", "verify", "status", "troubleshoot", "cleanup", "exec", "logs"] {
             let plain = format!("nsmctl {command}");
             let mut done = String::new();
             let mut rest = hint.as_str();

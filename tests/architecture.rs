@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Each room, and the rooms that it may use. What is not in the list may be used by nobody and use nothing.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("model", &[]),
     ("file_lock", &[]),
     ("cli", &[]),
@@ -17,6 +17,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("manifest", &["model"]),
     ("check", &["model"]),
     ("diagnose", &["model", "check"]),
+    ("status", &["model", "check"]),
     ("bundle", &["model"]),
     ("report", &["model"]),
     ("net", &["model"]),
@@ -31,6 +32,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
             "manifest",
             "check",
             "diagnose",
+            "status",
             "bundle",
             "report",
             "settings",

@@ -24,6 +24,7 @@ mod logs;
 mod machine;
 mod program;
 mod scripted;
+mod status;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod troubleshoot;

@@ -120,7 +120,7 @@ pub(crate) fn probes(pod: &str, container: &str, nsm: &str, routes: &str, routes
 /// A container that runs.
 pub(crate) fn container(name: &str) -> ContainerState {
     let image = format!("ghcr.io/networkservicemesh/ci/{name}:a00fa0f");
-    ContainerState { name: name.into(), image, ready: true, running: true, restarts: 0, reason: None, message: None }
+    ContainerState { name: name.into(), image, ready: true, running: true, restarts: 0, reason: None, message: None, since: None }
 }
 
 /// A pod that is ready.

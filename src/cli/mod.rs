@@ -13,6 +13,7 @@ mod look;
 mod manifests;
 mod remove;
 mod report;
+mod status;
 mod troubleshoot;
 mod verify;
 
@@ -33,6 +34,7 @@ pub use look::{LookArgs, ScopeArgs};
 pub use manifests::{ManifestsArgs, ManifestsCommand};
 pub use remove::RemoveArgs;
 pub use report::ReportArgs;
+pub use status::StatusArgs;
 pub use troubleshoot::TroubleshootArgs;
 pub use verify::VerifyArgs;
 
@@ -53,6 +55,7 @@ const AFTER: &str = "\
 Examples:
   nsmctl deploy                       the kernel2kernel example, on the cluster or on this machine
   nsmctl verify -o json | jq .        in a pipeline; the exit code says whether all is well
+  nsmctl status                       NSM's health, and who is connected to whom
   nsmctl troubleshoot                 the causes, the evidence and the fixes
   nsmctl explain address-pool-empty   what a cause is and how it works
   nsmctl exec -- ip addr              in the client's container, whichever pod that is in
@@ -71,6 +74,8 @@ pub enum Command {
     Deploy(DeployArgs),
     /// Check every connection against what its manifests promise.
     Verify(VerifyArgs),
+    /// Show NSM's health, services, endpoints and every connection, as a table or drawn.
+    Status(StatusArgs),
     /// Name the causes of what is broken, with evidence and fix, and walk the path of each connection.
     Troubleshoot(TroubleshootArgs),
     /// Say what a cause is: what shows it, what it is not, how it works and how it is mended.
@@ -97,6 +102,7 @@ impl Command {
         match self {
             Self::Deploy(_) => "deploy",
             Self::Verify(_) => "verify",
+            Self::Status(_) => "status",
             Self::Troubleshoot(_) => "troubleshoot",
             Self::Explain(_) => "explain",
             Self::Cleanup(_) => "cleanup",
@@ -114,6 +120,7 @@ impl Command {
         match self {
             Self::Deploy(DeployArgs { customise, .. })
             | Self::Verify(VerifyArgs { customise, .. })
+            | Self::Status(StatusArgs { customise, .. })
             | Self::Troubleshoot(TroubleshootArgs { customise, .. })
             | Self::Cleanup(CleanupArgs { customise, .. })
             | Self::Exec(ExecArgs { customise, .. })
@@ -173,6 +180,10 @@ pub enum OutputArg {
     Json,
     /// For CI systems.
     Junit,
+    /// A graph for graphviz: `status --topology`.
+    Dot,
+    /// A graph for Markdown: `status --topology`.
+    Mermaid,
 }
 
 /// A duration above zero, in jiff's friendly format, which kubectl's is a part of.

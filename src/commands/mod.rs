@@ -3,6 +3,7 @@
 //! ```text
 //!   Settings ─► session: manifests ─► Plan, target ─┬─► deploy        lock, apply, wait, observe, check, until it settles
 //!                                                   ├─► verify        observe, check
+//!                                                   ├─► status        observe without pings, overview, status
 //!                                                   ├─► troubleshoot  observe, system, diagnose
 //!                                                   ├─► exec          select, a program with our streams
 //!                                                   ├─► logs          select, read, merge
@@ -26,6 +27,7 @@ mod scope;
 mod select;
 mod session;
 mod settle;
+mod status;
 mod troubleshoot;
 mod verify;
 mod watch;
@@ -46,6 +48,7 @@ pub async fn run(command: &Command, settings: &Settings, ctx: &Ctx, report: &mut
     match command {
         Command::Deploy(arguments) => deploy::run(&arguments.apply, settings, ctx, report).await,
         Command::Verify(arguments) => verify::run(arguments, settings, ctx, report).await,
+        Command::Status(arguments) => status::run(arguments, settings, ctx, report).await,
         Command::Troubleshoot(arguments) => troubleshoot::run(arguments, settings, ctx, report).await,
         Command::Cleanup(arguments) => cleanup::run(&arguments.remove, settings, ctx, report).await,
         Command::Explain(arguments) => explain::run(arguments, report),

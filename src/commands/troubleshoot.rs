@@ -119,7 +119,7 @@ async fn meant(arguments: &TroubleshootArgs, settings: &Settings, session: &Sess
 
 /// What there is in a scope. What may not be looked for is a finding; that the time was up, or a person stopped it, ends the
 /// command.
-async fn discover(target: &Target, ctx: &Ctx, scope: &Scope) -> Result<Result<Discovery, Unavailable>> {
+pub(super) async fn discover(target: &Target, ctx: &Ctx, scope: &Scope) -> Result<Result<Discovery, Unavailable>> {
     match target.discover(ctx, scope).await {
         Ok(discovery) => Ok(Ok(discovery)),
         Err(failure) if failure.outcome == Outcome::CannotTell => {

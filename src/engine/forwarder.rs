@@ -25,6 +25,10 @@ pub(super) struct Connection {
     pub(super) endpoint: End,
     /// The addresses, one pair for each of the endpoint's groups of prefixes.
     pub(super) pairs: Vec<AddressPair>,
+    /// Since when the request has been served, in seconds since 1970: also while the connection was made anew.
+    pub(super) since: i64,
+    /// How often it was made anew because it was broken or its endpoint had gone.
+    pub(super) heals: u32,
 }
 
 /// One end of a connection.

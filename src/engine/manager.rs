@@ -25,6 +25,9 @@ pub(super) struct Manager {
     connections: Vec<Connection>,
     /// The addresses of connections that have lost their endpoint, by client and request.
     remembered: BTreeMap<(Namespaced, usize), Vec<AddressPair>>,
+    /// Since when each request of a pod has been served, and how often its connection was made: once, and once more each time that
+    /// it was healed.
+    served: BTreeMap<(Namespaced, usize), (i64, u32)>,
 }
 
 #[derive(Debug)]
@@ -92,7 +95,13 @@ impl Manager {
         if let Some(endpoint) = self.endpoints.get_mut(&connection.endpoint.pod) {
             endpoint.pool.take(&connection.pairs);
         }
+        self.served.insert((connection.client.pod.clone(), connection.request), (connection.since, connection.heals.saturating_add(1)));
         self.connections.push(connection);
+    }
+
+    /// Forgets what a pod's requests have come to: the pod goes, or they are to come to something else.
+    pub(super) fn forget(&mut self, pod: &Namespaced) {
+        self.served.retain(|(client, _), _| client != pod);
     }
 
     /// Every connection.
@@ -131,7 +140,8 @@ impl Manager {
                     let client = End { pod: client.pod.clone(), namespace: client.namespace.clone(), interface: near };
                     let endpoint = End { pod: pod.clone(), namespace: endpoint.namespace.clone(), interface: far };
                     let (service, payload) = (found.service.clone(), found.payload);
-                    let connection = Connection { request, service, payload, client, endpoint, pairs: pairs.clone() };
+                    let (since, heals) = self.served.get(&(client.pod.clone(), request)).copied().unwrap_or((now, 0));
+                    let connection = Connection { request, service, payload, client, endpoint, pairs: pairs.clone(), since, heals };
                     connection.establish().await.map(|()| connection).map_err(RequestError::from)
                 }
                 Err(error) => Err(error.into()),
@@ -139,6 +149,7 @@ impl Manager {
             match made {
                 Ok(connection) => {
                     self.remembered.remove(&(client.pod.clone(), request));
+                    self.served.insert((connection.client.pod.clone(), request), (connection.since, connection.heals.saturating_add(1)));
                     self.connections.push(connection);
                     return Ok(&self.connections[self.connections.len() - 1]);
                 }

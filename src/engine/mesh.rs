@@ -173,16 +173,23 @@ impl Mesh {
         let known = before.map(|before| before.services.as_slice()).unwrap_or_default();
         for service in known.iter().filter(|service| !wanted.services.iter().any(|w| w.id == service.id)) {
             self.manager.registry.remove_service(&service.id);
-            self.manager.close(|connection| connection.service == service.id).await;
+            self.close_on_purpose(|connection| connection.service == service.id).await;
         }
         let mut objects = Vec::new();
         for service in &wanted.services {
             let applied = self.manager.registry.put_service(&wanted.instance, service);
             // Another payload needs other links.
-            self.manager.close(|connection| connection.service == service.id && connection.payload != service.payload).await;
+            self.close_on_purpose(|connection| connection.service == service.id && connection.payload != service.payload).await;
             objects.push((object("NetworkService", &service.id), applied));
         }
         objects
+    }
+
+    /// Closes connections that are not wanted any more: what is made in their place later is no healing.
+    async fn close_on_purpose(&mut self, which: impl Fn(&Connection) -> bool) {
+        for (connection, _) in self.manager.close(which).await {
+            self.manager.forget(&connection.client.pod);
+        }
     }
 
     /// Makes and removes pods; the result is what was made.
@@ -251,6 +258,7 @@ impl Mesh {
         if let Some(sandbox) = self.sandboxes.remove(pod) {
             self.link.release(&sandbox.namespace);
         }
+        self.manager.forget(pod);
         self.events.normal(object("Pod", pod), "Removed", "let go of its network namespace");
         closed
     }

@@ -34,5 +34,6 @@ mod validate;
 
 pub use daemon::{clear, manage, probe, run, socket_path};
 pub use enter::enter;
+pub(crate) use observe::PARTS;
 pub use observe::no_identities;
 pub use program::{inside, sandbox as run_sandbox};

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use futures::{StreamExt, future::join_all, stream};
 
 use super::{
-    forwarder::look,
+    forwarder::{Connection, look},
     mesh::{Host, Mesh, now, object},
     protocol::Status,
     registry::Registration,
@@ -14,11 +14,14 @@ use super::{
 };
 use crate::{
     model::{
-        ComponentState, Inventory, Link, LogTail, NetworkServiceState, PACKET_PLATEAUS, PingOptions, Pinged, PodProbes, Probe, ProbeRequest,
+        Carried, ComponentState, Inventory, Link, LogTail, NetworkServiceState, PACKET_PLATEAUS, PingOptions, Pinged, PodProbes, Probe, ProbeRequest,
         RegisteredEndpoint, Resolver, Route, System, Unavailable, UnavailableKind,
     },
     net::{self, Namespace},
 };
+
+/// The parts of the engine. They are one process, so that an answer proves them all.
+pub(crate) const PARTS: [&str; 4] = ["engine", "registry", "manager", "forwarder"];
 
 impl Mesh {
     /// What exists.
@@ -54,10 +57,19 @@ impl Mesh {
                 sandbox.log(CLIENT_CONTAINER, "WARN", &pod.name, &format!("Data plane is down: {fault}"));
             }
         }
-        // They are one process, so that this answer came proves them all.
-        let component = |role: &str| ComponentState { role: role.to_owned(), object: None, ready: Ok((1, 1)) };
-        let components = ["engine", "registry", "manager", "forwarder"].map(component).to_vec();
+        let components = PARTS.map(|role| ComponentState { role: role.to_owned(), object: None, ready: Ok((1, 1)) }).to_vec();
         System { events: Ok(self.events.list()), logs: self.logs(), ..System::of(components) }
+    }
+
+    /// What it knows of the connections that it carries. Nothing is asked of the kernel.
+    pub(super) fn carried(&self) -> Vec<Carried> {
+        let carried = |connection: &Connection| Carried {
+            client: connection.client.pod.clone(),
+            interface: connection.client.interface.to_string(),
+            since: connection.since,
+            heals: connection.heals,
+        };
+        self.manager.connections().iter().map(carried).collect()
     }
 
     /// What was logged. Nothing is looked at for it, so that asking again and again adds nothing.

@@ -16,8 +16,8 @@ use std::{fmt::Display, net::IpAddr};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Applied, ContainerProgram, Event, Failure, Inventory, LogTail, Namespaced, NetworkServiceSpec, ObjectRef, Outcome, PodProbes, ProbeRequest,
-    Removed, System, Workload,
+    Applied, Carried, ContainerProgram, Event, Failure, Inventory, LogTail, Namespaced, NetworkServiceSpec, ObjectRef, Outcome, PodProbes,
+    ProbeRequest, Removed, System, Workload,
 };
 
 /// The name of the socket in the engine's directory.
@@ -59,6 +59,8 @@ pub enum Request {
     System,
     /// Only what was logged?
     Logs,
+    /// What carries which connections?
+    Carried,
     /// Remove a deployment.
     Delete {
         /// The deployment.
@@ -141,6 +143,8 @@ pub enum Reply {
     System(Box<System>),
     /// To the question what was logged.
     Logs(Vec<LogTail>),
+    /// To the question what carries which connections.
+    Carried(Vec<Carried>),
     /// To a delete.
     Removed(Removed),
     /// To the question who is there.

@@ -106,6 +106,7 @@ impl Sandbox {
             restarts: 0,
             reason: (!is_served).then(|| "PodInitializing".to_owned()),
             message: None,
+            since: None,
         };
         let init = || ContainerState {
             running: !is_served,

@@ -229,6 +229,7 @@ async fn answer(line: &str, shared: &Shared, events: mpsc::UnboundedSender<Event
         }
         Request::System => Reply::System(Box::new(state.mesh.system().await)),
         Request::Logs => Reply::Logs(state.mesh.logs()),
+        Request::Carried => Reply::Carried(state.mesh.carried()),
         Request::Delete { instance } => {
             let keys = state.mesh.retire(|sandbox| sandbox.instance == instance);
             let mut state = say_goodbye(shared, state, keys).await;

@@ -49,6 +49,8 @@ struct Connected {
     client: (Namespaced, InterfaceName),
     endpoint: (Namespaced, InterfaceName),
     pairs: Vec<AddressPair>,
+    since: i64,
+    heals: u32,
 }
 
 impl Mesh {
@@ -70,6 +72,8 @@ impl Mesh {
             client: end(&connection.client),
             endpoint: end(&connection.endpoint),
             pairs: connection.pairs.clone(),
+            since: connection.since,
+            heals: connection.heals,
         };
         let state = State {
             deployments: self.deployments.clone(),
@@ -109,8 +113,8 @@ impl Mesh {
                 Some(End { pod, namespace, interface })
             };
             if let (Some(client), Some(endpoint)) = (end(connected.client), end(connected.endpoint)) {
-                let Connected { request, service, payload, pairs, .. } = connected;
-                self.manager.adopt(Connection { request, service, payload, client, endpoint, pairs });
+                let Connected { request, service, payload, pairs, since, heals, .. } = connected;
+                self.manager.adopt(Connection { request, service, payload, client, endpoint, pairs, since, heals });
             }
         }
         self.sweep().await;

@@ -1,8 +1,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::model::{
-    let programs = programs(&made, &customisation.programs)?;
-    Ok(Plan { instance, part_of, namespace, options, objects, expectations, programs })
+    INSTANCE_LABEL, MANAGED_BY, MANAGED_BY_LABEL, Namespaced, NetworkServiceSpec, OPTIONS_ANNOTATION, ObjectRef, PART_OF_LABEL, Plan, PlannedObject,
+    Workload,
 };
 
 use super::{

@@ -33,6 +33,7 @@ mod program;
 mod raw;
 mod scope;
 mod snapshot;
+mod status;
 mod stream;
 mod url;
 mod workload;
@@ -66,6 +67,9 @@ pub use program::{ExecRequest, TerminalSize};
 pub use raw::RawObjects;
 pub use scope::{Discovery, Scope};
 pub use snapshot::{ComponentState, EventRecord, LogTail, Snapshot, System};
+pub use status::{
+    Addresses, Carried, ComponentStatus, ConnectionStatus, EndpointStatus, InstanceStatus, Known, PathStatus, Ready, ServiceStatus, Status,
+};
 pub use stream::{LogLine, LogRange, LogSource, Mark, News, Window, merge, read_stamped, stamped};
 pub use url::{InvalidNsUrl, Mechanism, NsUrl, UrlParseReason};
 pub use workload::{EndpointSpec, Namespaced, NetworkServiceSpec, Payload, Workload, WorkloadKind};

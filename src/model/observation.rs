@@ -269,6 +269,9 @@ pub struct ContainerState {
     pub reason: Option<String>,
     /// What Kubernetes adds to the reason.
     pub message: Option<String>,
+    /// Since when it runs, or when it has ended, in seconds since 1970; `None` where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<i64>,
 }
 
 /// The state of a pod.

@@ -4,7 +4,7 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Serialize;
 
 use super::{Explained, ListedCheck, Report, TargetInfo};
-use crate::model::{Applied, Diagnosed, Difference, Finding, ObjectRef, Outcome};
+use crate::model::{Applied, Diagnosed, Difference, Finding, ObjectRef, Outcome, Status};
 
 /// The version of the JSON document's schema. It grows with every change that could break a reader; new fields do not.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -50,6 +50,9 @@ struct Document<'a> {
     /// What was explained.
     #[serde(skip_serializing_if = "Option::is_none")]
     explained: Option<&'a [Explained]>,
+    /// What there is now: NSM's parts, services, endpoints and connections.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'a Status>,
     /// What was judged.
     #[serde(skip_serializing_if = "Option::is_none")]
     findings: Option<&'a [Finding]>,
@@ -146,6 +149,7 @@ pub(super) fn render(report: &Report) -> String {
         applied: applied.map(|applied| applied.iter().map(|(object, result)| AppliedObject { object, result: *result }).collect()),
         checks: report.checks.as_deref(),
         explained: report.explained.as_deref(),
+        status: report.status.as_ref(),
         findings: report.findings.as_deref(),
         path: report.path.as_deref(),
         causes: report.path.as_ref().map(|_| report.causes.as_slice()),

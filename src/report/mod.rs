@@ -15,14 +15,17 @@ mod diff;
 mod document;
 mod explain;
 mod file;
+mod graph;
 mod json;
 mod junit;
 mod logs;
 mod progress;
 mod screen;
 mod short;
+mod status;
 mod table;
 mod text;
+mod topology;
 mod wrap;
 
 use std::{
@@ -38,6 +41,7 @@ pub use file::{FileError, check_writable, save_private};
 pub use json::{SCHEMA_VERSION, schema};
 pub use logs::{LogView, write_lines};
 pub use progress::Progress;
+pub use status::{is_redrawn, redraw, told};
 pub use text::Look;
 
 /// The form of a report.
@@ -52,6 +56,10 @@ pub enum Format {
     Json,
     /// JUnit's XML.
     Junit,
+    /// A graph in graphviz's language.
+    Dot,
+    /// A graph in Mermaid's language.
+    Mermaid,
 }
 
 /// Prints a report on standard output, all of it or, where nobody reads it to the end, as much as is wanted.
@@ -78,6 +86,8 @@ fn render(report: &Report, format: Format) -> String {
         Format::Table | Format::Short => screen::harmless_but_for_styles(&text::render(report, format, Look::of_stdout())),
         Format::Json => json::render(report),
         Format::Junit => junit::render(report),
+        Format::Dot => report.status.as_ref().map(graph::dot).unwrap_or_default(),
+        Format::Mermaid => report.status.as_ref().map(graph::mermaid).unwrap_or_default(),
     }
 }
 

@@ -25,8 +25,8 @@ use self::cluster::Cluster;
 #[cfg(target_os = "linux")]
 use self::local::Local;
 use crate::model::{
-    Applied, Discovery, ExecRequest, Expectations, Failure, Inventory, LogLine, LogRange, LogSource, Mark, Milestones, Namespaced, News, ObjectRef,
-    Plan, PodProbes, ProbeRequest, RawObjects, Removed, Result, Scope, System, Unavailable,
+    Applied, Carried, Discovery, ExecRequest, Expectations, Failure, Inventory, LogLine, LogRange, LogSource, Mark, Milestones, Namespaced, News,
+    ObjectRef, Plan, PodProbes, ProbeRequest, RawObjects, Removed, Result, Scope, System, Unavailable,
 };
 
 pub use context::Ctx;
@@ -232,6 +232,19 @@ impl Target {
     /// The target cannot be asked.
     pub async fn system(&self, ctx: &Ctx, expectations: &Expectations) -> Result<System> {
         either!(self, target => target.system(ctx, expectations).await)
+    }
+
+    /// What carries the connections, without what happened and was logged, and what it knows of each connection; `None` where
+    /// it tells nobody.
+    ///
+    /// # Errors
+    /// The target cannot be asked.
+    pub async fn overview(&self, ctx: &Ctx) -> Result<(System, Option<Vec<Carried>>)> {
+        match self {
+            Self::Cluster(cluster) => cluster.overview(ctx).await.map(|system| (system, None)),
+            #[cfg(target_os = "linux")]
+            Self::Local(local) => local.overview(ctx).await.map(|(system, carried)| (system, Some(carried))),
+        }
     }
 
     /// The objects around the workloads as the API server has them, for people to read; this machine has none.

@@ -122,6 +122,7 @@ impl Run {
             ready: if is_init { self.phase == Phase::Done } else { self.has_settled() },
             running: matches!(self.phase, Phase::Running(_)),
             restarts: self.restarts,
+            since: None,
             reason,
             message,
         }

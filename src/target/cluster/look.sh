@@ -177,7 +177,8 @@ if [ -n "$NETWORK" ]; then
   ask_ip links addr
   ask_ip routes route
   ask_ip routes-v6 -6 route
-  for peer in $(peers); do
+  # Who wants no pings asks for none of them.
+  [ "$COUNT" -eq 0 ] || for peer in $(peers); do
     case " $PINGS " in *" $peer "*) ;; *) PINGS="$PINGS $peer" ;; esac
   done
 fi

@@ -27,14 +27,14 @@ use super::{Ctx, another_service};
 pub use crate::engine::protocol::{Lose, Loss};
 use crate::{
     engine::{
-        clear, no_identities,
+        PARTS, clear, no_identities,
         protocol::{AppliedAll, Apply, Reply, Request, Status, VERSION},
         socket_path,
     },
     model::{
-        Applied, ComponentState, ContainerState, Discovery, EventRecord, Expectations, Failure, INSTANCE_LABEL, IntoFailure, Inventory, Namespaced,
-        ObjectRef, ObjectState, Outcome, PART_OF_LABEL, Plan, PodProbes, PodState, ProbeRequest, Removed, Result, Scope, System, Unavailable,
-        UnavailableKind, Workload,
+        Applied, Carried, ComponentState, ContainerState, Discovery, EventRecord, Expectations, Failure, INSTANCE_LABEL, IntoFailure, Inventory,
+        Namespaced, ObjectRef, ObjectState, Outcome, PART_OF_LABEL, Plan, PodProbes, PodState, ProbeRequest, Removed, Result, Scope, System,
+        Unavailable, UnavailableKind, Workload,
     },
 };
 
@@ -269,6 +269,19 @@ impl Local {
             }
         }
         Ok(system)
+    }
+
+    /// What carries the connections, and what the engine knows of each.
+    ///
+    /// # Errors
+    /// The engine cannot be asked. That none runs is in the answer: its component has none ready.
+    pub async fn overview(&self, ctx: &Ctx) -> Result<(System, Vec<Carried>)> {
+        let component = |role: &str, ready| ComponentState { role: role.to_owned(), object: None, ready: Ok((1, ready)) };
+        match self.ask(ctx, "looking at the engine", &Request::Carried).await? {
+            Some(Reply::Carried(carried)) => Ok((System::of(PARTS.map(|role| component(role, 1)).to_vec()), carried)),
+            Some(reply) => Err(unexpected(&reply)),
+            None => Ok((System::of(vec![component("engine", 0)]), Vec::new())),
+        }
     }
 
     /// Removes a deployment. With the last one the engine ends, and that is waited for.
