@@ -6,6 +6,8 @@ mod architecture;
 mod attached;
 mod bad_input;
 mod bundle;
+#[cfg(unix)]
+mod completion;
 mod discovery;
 #[cfg(target_os = "linux")]
 mod engine;
@@ -23,6 +25,9 @@ mod machine;
 mod program;
 mod scripted;
 #[cfg(target_os = "linux")]
+mod shipped;
+#[cfg(target_os = "linux")]
 mod terminal;
 mod troubleshoot;
 mod verify;
+mod watches;

@@ -12,12 +12,14 @@
 
 mod bundle;
 mod cleanup;
+mod complete;
 mod deploy;
 mod exec;
 mod explain;
 mod heal;
 mod lock;
 mod logs;
+mod man;
 mod manifests;
 mod observe;
 mod preflight;
@@ -28,6 +30,8 @@ mod settle;
 mod troubleshoot;
 mod verify;
 mod watch;
+
+pub use complete::complete;
 
 use crate::{
     cli::Command,
@@ -51,7 +55,8 @@ pub async fn run(command: &Command, settings: &Settings, ctx: &Ctx, report: &mut
         Command::Exec(arguments) => exec::run(arguments, settings, ctx, report).await,
         Command::Logs(arguments) => logs::run(arguments, settings, ctx, report).await,
         Command::Manifests(arguments) => manifests::run(arguments, settings, ctx, report).await,
-        Command::Completions(_) | Command::Engine(_) => Err(Failure::msg(Outcome::Defect, "this command works on no target")),
+        Command::Man(arguments) => man::run(arguments, report),
+        Command::Completions(_) | Command::Version(_) | Command::Engine(_) => Err(Failure::msg(Outcome::Defect, "this command works on no target")),
     }
 }
 
