@@ -7,7 +7,10 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use clap::{Arg, Command};
@@ -72,16 +75,23 @@ impl Question {
     /// What may be typed next; `look` finds what is no word of nsmctl's own.
     #[must_use]
     pub fn candidates(&self, look: impl Fn(Wanted) -> Vec<Candidate> + Send + Sync + 'static) -> Vec<Candidate> {
-        let mut command = with_values(command(Program::Nsmctl), &(Arc::new(look) as Look));
+        let asked = Arc::new(AtomicBool::new(false));
+        let noted = Arc::clone(&asked);
+        let look: Look = Arc::new(move |wanted| {
+            noted.store(true, Ordering::Relaxed);
+            look(wanted)
+        });
+        let mut command = with_values(command(Program::Nsmctl), &look);
         let words: Vec<OsString> = [OsString::from("nsmctl")].into_iter().chain(self.words.iter().cloned()).collect();
         let last = words.len() - 1;
         let here = std::env::current_dir().ok();
         // What cannot be completed has no candidates.
         let found = complete(&mut command, words, last, here.as_deref()).unwrap_or_default();
         let mut found: Vec<Candidate> = found.iter().filter(|candidate| !candidate.is_hide_set()).filter_map(readable).collect();
-        // Before a letter is typed, options are what a person looks for only where there is nothing else.
-        if self.words.last().is_some_and(|word| word.is_empty()) && found.iter().any(|candidate| !candidate.value.starts_with('-')) {
-            found.retain(|candidate| !candidate.value.starts_with('-'));
+        // Before a letter is typed, options are what a person looks for only where nothing else is wanted.
+        let is_value = |candidate: &Candidate| !candidate.value.starts_with('-');
+        if self.words.last().is_some_and(|word| word.is_empty()) && (asked.load(Ordering::Relaxed) || found.iter().any(is_value)) {
+            found.retain(is_value);
         }
         found
     }
