@@ -90,7 +90,7 @@ impl Settings {
             Command::Logs(arguments) if arguments.follow => ENDLESS,
             Command::Status(arguments) if arguments.watch.is_some() => ENDLESS,
             Command::Status(_) | Command::Logs(_) | Command::Troubleshoot(_) | Command::Explain(_) => LOOK,
-            Command::Manifests(_) | Command::Completions(_) | Command::Engine(_) => LOOK,
+            Command::Manifests(_) | Command::Completions(_) | Command::Man(_) | Command::Version(_) | Command::Engine(_) => LOOK,
             Command::Cleanup(_) => CLEANUP,
         };
         let asked = command.customise().map(customisation).transpose()?.unwrap_or_default();

@@ -165,3 +165,28 @@ fn the_page_draws_every_arrow() {
         assert_eq!(drawn, uses.iter().copied().collect(), "{row}");
     }
 }
+
+#[test]
+fn files_and_functions_can_be_read() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut wrong = Vec::new();
+    let mut functions = 0;
+    for path in ["src", "tests"].into_iter().flat_map(|dir| sources(&root.join(dir))).chain([root.join("build.rs")]) {
+        let text = fs::read_to_string(&path).expect("a source");
+        let lines: Vec<&str> = text.lines().collect();
+        if lines.len() > 600 {
+            wrong.push(format!("{}: {} lines", path.display(), lines.len()));
+        }
+        for (index, line) in lines.iter().enumerate().filter(|(_, line)| line.contains("fn ") && line.ends_with('{')) {
+            // rustfmt puts the end of a function below its beginning.
+            let indent = &line[..line.len() - line.trim_start().len()];
+            let length = lines[index..].iter().position(|line| line.strip_prefix(indent) == Some("}")).unwrap_or_default() + 1;
+            functions += 1;
+            if length > 75 {
+                wrong.push(format!("{}:{}: {length} lines", path.display(), index + 1));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(functions > 1000, "the test sees {functions} functions only");
+}

@@ -6,6 +6,8 @@ mod architecture;
 mod attached;
 mod bad_input;
 mod bundle;
+#[cfg(unix)]
+mod completion;
 mod discovery;
 #[cfg(target_os = "linux")]
 mod engine;
@@ -24,8 +26,11 @@ mod logs;
 mod machine;
 mod program;
 mod scripted;
+#[cfg(target_os = "linux")]
+mod shipped;
 mod status;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod troubleshoot;
 mod verify;
+mod watches;

@@ -13,6 +13,7 @@
 
 mod bundle;
 mod cleanup;
+mod complete;
 mod deploy;
 mod engine;
 mod exec;
@@ -20,6 +21,7 @@ mod explain;
 mod heal;
 mod lock;
 mod logs;
+mod man;
 mod manifests;
 mod observe;
 mod preflight;
@@ -31,6 +33,8 @@ mod status;
 mod troubleshoot;
 mod verify;
 mod watch;
+
+pub use complete::complete;
 
 use crate::{
     cli::{Command, EngineArgs, EngineCommand},
@@ -55,8 +59,9 @@ pub async fn run(command: &Command, settings: &Settings, ctx: &Ctx, report: &mut
         Command::Exec(arguments) => exec::run(arguments, settings, ctx, report).await,
         Command::Logs(arguments) => logs::run(arguments, settings, ctx, report).await,
         Command::Manifests(arguments) => manifests::run(arguments, settings, ctx, report).await,
+        Command::Man(arguments) => man::run(arguments, report),
         Command::Engine(EngineArgs { command: EngineCommand::Restart }) => engine::restart(ctx).await,
-        Command::Completions(_) | Command::Engine(_) => Err(Failure::msg(Outcome::Defect, "this command works on no target")),
+        Command::Completions(_) | Command::Version(_) | Command::Engine(_) => Err(Failure::msg(Outcome::Defect, "this command works on no target")),
     }
 }
 

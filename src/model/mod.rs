@@ -32,6 +32,7 @@ mod preflight;
 mod program;
 mod raw;
 mod scope;
+mod similar;
 mod snapshot;
 mod status;
 mod stream;
@@ -66,6 +67,7 @@ pub use preflight::{Facts, Holder, NodeState, WebhookState};
 pub use program::{ExecRequest, TerminalSize};
 pub use raw::RawObjects;
 pub use scope::{Discovery, Scope};
+pub use similar::{did_you_mean, similar};
 pub use snapshot::{ComponentState, EventRecord, LogTail, Snapshot, System};
 pub use status::{
     Addresses, Carried, ComponentStatus, ConnectionStatus, EndpointStatus, InstanceStatus, Known, PathStatus, Ready, ServiceStatus, Status,

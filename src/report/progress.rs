@@ -5,6 +5,7 @@ use std::{
 };
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use textwrap::core::display_width;
 
 use super::{
     complain, is_ci, is_lively,
@@ -123,7 +124,7 @@ impl State {
         self.stop_doing();
         if let Some(bars) = self.bars.as_ref().filter(|_| !text.is_empty()) {
             let line = spinner(bars, self.unicode);
-            line.set_message(harmless(&text));
+            line.set_message(fitted(&text, "", width()));
             self.doing = Some(line);
         }
     }
@@ -156,7 +157,7 @@ impl State {
             (true, false) => format!("{GREEN}+{GREEN:#}"),
             (false, _) => format!("{YELLOW}?{YELLOW:#}"),
         };
-        let message = format!("{object} {DIM}{}{DIM:#}", harmless(&text));
+        let message = fitted(&object.to_string(), &text, width());
         line.last = format!("{mark} {message}");
         if done {
             line.bar.set_style(style(&format!("{mark} {{wide_msg}}")));
@@ -165,6 +166,31 @@ impl State {
             line.bar.set_message(message);
         }
     }
+}
+
+/// What a terminal writes itself when Ctrl-C is pressed (`^C`), and the end of the line.
+const ECHO: usize = 3;
+
+/// A line's message: what it is about, and dimmed what there is to say of it. It never reaches the end of the line: what the
+/// terminal writes behind it would begin another, and every line after that be drawn a line too low.
+fn fitted(about: &str, text: &str, width: Option<usize>) -> String {
+    // The mark and the space after it.
+    let room = width.map_or(usize::MAX, |width| width.saturating_sub(2 + ECHO));
+    let about = cut(about, room);
+    match (text, room.saturating_sub(display_width(&about) + 1)) {
+        ("", _) | (_, 0) => about,
+        (text, left) => format!("{about} {DIM}{}{DIM:#}", cut(text, left)),
+    }
+}
+
+/// As much of a text as there is room for.
+fn cut(text: &str, room: usize) -> String {
+    let mut used = 0;
+    let fits = |c: &char| {
+        used += display_width(c.encode_utf8(&mut [0; 4]));
+        used <= room
+    };
+    harmless(text).chars().take_while(fits).collect()
 }
 
 /// The width of standard error's terminal.
@@ -183,4 +209,23 @@ fn spinner(bars: &MultiProgress, unicode: bool) -> ProgressBar {
 /// A template that does not parse would be a slip of ours; the line is then shown without it.
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_leaves_room_for_what_the_terminal_writes_itself() {
+        let plain = |text: String| text.replace(&format!("{DIM}"), "").replace(&format!("{DIM:#}"), "");
+        let line = |about: &str, text: &str, width: usize| plain(fitted(about, text, Some(width)));
+        assert_eq!(line("Pod a/b", "waiting", 80), "Pod a/b waiting");
+        for width in [0, 1, 5, 10, 12, 13, 14, 20, 30] {
+            let drawn = line("Pod a/b", "waiting: it is being made → so", width);
+            assert!(display_width(&drawn) <= width.saturating_sub(5), "{width}: {drawn}");
+        }
+        assert_eq!(line("Pod a/b", "waiting", 15), "Pod a/b wa");
+        assert_eq!(line("Pod a/b", "waiting", 13), "Pod a/b");
+        assert_eq!(plain(fitted("looking", "", None)), "looking");
+    }
 }

@@ -24,7 +24,7 @@ pub struct Look {
 }
 
 /// Narrower than this nothing can be read any more, and the terminal may break the lines itself.
-const NARROWEST: usize = 40;
+const NARROWEST: usize = 20;
 
 impl Look {
     /// What standard output can show.

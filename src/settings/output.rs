@@ -91,9 +91,14 @@ fn without_findings(command: &Command) -> Option<String> {
         Command::Verify(VerifyArgs { list_checks: true, .. }) => Some("verify --list-checks".to_owned()),
         // What exec prints is the program's, whatever was asked for.
         Command::Deploy(_) | Command::Verify(_) | Command::Status(_) | Command::Troubleshoot(_) | Command::Exec(_) => None,
-        Command::Explain(_) | Command::Cleanup(_) | Command::Logs(_) | Command::Manifests(_) | Command::Completions(_) | Command::Engine(_) => {
-            Some(command.name().to_owned())
-        }
+        Command::Explain(_)
+        | Command::Cleanup(_)
+        | Command::Logs(_)
+        | Command::Manifests(_)
+        | Command::Completions(_)
+        | Command::Man(_)
+        | Command::Version(_)
+        | Command::Engine(_) => Some(command.name().to_owned()),
     }
 }
 

@@ -271,6 +271,19 @@ impl Target {
         }
     }
 
+    /// The namespaces that there are.
+    ///
+    /// # Errors
+    /// They cannot be seen, or the target cannot be asked.
+    pub async fn namespaces(&self, ctx: &Ctx) -> Result<Vec<String>> {
+        match self {
+            Self::Cluster(cluster) => ctx.run("listing the namespaces", cluster.namespaces()).await,
+            // The engine's namespaces are those of its deployments.
+            #[cfg(target_os = "linux")]
+            Self::Local(local) => local.deployments(ctx).await,
+        }
+    }
+
     /// The deployments that there are; of what cannot be seen, none.
     pub async fn deployments(&self, ctx: &Ctx) -> Vec<String> {
         match self {

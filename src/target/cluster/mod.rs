@@ -47,7 +47,7 @@ use kube::{
 };
 
 pub use attach::Attached;
-pub use connect::{Access, Lookup, lookup};
+pub use connect::{Access, Lookup, contexts, lookup};
 pub use pinging::Pinging;
 
 use crate::model::{INSTANCE_LABEL, KINDS, Kind, MANAGED_BY, MANAGED_BY_LABEL, NSM_NAMESPACE, ObjectRef};
