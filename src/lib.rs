@@ -12,6 +12,11 @@
 //!                    all of them ───► model      pure
 //! ```
 
+#![cfg_attr(
+    not(target_os = "linux"),
+    allow(irrefutable_let_patterns, unused_variables, reason = "without this machine as a target there is one kind of it only")
+)]
+
 pub mod bundle;
 pub mod cancel;
 pub mod check;
