@@ -153,7 +153,11 @@ impl Local {
             if !inventory.pods.as_deref().unwrap_or_default().iter().any(may_become_ready) {
                 break inventory;
             }
-            ctx.run("waiting for the programs to start", async { Ok(tokio::time::sleep(PAUSE).await) }).await?;
+            let pause = async {
+                tokio::time::sleep(PAUSE).await;
+                Ok(())
+            };
+            ctx.run("waiting for the programs to start", pause).await?;
         };
         let pods = inventory.pods.as_deref().unwrap_or_default();
         let mut faults = Vec::new();
