@@ -99,7 +99,7 @@ impl State {
         match event {
             Event::Notice(Notice::Info(text)) => self.say(&text),
             Event::Notice(Notice::Warning(text)) => self.say(&format!("{YELLOW}warning:{YELLOW:#} {text}")),
-            Event::Doing(text) => self.doing(text),
+            Event::Doing(text) => self.doing(&text),
             Event::Object(object, state) => self.object(&object, &state),
         }
     }
@@ -119,11 +119,11 @@ impl State {
         }
     }
 
-    fn doing(&mut self, text: String) {
+    fn doing(&mut self, text: &str) {
         self.stop_doing();
         if let Some(bars) = self.bars.as_ref().filter(|_| !text.is_empty()) {
             let line = spinner(bars, self.unicode);
-            line.set_message(fitted(&text, "", width()));
+            line.set_message(fitted(text, "", width()));
             self.doing = Some(line);
         }
     }
