@@ -328,6 +328,30 @@ mod tests {
     }
 
     #[test]
+    fn each_budget_is_in_the_help_and_in_the_readme() {
+        let help = |command: &str| {
+            let mut root = crate::cli::command(crate::cli::Program::Nsmctl);
+            root.find_subcommand_mut(command).unwrap().render_help().to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        let budgets = [
+            ("deploy", DEPLOY, "3 minutes", "deploy 3m"),
+            ("cleanup", CLEANUP, "2 minutes", "cleanup 2m"),
+            ("verify", LOOK, "30 seconds", "verify, troubleshoot and logs 30s"),
+            ("troubleshoot", LOOK, "30 seconds", "verify, troubleshoot and logs 30s"),
+            ("logs", LOOK, "30 seconds", "verify, troubleshoot and logs 30s"),
+            ("exec", ENDLESS, "no time budget", "none for exec"),
+        ];
+        for (command, budget, words, readme) in budgets {
+            assert!(help(command).contains(words), "{command}: {}", help(command));
+            assert!(include_str!("../README.md").contains(readme), "README: {command}");
+            // The words are of the number.
+            let number: String = words.chars().filter(char::is_ascii_digit).collect();
+            let unit = if words.contains("minutes") { 60 } else { 1 };
+            assert!(number.parse::<u64>().map_or(budget == ENDLESS, |number| number * unit == budget.as_secs()), "{command}");
+        }
+    }
+
+    #[test]
     fn logs_have_the_short_form_of_follow_and_manifests_by_its_long_one() {
         let settings = |arguments: &[&str]| settings(arguments).unwrap();
         assert_eq!(settings(&["logs", "-f", "--manifests", "a"]).manifests, Some(PathBuf::from("a")));

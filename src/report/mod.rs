@@ -94,7 +94,7 @@ fn render(report: &Report, format: Format) -> String {
 /// Prints what has changed just now, a line a change.
 ///
 /// # Errors
-/// As [`print`], and that the reader has gone: whoever watches for nobody is done.
+/// As [`print()`], and that the reader has gone: whoever watches for nobody is done.
 pub fn print_changes(changes: &[Change], format: Format) -> io::Result<()> {
     let text = screen::harmless_but_for_styles(&changes::render(changes, format, Look::of_stdout(), &jiff::Zoned::now()));
     let mut output = anstream::stdout().lock();
@@ -104,7 +104,7 @@ pub fn print_changes(changes: &[Change], format: Format) -> io::Result<()> {
 /// Prints a text on standard output: help, the version.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn write_out(text: &str) -> io::Result<()> {
     // Takes the colours out where they are not wanted: no terminal, NO_COLOR, TERM=dumb.
     let mut output = anstream::stdout().lock();
