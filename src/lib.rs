@@ -127,7 +127,7 @@ fn engine(command: &EngineCommand) -> Outcome {
         EngineCommand::Run { dir } => engine::run(dir),
         EngineCommand::Manage { parent } => engine::manage(*parent),
         EngineCommand::Sandbox => engine::run_sandbox(),
-        EngineCommand::Inside => Err(engine::inside()),
+        EngineCommand::Inside => engine::inside(),
         EngineCommand::Restart => Err(Failure::msg(Outcome::Defect, "a restart is a command like others")),
         EngineCommand::Probe => engine::probe(),
         EngineCommand::Enter(cli::EnterArgs { net, user, terminal, command }) => Err(engine::enter(net, user.as_deref(), *terminal, command)),
