@@ -364,10 +364,12 @@ fn an_ordinary_user_runs_programs_and_restarts_the_manager() {
 fn where_there_is_no_proc_for_it_a_program_ends_with_the_engine_all_the_same() {
     let place = Place::new();
     let nse = script(&place, "nse", LOOKS);
-    let steps = "for folder in /proc/bus /proc/irq /proc/fs; do mount -t tmpfs covered $folder && break; done\n\
-                 \"$0\" deploy --program cmd-nse-icmp-responder=$1 && \"$0\" engine restart && \"$0\" logs && exec \"$0\" cleanup";
+    // What is mounted in one user namespace cannot be taken away in the next, which is what makes the kernel careful.
+    let cover = "for folder in /proc/bus /proc/irq /proc/fs; do mount -t tmpfs covered $folder && break; done\n\
+                 exec unshare --user --map-root-user --mount sh -c \"$2\" \"$0\" \"$1\"";
+    let steps = "\"$0\" deploy --program cmd-nse-icmp-responder=$1 && \"$0\" engine restart && \"$0\" logs && exec \"$0\" cleanup";
     let mut unshare = std::process::Command::new("unshare");
-    unshare.args(["--user", "--map-root-user", "--mount", "sh", "-c", steps, env!("CARGO_BIN_EXE_nsmctl")]).arg(&nse);
+    unshare.args(["--user", "--map-root-user", "--mount", "sh", "-c", cover, env!("CARGO_BIN_EXE_nsmctl")]).arg(&nse).arg(steps);
     unshare.env_clear().env("HOME", place.path("")).env("NSMCTL_RUNTIME_DIR", place.runtime()).env("PATH", std::env::var_os("PATH").unwrap());
     let ran = Ran::new(unshare.stdin(Stdio::null()).output().expect("unshare of util-linux, this test's means"));
     ran.exits(0);
