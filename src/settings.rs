@@ -331,14 +331,16 @@ mod tests {
     fn each_budget_is_in_the_help_and_in_the_readme() {
         let help = |command: &str| {
             let mut root = crate::cli::command(crate::cli::Program::Nsmctl);
+            root.build();
             root.find_subcommand_mut(command).unwrap().render_help().to_string().split_whitespace().collect::<Vec<_>>().join(" ")
         };
         let budgets = [
             ("deploy", DEPLOY, "3 minutes", "deploy 3m"),
             ("cleanup", CLEANUP, "2 minutes", "cleanup 2m"),
-            ("verify", LOOK, "30 seconds", "verify, troubleshoot and logs 30s"),
-            ("troubleshoot", LOOK, "30 seconds", "verify, troubleshoot and logs 30s"),
-            ("logs", LOOK, "30 seconds", "verify, troubleshoot and logs 30s"),
+            ("status", LOOK, "30 seconds", "verify, status, troubleshoot and logs 30s"),
+            ("verify", LOOK, "30 seconds", "verify, status, troubleshoot and logs 30s"),
+            ("troubleshoot", LOOK, "30 seconds", "verify, status, troubleshoot and logs 30s"),
+            ("logs", LOOK, "30 seconds", "verify, status, troubleshoot and logs 30s"),
             ("exec", ENDLESS, "no time budget", "none for exec"),
         ];
         for (command, budget, words, readme) in budgets {
