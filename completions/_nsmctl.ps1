@@ -38,6 +38,7 @@ Register-ArgumentCompleter -Native -CommandName 'nsmctl' -ScriptBlock {
             [CompletionResult]::new('deploy', 'deploy', [CompletionResultType]::ParameterValue, 'Apply the manifests, wait until everything is ready, verify, and print the table')
             [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Check every connection against what its manifests promise')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show NSM''s health, services, endpoints and every connection, as a table or drawn')
+            [CompletionResult]::new('metrics', 'metrics', [CompletionResultType]::ParameterValue, 'Show what is counted: by NSM''s parts or the engine, and of each connection''s interfaces')
             [CompletionResult]::new('troubleshoot', 'troubleshoot', [CompletionResultType]::ParameterValue, 'Name the causes of what is broken, with evidence and fix, and walk the path of each connection')
             [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Say what a cause is: what shows it, what it is not, how it works and how it is mended')
             [CompletionResult]::new('cleanup', 'cleanup', [CompletionResultType]::ParameterValue, 'Remove everything that deploy made, wait until it is gone, and prove it')
@@ -144,6 +145,35 @@ Register-ArgumentCompleter -Native -CommandName 'nsmctl' -ScriptBlock {
             [CompletionResult]::new('--all-namespaces', '--all-namespaces', [CompletionResultType]::ParameterName, 'Every client of NSM''s in all namespaces, whoever deployed it')
             [CompletionResult]::new('--topology', '--topology', [CompletionResultType]::ParameterName, 'Draw who is connected to whom: as text, or with -o dot or -o mermaid as a graph for graphviz or Markdown')
             [CompletionResult]::new('--schema', '--schema', [CompletionResultType]::ParameterName, 'Print the JSON Schema of the report that -o json prints, and look at nothing')
+            [CompletionResult]::new('--cross-node', '--cross-node', [CompletionResultType]::ParameterName, 'Keep clients off the nodes of their endpoints, so that the connection crosses the network')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'nsmctl;metrics' {
+            [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'The clients with these labels, as in app=alpine or ''tier in (a,b)''')
+            [CompletionResult]::new('--selector', '--selector', [CompletionResultType]::ParameterName, 'The clients with these labels, as in app=alpine or ''tier in (a,b)''')
+            [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'The client of this name: a workload''s or a pod''s')
+            [CompletionResult]::new('--interval', '--interval', [CompletionResultType]::ParameterName, 'The time between two readings of --watch')
+            [CompletionResult]::new('--cidr', '--cidr', [CompletionResultType]::ParameterName, 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125')
+            [CompletionResult]::new('--clients', '--clients', [CompletionResultType]::ParameterName, 'How many pods each client has; a Pod is copied, a Deployment or StatefulSet scaled')
+            [CompletionResult]::new('--payload', '--payload', [CompletionResultType]::ParameterName, 'What travels over every network service')
+            [CompletionResult]::new('--name-prefix', '--name-prefix', [CompletionResultType]::ParameterName, 'What all names begin with, so that a second deployment stands beside the first')
+            [CompletionResult]::new('--image-registry', '--image-registry', [CompletionResultType]::ParameterName, 'The registry that all images come from, as in mirror.example.com/nsm')
+            [CompletionResult]::new('--image', '--image', [CompletionResultType]::ParameterName, 'The image of a container; may be given several times, and counts before --image-registry')
+            [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'The kubeconfig''s context')
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'The namespace of the deployment, instead of the one in the manifests')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'The namespace of the deployment, instead of the one in the manifests')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The manifests, instead of the example''s: a file, a directory, or - for standard input')
+            [CompletionResult]::new('--manifests', '--manifests', [CompletionResultType]::ParameterName, 'The manifests, instead of the example''s: a file, a directory, or - for standard input')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'The time budget of the whole command, as in 90s or 2m')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'The form of the report on standard output')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'The form of the report on standard output')
+            [CompletionResult]::new('-A', '-A ', [CompletionResultType]::ParameterName, 'Every client of NSM''s in all namespaces, whoever deployed it')
+            [CompletionResult]::new('--all-namespaces', '--all-namespaces', [CompletionResultType]::ParameterName, 'Every client of NSM''s in all namespaces, whoever deployed it')
+            [CompletionResult]::new('--watch', '--watch', [CompletionResultType]::ParameterName, 'Keep reading, and show what each second brings; with -o json a document a line')
             [CompletionResult]::new('--cross-node', '--cross-node', [CompletionResultType]::ParameterName, 'Keep clients off the nodes of their endpoints, so that the connection crosses the network')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
@@ -465,6 +495,7 @@ Register-ArgumentCompleter -Native -CommandName 'nsmctl' -ScriptBlock {
             [CompletionResult]::new('deploy', 'deploy', [CompletionResultType]::ParameterValue, 'Apply the manifests, wait until everything is ready, verify, and print the table')
             [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Check every connection against what its manifests promise')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show NSM''s health, services, endpoints and every connection, as a table or drawn')
+            [CompletionResult]::new('metrics', 'metrics', [CompletionResultType]::ParameterValue, 'Show what is counted: by NSM''s parts or the engine, and of each connection''s interfaces')
             [CompletionResult]::new('troubleshoot', 'troubleshoot', [CompletionResultType]::ParameterValue, 'Name the causes of what is broken, with evidence and fix, and walk the path of each connection')
             [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Say what a cause is: what shows it, what it is not, how it works and how it is mended')
             [CompletionResult]::new('cleanup', 'cleanup', [CompletionResultType]::ParameterValue, 'Remove everything that deploy made, wait until it is gone, and prove it')
@@ -483,6 +514,9 @@ Register-ArgumentCompleter -Native -CommandName 'nsmctl' -ScriptBlock {
             break
         }
         'nsmctl;help;status' {
+            break
+        }
+        'nsmctl;help;metrics' {
             break
         }
         'nsmctl;help;troubleshoot' {

@@ -43,6 +43,9 @@ _nsmctl() {
             nsmctl,manifests)
                 cmd="nsmctl__subcmd__manifests"
                 ;;
+            nsmctl,metrics)
+                cmd="nsmctl__subcmd__metrics"
+                ;;
             nsmctl,status)
                 cmd="nsmctl__subcmd__status"
                 ;;
@@ -103,6 +106,9 @@ _nsmctl() {
             nsmctl__subcmd__help,manifests)
                 cmd="nsmctl__subcmd__help__subcmd__manifests"
                 ;;
+            nsmctl__subcmd__help,metrics)
+                cmd="nsmctl__subcmd__help__subcmd__metrics"
+                ;;
             nsmctl__subcmd__help,status)
                 cmd="nsmctl__subcmd__help__subcmd__status"
                 ;;
@@ -152,7 +158,7 @@ _nsmctl() {
 
     case "${cmd}" in
         nsmctl)
-            opts="-n -f -o -h -V --target --context --kubeconfig --namespace --manifests --timeout --output --help --version deploy verify status troubleshoot explain cleanup exec logs manifests completions engine help"
+            opts="-n -f -o -h -V --target --context --kubeconfig --namespace --manifests --timeout --output --help --version deploy verify status metrics troubleshoot explain cleanup exec logs manifests completions engine help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -191,11 +197,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -269,11 +275,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -323,11 +329,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -409,11 +415,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -463,11 +469,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -525,11 +531,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -649,11 +655,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -707,11 +713,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -793,11 +799,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -847,11 +853,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -862,7 +868,7 @@ _nsmctl() {
             return 0
             ;;
         nsmctl__subcmd__help)
-            opts="deploy verify status troubleshoot explain cleanup exec logs manifests completions engine help"
+            opts="deploy verify status metrics troubleshoot explain cleanup exec logs manifests completions engine help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1071,6 +1077,20 @@ _nsmctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        nsmctl__subcmd__help__subcmd__metrics)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         nsmctl__subcmd__help__subcmd__status)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1181,11 +1201,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1263,11 +1283,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1397,11 +1417,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1475,11 +1495,105 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nsmctl__subcmd__metrics)
+            opts="-A -l -n -f -o -h --all-namespaces --selector --client --watch --interval --cidr --clients --cross-node --payload --name-prefix --image-registry --image --target --context --kubeconfig --namespace --manifests --timeout --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --selector)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -l)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --client)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cidr)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --clients)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --payload)
+                    COMPREPLY=($(compgen -W "ethernet ip" -- "${cur}"))
+                    return 0
+                    ;;
+                --name-prefix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --image-registry)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --image)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --target)
+                    COMPREPLY=($(compgen -W "auto cluster local" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kubeconfig)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --manifests)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1569,11 +1683,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1667,11 +1781,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1797,11 +1911,11 @@ _nsmctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table short json junit dot mermaid" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table short json junit dot mermaid prometheus" -- "${cur}"))
                     return 0
                     ;;
                 *)

@@ -35,6 +35,7 @@ set edit:completion:arg-completer[nsmctl] = {|@words|
             cand deploy 'Apply the manifests, wait until everything is ready, verify, and print the table'
             cand verify 'Check every connection against what its manifests promise'
             cand status 'Show NSM''s health, services, endpoints and every connection, as a table or drawn'
+            cand metrics 'Show what is counted: by NSM''s parts or the engine, and of each connection''s interfaces'
             cand troubleshoot 'Name the causes of what is broken, with evidence and fix, and walk the path of each connection'
             cand explain 'Say what a cause is: what shows it, what it is not, how it works and how it is mended'
             cand cleanup 'Remove everything that deploy made, wait until it is gone, and prove it'
@@ -138,6 +139,34 @@ set edit:completion:arg-completer[nsmctl] = {|@words|
             cand --all-namespaces 'Every client of NSM''s in all namespaces, whoever deployed it'
             cand --topology 'Draw who is connected to whom: as text, or with -o dot or -o mermaid as a graph for graphviz or Markdown'
             cand --schema 'Print the JSON Schema of the report that -o json prints, and look at nothing'
+            cand --cross-node 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'nsmctl;metrics'= {
+            cand -l 'The clients with these labels, as in app=alpine or ''tier in (a,b)'''
+            cand --selector 'The clients with these labels, as in app=alpine or ''tier in (a,b)'''
+            cand --client 'The client of this name: a workload''s or a pod''s'
+            cand --interval 'The time between two readings of --watch'
+            cand --cidr 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125'
+            cand --clients 'How many pods each client has; a Pod is copied, a Deployment or StatefulSet scaled'
+            cand --payload 'What travels over every network service'
+            cand --name-prefix 'What all names begin with, so that a second deployment stands beside the first'
+            cand --image-registry 'The registry that all images come from, as in mirror.example.com/nsm'
+            cand --image 'The image of a container; may be given several times, and counts before --image-registry'
+            cand --target 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine'
+            cand --context 'The kubeconfig''s context'
+            cand --kubeconfig 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config'
+            cand -n 'The namespace of the deployment, instead of the one in the manifests'
+            cand --namespace 'The namespace of the deployment, instead of the one in the manifests'
+            cand -f 'The manifests, instead of the example''s: a file, a directory, or - for standard input'
+            cand --manifests 'The manifests, instead of the example''s: a file, a directory, or - for standard input'
+            cand --timeout 'The time budget of the whole command, as in 90s or 2m'
+            cand -o 'The form of the report on standard output'
+            cand --output 'The form of the report on standard output'
+            cand -A 'Every client of NSM''s in all namespaces, whoever deployed it'
+            cand --all-namespaces 'Every client of NSM''s in all namespaces, whoever deployed it'
+            cand --watch 'Keep reading, and show what each second brings; with -o json a document a line'
             cand --cross-node 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
             cand -h 'Print help'
             cand --help 'Print help'
@@ -436,6 +465,7 @@ set edit:completion:arg-completer[nsmctl] = {|@words|
             cand deploy 'Apply the manifests, wait until everything is ready, verify, and print the table'
             cand verify 'Check every connection against what its manifests promise'
             cand status 'Show NSM''s health, services, endpoints and every connection, as a table or drawn'
+            cand metrics 'Show what is counted: by NSM''s parts or the engine, and of each connection''s interfaces'
             cand troubleshoot 'Name the causes of what is broken, with evidence and fix, and walk the path of each connection'
             cand explain 'Say what a cause is: what shows it, what it is not, how it works and how it is mended'
             cand cleanup 'Remove everything that deploy made, wait until it is gone, and prove it'
@@ -451,6 +481,8 @@ set edit:completion:arg-completer[nsmctl] = {|@words|
         &'nsmctl;help;verify'= {
         }
         &'nsmctl;help;status'= {
+        }
+        &'nsmctl;help;metrics'= {
         }
         &'nsmctl;help;troubleshoot'= {
         }

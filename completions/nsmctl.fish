@@ -37,12 +37,14 @@ short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
 junit\t'For CI systems'
 dot\t'A graph for graphviz: `status --topology`'
-mermaid\t'A graph for Markdown: `status --topology`'"
+mermaid\t'A graph for Markdown: `status --topology`'
+prometheus\t'For Prometheus: `metrics`'"
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -s V -l version -d 'Print version'
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "deploy" -d 'Apply the manifests, wait until everything is ready, verify, and print the table'
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "verify" -d 'Check every connection against what its manifests promise'
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "status" -d 'Show NSM\'s health, services, endpoints and every connection, as a table or drawn'
+complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "metrics" -d 'Show what is counted: by NSM\'s parts or the engine, and of each connection\'s interfaces'
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "troubleshoot" -d 'Name the causes of what is broken, with evidence and fix, and walk the path of each connection'
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "explain" -d 'Say what a cause is: what shows it, what it is not, how it works and how it is mended'
 complete -c nsmctl -n "__fish_nsmctl_needs_command" -f -a "cleanup" -d 'Remove everything that deploy made, wait until it is gone, and prove it'
@@ -74,7 +76,8 @@ short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
 junit\t'For CI systems'
 dot\t'A graph for graphviz: `status --topology`'
-mermaid\t'A graph for Markdown: `status --topology`'"
+mermaid\t'A graph for Markdown: `status --topology`'
+prometheus\t'For Prometheus: `metrics`'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l dry-run -d 'Ask the cluster what would be done, and do nothing'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l diff -d 'Show what would be changed, and do nothing; the exit code is 0 where nothing would, else 1'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand deploy" -l atomic -d 'Remove again what was made if the deploy does not end well'
@@ -115,7 +118,8 @@ short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
 junit\t'For CI systems'
 dot\t'A graph for graphviz: `status --topology`'
-mermaid\t'A graph for Markdown: `status --topology`'"
+mermaid\t'A graph for Markdown: `status --topology`'
+prometheus\t'For Prometheus: `metrics`'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -s A -l all-namespaces -d 'Every client of NSM\'s in all namespaces, whoever deployed it'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l heal -d 'Delete the endpoint\'s pod and measure how long the connection takes to work again'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand verify" -l list-checks -d 'Say which checks there are, and look at nothing'
@@ -145,12 +149,42 @@ short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
 junit\t'For CI systems'
 dot\t'A graph for graphviz: `status --topology`'
-mermaid\t'A graph for Markdown: `status --topology`'"
+mermaid\t'A graph for Markdown: `status --topology`'
+prometheus\t'For Prometheus: `metrics`'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand status" -s A -l all-namespaces -d 'Every client of NSM\'s in all namespaces, whoever deployed it'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand status" -l topology -d 'Draw who is connected to whom: as text, or with -o dot or -o mermaid as a graph for graphviz or Markdown'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand status" -l schema -d 'Print the JSON Schema of the report that -o json prints, and look at nothing'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand status" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand status" -s h -l help -d 'Print help'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand metrics" -s l -l selector -d 'The clients with these labels, as in app=alpine or \'tier in (a,b)\'' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand metrics" -l client -d 'The client of this name: a workload\'s or a pod\'s' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand metrics" -l interval -d 'The time between two readings of --watch' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand metrics" -l cidr -d 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand metrics" -l clients -d 'How many pods each client has; a Pod is copied, a Deployment or StatefulSet scaled' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand metrics" -l payload -d 'What travels over every network service' -r -f -a "ethernet\t'Ethernet frames'
+ip\t'IP packets'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand metrics" -l name-prefix -d 'What all names begin with, so that a second deployment stands beside the first' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand metrics" -l image-registry -d 'The registry that all images come from, as in mirror.example.com/nsm' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand metrics" -l image -d 'The image of a container; may be given several times, and counts before --image-registry' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand metrics" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
+cluster\t'A Kubernetes cluster'
+local\t'This machine'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand metrics" -l context -d 'The kubeconfig\'s context' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand metrics" -l kubeconfig -d 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config' -r -F
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand metrics" -s n -l namespace -d 'The namespace of the deployment, instead of the one in the manifests' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand metrics" -s f -l manifests -d 'The manifests, instead of the example\'s: a file, a directory, or - for standard input' -r -F
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand metrics" -l timeout -d 'The time budget of the whole command, as in 90s or 2m' -r
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand metrics" -s o -l output -d 'The form of the report on standard output' -r -f -a "table\t'For people'
+short\t'For grep: a line for each finding that is not as promised'
+json\t'For programs'
+junit\t'For CI systems'
+dot\t'A graph for graphviz: `status --topology`'
+mermaid\t'A graph for Markdown: `status --topology`'
+prometheus\t'For Prometheus: `metrics`'"
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand metrics" -s A -l all-namespaces -d 'Every client of NSM\'s in all namespaces, whoever deployed it'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand metrics" -l watch -d 'Keep reading, and show what each second brings; with -o json a document a line'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand metrics" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand metrics" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -s l -l selector -d 'The clients with these labels, as in app=alpine or \'tier in (a,b)\'' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -l client -d 'The client of this name: a workload\'s or a pod\'s' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -l bundle -d 'Write what was seen into this file, without secrets, so that it can be judged elsewhere' -r -F
@@ -175,7 +209,8 @@ short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
 junit\t'For CI systems'
 dot\t'A graph for graphviz: `status --topology`'
-mermaid\t'A graph for Markdown: `status --topology`'"
+mermaid\t'A graph for Markdown: `status --topology`'
+prometheus\t'For Prometheus: `metrics`'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -s A -l all-namespaces -d 'Every client of NSM\'s in all namespaces, whoever deployed it'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -s v -l verbose -d 'Show all the evidence and all that follows, not only the telling part of it'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand troubleshoot" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
@@ -193,7 +228,8 @@ short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
 junit\t'For CI systems'
 dot\t'A graph for graphviz: `status --topology`'
-mermaid\t'A graph for Markdown: `status --topology`'"
+mermaid\t'A graph for Markdown: `status --topology`'
+prometheus\t'For Prometheus: `metrics`'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand explain" -l list -d 'Say which causes there are'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand explain" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -l cidr -d 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125' -r
@@ -216,7 +252,8 @@ short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
 junit\t'For CI systems'
 dot\t'A graph for graphviz: `status --topology`'
-mermaid\t'A graph for Markdown: `status --topology`'"
+mermaid\t'A graph for Markdown: `status --topology`'
+prometheus\t'For Prometheus: `metrics`'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -l dry-run -d 'Only say what would be removed'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -l force -d 'Take the finalizers off what does not go by itself, after saying so'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand cleanup" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
@@ -242,7 +279,8 @@ short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
 junit\t'For CI systems'
 dot\t'A graph for graphviz: `status --topology`'
-mermaid\t'A graph for Markdown: `status --topology`'"
+mermaid\t'A graph for Markdown: `status --topology`'
+prometheus\t'For Prometheus: `metrics`'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand exec" -s i -l stdin -d 'Pass on standard input, until its end'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand exec" -s t -l tty -d 'Give the program a terminal, where standard input is one'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand exec" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
@@ -269,7 +307,8 @@ short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
 junit\t'For CI systems'
 dot\t'A graph for graphviz: `status --topology`'
-mermaid\t'A graph for Markdown: `status --topology`'"
+mermaid\t'A graph for Markdown: `status --topology`'
+prometheus\t'For Prometheus: `metrics`'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand logs" -s f -l follow -d 'Go on with what is logged from now on, until Ctrl-C'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand logs" -l no-prefix -d 'Leave out who logged a line'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand logs" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
@@ -295,7 +334,8 @@ short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
 junit\t'For CI systems'
 dot\t'A graph for graphviz: `status --topology`'
-mermaid\t'A graph for Markdown: `status --topology`'"
+mermaid\t'A graph for Markdown: `status --topology`'
+prometheus\t'For Prometheus: `metrics`'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images rbac help" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images rbac help" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and not __fish_seen_subcommand_from images rbac help" -f -a "images" -d 'The images of all containers, one a line: what a cluster without access to their registries needs a mirror of'
@@ -321,7 +361,8 @@ short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
 junit\t'For CI systems'
 dot\t'A graph for graphviz: `status --topology`'
-mermaid\t'A graph for Markdown: `status --topology`'"
+mermaid\t'A graph for Markdown: `status --topology`'
+prometheus\t'For Prometheus: `metrics`'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from images" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from images" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from rbac" -l cidr -d 'The addresses of the endpoint (NSM_CIDR_PREFIX), as in 10.0.0.0/29 or 10.0.0.0/29,2001:db8::/125' -r
@@ -344,7 +385,8 @@ short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
 junit\t'For CI systems'
 dot\t'A graph for graphviz: `status --topology`'
-mermaid\t'A graph for Markdown: `status --topology`'"
+mermaid\t'A graph for Markdown: `status --topology`'
+prometheus\t'For Prometheus: `metrics`'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from rbac" -l cross-node -d 'Keep clients off the nodes of their endpoints, so that the connection crosses the network'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from rbac" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand manifests; and __fish_seen_subcommand_from help" -f -a "images" -d 'The images of all containers, one a line: what a cluster without access to their registries needs a mirror of'
@@ -363,7 +405,8 @@ short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
 junit\t'For CI systems'
 dot\t'A graph for graphviz: `status --topology`'
-mermaid\t'A graph for Markdown: `status --topology`'"
+mermaid\t'A graph for Markdown: `status --topology`'
+prometheus\t'For Prometheus: `metrics`'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
 cluster\t'A Kubernetes cluster'
@@ -378,7 +421,8 @@ short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
 junit\t'For CI systems'
 dot\t'A graph for graphviz: `status --topology`'
-mermaid\t'A graph for Markdown: `status --topology`'"
+mermaid\t'A graph for Markdown: `status --topology`'
+prometheus\t'For Prometheus: `metrics`'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -f -a "run" -d 'Run the engine in this process'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -f -a "probe" -d 'Say whether an engine could make its namespaces and links here'
@@ -398,7 +442,8 @@ short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
 junit\t'For CI systems'
 dot\t'A graph for graphviz: `status --topology`'
-mermaid\t'A graph for Markdown: `status --topology`'"
+mermaid\t'A graph for Markdown: `status --topology`'
+prometheus\t'For Prometheus: `metrics`'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from probe" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
 cluster\t'A Kubernetes cluster'
@@ -413,7 +458,8 @@ short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
 junit\t'For CI systems'
 dot\t'A graph for graphviz: `status --topology`'
-mermaid\t'A graph for Markdown: `status --topology`'"
+mermaid\t'A graph for Markdown: `status --topology`'
+prometheus\t'For Prometheus: `metrics`'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from probe" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from enter" -l net -d 'The file of the network namespace' -r -F
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from enter" -l user -d 'The file of the user namespace that it belongs to, where that is not ours' -r -F
@@ -430,25 +476,27 @@ short\t'For grep: a line for each finding that is not as promised'
 json\t'For programs'
 junit\t'For CI systems'
 dot\t'A graph for graphviz: `status --topology`'
-mermaid\t'A graph for Markdown: `status --topology`'"
+mermaid\t'A graph for Markdown: `status --topology`'
+prometheus\t'For Prometheus: `metrics`'"
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from enter" -l terminal -d 'Standard input is a terminal that is to be the program\'s own'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from enter" -s h -l help -d 'Print help'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from help" -f -a "run" -d 'Run the engine in this process'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from help" -f -a "probe" -d 'Say whether an engine could make its namespaces and links here'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from help" -f -a "enter" -d 'Become a program in the network namespace of a pod'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "deploy" -d 'Apply the manifests, wait until everything is ready, verify, and print the table'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "verify" -d 'Check every connection against what its manifests promise'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "status" -d 'Show NSM\'s health, services, endpoints and every connection, as a table or drawn'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "troubleshoot" -d 'Name the causes of what is broken, with evidence and fix, and walk the path of each connection'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "explain" -d 'Say what a cause is: what shows it, what it is not, how it works and how it is mended'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "cleanup" -d 'Remove everything that deploy made, wait until it is gone, and prove it'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "exec" -d 'Run a program in the right container of the right pod; its exit code is nsmctl\'s'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "logs" -d 'Show what was logged on the way of a connection, by all who take part, in the order of time'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "manifests" -d 'Print what deploy would apply, or the images that it takes'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "engine" -d 'The engine of this machine; deploy starts it'
-complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status metrics troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "deploy" -d 'Apply the manifests, wait until everything is ready, verify, and print the table'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status metrics troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "verify" -d 'Check every connection against what its manifests promise'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status metrics troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "status" -d 'Show NSM\'s health, services, endpoints and every connection, as a table or drawn'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status metrics troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "metrics" -d 'Show what is counted: by NSM\'s parts or the engine, and of each connection\'s interfaces'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status metrics troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "troubleshoot" -d 'Name the causes of what is broken, with evidence and fix, and walk the path of each connection'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status metrics troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "explain" -d 'Say what a cause is: what shows it, what it is not, how it works and how it is mended'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status metrics troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "cleanup" -d 'Remove everything that deploy made, wait until it is gone, and prove it'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status metrics troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "exec" -d 'Run a program in the right container of the right pod; its exit code is nsmctl\'s'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status metrics troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "logs" -d 'Show what was logged on the way of a connection, by all who take part, in the order of time'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status metrics troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "manifests" -d 'Print what deploy would apply, or the images that it takes'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status metrics troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status metrics troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "engine" -d 'The engine of this machine; deploy starts it'
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and not __fish_seen_subcommand_from deploy verify status metrics troubleshoot explain cleanup exec logs manifests completions engine help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and __fish_seen_subcommand_from manifests" -f -a "images" -d 'The images of all containers, one a line: what a cluster without access to their registries needs a mirror of'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and __fish_seen_subcommand_from manifests" -f -a "rbac" -d 'The least role that suffices for all commands, for an administrator to grant'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand help; and __fish_seen_subcommand_from engine" -f -a "run" -d 'Run the engine in this process'

@@ -3,12 +3,14 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Instant,
 };
 
 use super::{
     events::Events,
     forwarder::Connection,
     manager::{Client, Manager},
+    metrics::Metrics,
     names,
     protocol::{AppliedAll, Apply, Refusal},
     sandbox::{CLIENT_CONTAINER, CLIENT_INIT_CONTAINER, Sandbox},
@@ -29,6 +31,7 @@ pub(super) struct Mesh {
     pub(super) sandboxes: BTreeMap<Namespaced, Sandbox>,
     pub(super) deployments: BTreeMap<String, Apply>,
     pub(super) events: Events,
+    pub(super) metrics: Metrics,
 }
 
 /// The time by which registrations run out, in seconds since 1970.
@@ -115,7 +118,7 @@ impl Mesh {
             emit(Event::Object(object_of(workload), ObjectState::Applied(applied)));
             objects.push((object_of(workload), applied));
         }
-        Ok(AppliedAll { objects, pending: self.report_pods(&wanted.instance, emit) })
+        Ok(AppliedAll { objects, pending: self.report_pods(&wanted.instance, emit), metrics: None })
     }
 
     /// A namespace is there as long as a deployment has something in it.
@@ -226,9 +229,9 @@ impl Mesh {
 
     /// Makes every request that nobody serves yet, of every deployment.
     pub(super) async fn serve_requests(&mut self) {
-        let Self { manager, sandboxes, events, .. } = self;
+        let Self { manager, sandboxes, events, metrics, .. } = self;
         for sandbox in sandboxes.values_mut().filter(|sandbox| sandbox.workload.is_client()) {
-            serve(manager, events, sandbox).await;
+            serve(manager, events, metrics, sandbox).await;
         }
     }
 
@@ -244,7 +247,7 @@ impl Mesh {
 }
 
 /// Makes a client's requests one after the other, as NSM's init container does, until one is not served.
-async fn serve(manager: &mut Manager, events: &mut Events, sandbox: &mut Sandbox) {
+async fn serve(manager: &mut Manager, events: &mut Events, metrics: &mut Metrics, sandbox: &mut Sandbox) {
     let workload = Arc::clone(&sandbox.workload);
     sandbox.waiting = None;
     for (request, url) in workload.requests.iter().enumerate() {
@@ -253,7 +256,10 @@ async fn serve(manager: &mut Manager, events: &mut Events, sandbox: &mut Sandbox
         }
         let client = Client { pod: &sandbox.pod, instance: &sandbox.instance, namespace: &sandbox.namespace };
         let id = format!("{}-{request}", sandbox.pod.name);
-        match manager.request(client, request, url, now()).await {
+        let begun = Instant::now();
+        let answer = manager.request(client, request, url, now()).await;
+        metrics.request(&answer, begun.elapsed());
+        match answer {
             Ok(connection) => {
                 let addresses = connection.pairs.iter().map(|pair| format!("{} and {}", pair.client, pair.endpoint)).collect::<Vec<_>>().join(", ");
                 let text =

@@ -10,11 +10,15 @@ use tokio::{
 };
 
 use super::{
+    exporter,
     mesh::Mesh,
     observe,
-    protocol::{Hello, Refusal, Reply, Request, VERSION, to_line},
+    protocol::{AppliedAll, Counted, Hello, Refusal, Reply, Request, VERSION, to_line},
 };
-use crate::model::{Event, Outcome, Removed};
+use crate::{
+    model::{EngineState, Event, Outcome, Removed},
+    prometheus::write,
+};
 
 /// How long an engine with nothing deployed and nobody connected stays: a client that starts it connects at once, and
 /// one that died before it did leaves an engine that nobody would end.
@@ -23,6 +27,8 @@ const IDLE: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 struct State {
     mesh: Mesh,
+    /// Where the metrics are exposed.
+    metrics: Option<String>,
     /// Set when the last deployment has gone: no more is taken on.
     ending: bool,
 }
@@ -39,6 +45,7 @@ struct Shared {
 /// is open then stays so until the runtime goes: its end tells the client that the engine has.
 pub(super) async fn serve(listener: UnixListener, stop: impl Future<Output = ()>) {
     let shared = Arc::new(Shared::default());
+    expose(&shared).await;
     let mut idle = interval_at(Instant::now() + IDLE, IDLE);
     tokio::pin!(stop);
     loop {
@@ -63,6 +70,22 @@ pub(super) async fn serve(listener: UnixListener, stop: impl Future<Output = ()>
     remove_all(&mut state.mesh, &mut |_| {}).await;
 }
 
+/// Exposes the metrics, where a port is free for them.
+async fn expose(shared: &Arc<Shared>) {
+    let Some((listener, address)) = exporter::bind().await else { return };
+    shared.state.lock().await.metrics = Some(format!("http://{address}/metrics"));
+    // It does not keep the engine alive.
+    let shared = Arc::downgrade(shared);
+    let tell: exporter::Tell = Arc::new(move || {
+        let shared = shared.upgrade();
+        Box::pin(async move {
+            let counted = shared?.state.lock().await.mesh.counted();
+            Some(write(&counted.complete().await))
+        })
+    });
+    tokio::spawn(exporter::serve(listener, tell));
+}
+
 /// One client's requests, in order. Its going away in between harms nothing: what has begun is done to its end.
 async fn converse(stream: UnixStream, shared: Arc<Shared>) {
     let (reader, mut writer) = stream.into_split();
@@ -75,12 +98,12 @@ async fn converse(stream: UnixStream, shared: Arc<Shared>) {
         };
         // The queue ends when the request is done, because that drops its sender.
         while let Some(event) = queue.recv().await {
-            if write(&mut writer, &Reply::Event(event)).await.is_err() {
+            if send(&mut writer, &Reply::Event(event)).await.is_err() {
                 break;
             }
         }
         let reply = answering.await.unwrap_or_else(|_| Reply::Refused(Refusal::new(Outcome::Defect, "the engine has a defect; its log says more")));
-        let written = write(&mut writer, &reply).await;
+        let written = send(&mut writer, &reply).await;
         if shared.state.lock().await.ending {
             shared.ended.notify_one();
         }
@@ -90,7 +113,7 @@ async fn converse(stream: UnixStream, shared: Arc<Shared>) {
     }
 }
 
-async fn write(writer: &mut OwnedWriteHalf, reply: &Reply) -> io::Result<()> {
+async fn send(writer: &mut OwnedWriteHalf, reply: &Reply) -> io::Result<()> {
     writer.write_all(&to_line(reply)?).await
 }
 
@@ -112,7 +135,10 @@ async fn answer(line: &str, shared: &Shared, events: mpsc::UnboundedSender<Event
             let status = state.mesh.status();
             Reply::Hello(Hello { version: VERSION.to_owned(), pid: status.pid, instances: status.instances })
         }
-        Request::Apply(wanted) => state.mesh.apply(&wanted, &mut emit).await.map_or_else(Reply::Refused, Reply::Applied),
+        Request::Apply(wanted) => {
+            let applied = state.mesh.apply(&wanted, &mut emit).await;
+            applied.map_or_else(Reply::Refused, |all| Reply::Applied(AppliedAll { metrics: state.metrics.clone(), ..all }))
+        }
         Request::Inventory => Reply::Inventory(Box::new(state.mesh.inventory())),
         Request::Workloads => Reply::Workloads(state.mesh.deployments.values().flat_map(|deployment| deployment.workloads.clone()).collect()),
         Request::Probe(requests) => {
@@ -122,7 +148,12 @@ async fn answer(line: &str, shared: &Shared, events: mpsc::UnboundedSender<Event
         }
         Request::System => Reply::System(Box::new(state.mesh.system().await)),
         Request::Logs => Reply::Logs(state.mesh.logs()),
-        Request::Carried => Reply::Carried(state.mesh.carried()),
+        Request::Metrics => {
+            let (counted, address) = (state.mesh.counted(), state.metrics.clone());
+            drop(state);
+            Reply::Metrics(Counted { address, families: counted.complete().await })
+        }
+        Request::Carried => Reply::Carried(EngineState { carried: state.mesh.carried(), metrics: state.metrics.clone() }),
         Request::Delete { instance } => {
             let removed = state.mesh.delete(&instance, &mut emit).await;
             state.ending = state.mesh.is_empty();
