@@ -21,9 +21,10 @@ use crate::{
 /// How many samples a person reads.
 const SHOWN: usize = 20;
 
-/// Who exposes what, the samples that are of no connection, and the counters of each connection.
+/// The counters of each connection, who exposes what, and the samples that are of no connection.
 pub(super) fn text(metrics: &Metrics, look: Look) -> String {
-    let mut text = String::new();
+    let mut text = connections(&metrics.connections, look);
+    text.push('\n');
     match &metrics.sources {
         Known::Unknown(why) => text.push_str(&look.paint(&paragraph(&format!("? what NSM's parts expose: {why}"), 0, look.width), YELLOW)),
         Known::Value(sources) => {
@@ -57,8 +58,6 @@ pub(super) fn text(metrics: &Metrics, look: Look) -> String {
         let line = format!("{} more of what is exposed with -o prometheus", all - shown);
         text.push_str(&look.paint(&paragraph(&line, 0, look.width), DIM));
     }
-    text.push('\n');
-    text.push_str(&connections(&metrics.connections, look));
     text
 }
 
@@ -73,29 +72,25 @@ fn connections(list: &[ConnectionMetrics], look: Look) -> String {
         return look.paint(&paragraph("no connections", 0, look.width), DIM);
     }
     let rated = list.iter().any(|connection| connection.client.rates.is_some() || connection.endpoint.rates.is_some());
-    let mut header = vec!["POD", "INTERFACE", "SERVICE", "RECEIVED", "SENT", "ERRORS", "DROPS"];
-    if rated {
-        header.extend(["RECEIVES", "SENDS"]);
-    }
+    let header = match rated {
+        true => ["POD", "INTERFACE", "SERVICE", "RECEIVES", "PACKETS", "SENDS", "PACKETS", "ERRORS", "DROPS"],
+        false => ["POD", "INTERFACE", "SERVICE", "RECEIVED", "PACKETS", "SENT", "PACKETS", "ERRORS", "DROPS"],
+    };
     let mut rows = Vec::new();
     let mut unknown = Vec::new();
     for connection in list {
         for (side, end) in [("client", &connection.client), ("endpoint", &connection.endpoint)] {
             let mut row = vec![pod(end), or_unknown(&end.interface), connection.service.clone()];
-            match &end.counters {
-                Known::Value(counted) => row.extend(cells(counted)),
+            row.extend(if rated { rates(end) } else { totals(end) });
+            row.extend(match &end.counters {
+                Known::Value(counted) => {
+                    [counted.rx_errors + counted.tx_errors, counted.rx_dropped + counted.tx_dropped].map(|count| count.to_string())
+                }
                 Known::Unknown(why) => {
                     unknown.push(format!("? the {side}'s counters of {} for {}: {why}", pod(&connection.client), connection.service));
-                    row.extend(["?", "?", "?", "?"].map(str::to_owned));
+                    ["?", "?"].map(str::to_owned)
                 }
-            }
-            if rated {
-                row.extend(match &end.rates {
-                    Some(rates) => [(rates.rx_bytes_per_s, rates.rx_packets_per_s), (rates.tx_bytes_per_s, rates.tx_packets_per_s)]
-                        .map(|(bytes, packets)| format!("{}/s, {packets:.1} packets/s", size(bytes))),
-                    None => ["?", "?"].map(str::to_owned),
-                });
-            }
+            });
             rows.push(row);
         }
     }
@@ -104,7 +99,10 @@ fn connections(list: &[ConnectionMetrics], look: Look) -> String {
     for line in unknown {
         text.push_str(&look.paint(&paragraph(&line, 0, look.width), YELLOW));
     }
-    let note = "counted by the kernel of each pod since the interface was made; received and sent as that end sees it";
+    let note = match rated {
+        true => "counted by the kernel of each pod, as that end sees it; errors and drops since the interface was made",
+        false => "counted by the kernel of each pod since the interface was made, as that end sees it",
+    };
     text.push_str(&look.paint(&paragraph(note, 0, look.width), DIM));
     text
 }
@@ -117,14 +115,24 @@ fn or_unknown<T: Display>(known: &Known<T>) -> String {
     known.value().map_or_else(|| "?".to_owned(), ToString::to_string)
 }
 
-fn cells(counted: &Counters) -> [String; 4] {
-    let moved = |bytes: u64, packets: u64| format!("{}, {packets} packets", size(bytes as f64));
-    [
-        moved(counted.rx_bytes, counted.rx_packets),
-        moved(counted.tx_bytes, counted.tx_packets),
-        (counted.rx_errors + counted.tx_errors).to_string(),
-        (counted.rx_dropped + counted.tx_dropped).to_string(),
-    ]
+/// What was received and sent: bytes and packets.
+fn totals(end: &EndMetrics) -> [String; 4] {
+    match &end.counters {
+        Known::Value(counted) => {
+            [size(counted.rx_bytes as f64), counted.rx_packets.to_string(), size(counted.tx_bytes as f64), counted.tx_packets.to_string()]
+        }
+        Known::Unknown(_) => ["?"; 4].map(str::to_owned),
+    }
+}
+
+/// The same for each second.
+fn rates(end: &EndMetrics) -> [String; 4] {
+    let bytes = |rate: f64| format!("{}/s", size(rate));
+    let packets = |rate: f64| format!("{rate:.1}/s");
+    match &end.rates {
+        Some(rates) => [bytes(rates.rx_bytes_per_s), packets(rates.rx_packets_per_s), bytes(rates.tx_bytes_per_s), packets(rates.tx_packets_per_s)],
+        None => ["?"; 4].map(str::to_owned),
+    }
 }
 
 /// Bytes as people read them, in units of a thousand (IEC 80000-13 leaves k, M, G to those).

@@ -47,7 +47,7 @@ fn a_person_reads_who_exposes_what_and_what_was_counted() {
     insta::assert_snapshot!(text(&metrics(), PLAIN));
     let mut rated = metrics();
     rated.connections[0].client.rates = Some(Rates { rx_bytes_per_s: 2048.0, rx_packets_per_s: 1.5, tx_bytes_per_s: 0.0, tx_packets_per_s: 0.0 });
-    assert!(text(&rated, Look { width: None, ..PLAIN }).contains("2.0 kB/s, 1.5 packets/s"));
+    assert!(text(&rated, Look { width: None, ..PLAIN }).contains("2.0 kB/s  1.5/s"));
     for width in [60, 80, 100] {
         let text = text(&rated, Look { width: Some(width), ..PLAIN });
         assert!(text.lines().all(|line| textwrap::core::display_width(line) <= width), "{width}: {text}");
