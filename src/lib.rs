@@ -30,6 +30,7 @@ pub mod manifest;
 pub mod model;
 #[cfg(target_os = "linux")]
 pub mod net;
+pub mod prometheus;
 pub mod report;
 pub mod runtime_dir;
 pub mod settings;

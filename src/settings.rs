@@ -89,7 +89,8 @@ impl Settings {
             Command::Exec(_) => ENDLESS,
             Command::Logs(arguments) if arguments.follow => ENDLESS,
             Command::Status(arguments) if arguments.watch.is_some() => ENDLESS,
-            Command::Status(_) | Command::Logs(_) | Command::Troubleshoot(_) | Command::Explain(_) => LOOK,
+            Command::Metrics(arguments) if arguments.watch => ENDLESS,
+            Command::Metrics(_) | Command::Status(_) | Command::Logs(_) | Command::Troubleshoot(_) | Command::Explain(_) => LOOK,
             Command::Manifests(_) | Command::Completions(_) | Command::Man(_) | Command::Version(_) | Command::Engine(_) => LOOK,
             Command::Cleanup(_) => CLEANUP,
         };

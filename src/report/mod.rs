@@ -19,6 +19,7 @@ mod graph;
 mod json;
 mod junit;
 mod logs;
+mod metrics;
 mod progress;
 mod screen;
 mod short;
@@ -40,6 +41,7 @@ pub use document::{Explained, ListedCheck, Report, Shown, TargetInfo};
 pub use file::{FileError, check_writable, save_private};
 pub use json::{SCHEMA_VERSION, schema};
 pub use logs::{LogView, write_lines};
+pub use metrics::{documents, print_text};
 pub use progress::Progress;
 pub use status::{is_redrawn, redraw, told};
 pub use text::Look;
@@ -60,6 +62,8 @@ pub enum Format {
     Dot,
     /// A graph in Mermaid's language.
     Mermaid,
+    /// Prometheus' text.
+    Prometheus,
 }
 
 /// Prints a report on standard output, all of it or, where nobody reads it to the end, as much as is wanted.
@@ -86,6 +90,7 @@ fn render(report: &Report, format: Format) -> String {
         Format::Table | Format::Short => screen::harmless_but_for_styles(&text::render(report, format, Look::of_stdout())),
         Format::Json => json::render(report),
         Format::Junit => junit::render(report),
+        Format::Prometheus => report.metrics.as_ref().map(metrics::prometheus).unwrap_or_default(),
         Format::Dot => report.status.as_ref().map(graph::dot).unwrap_or_default(),
         Format::Mermaid => report.status.as_ref().map(graph::mermaid).unwrap_or_default(),
     }
