@@ -311,6 +311,7 @@ mod tests {
     fn each_budget_is_in_the_help_and_in_the_readme() {
         let help = |command: &str| {
             let mut root = crate::cli::command(crate::cli::Program::Nsmctl);
+            root.build();
             root.find_subcommand_mut(command).unwrap().render_help().to_string().split_whitespace().collect::<Vec<_>>().join(" ")
         };
         let budgets = [
