@@ -217,6 +217,8 @@ fn fault_of(name: &str, addresses: &[(IpAddr, IpAddr)], links: &[Link], routes: 
 
 #[cfg(test)]
 mod tests {
+    use std::{fs::File, os::fd::OwnedFd};
+
     use super::*;
     use crate::model::InterfaceAddress;
 
@@ -233,6 +235,29 @@ mod tests {
         assert!(!is_carrying(&link("UP", "noop", &["UP", "LOWER_UP"])));
         // Seen on a busy machine: the qdisc is there, and the link is not.
         assert!(!is_carrying(&link("DOWN", "noqueue", &["NO-CARRIER", "UP", "LOWER_UP"])));
+    }
+
+    #[test]
+    fn what_is_gone_is_told_and_what_is_switched_off_is_not() {
+        let end = |pod: &str, interface: &str| End {
+            pod: Namespaced::new("ns", pod),
+            namespace: Namespace::from(OwnedFd::from(File::open("/dev/null").unwrap())),
+            interface: interface.parse().unwrap(),
+        };
+        let pairs = vec![AddressPair { client: "10.0.0.1".parse().unwrap(), endpoint: "10.0.0.0".parse().unwrap() }];
+        let service = Namespaced::new("ns", "s");
+        let (client, endpoint) = (end("client", "nsm-1"), end("nse", "s-abcd"));
+        let connection = Connection { request: 0, service, payload: Payload::Ethernet, client, endpoint, pairs };
+        let link = |name: &str, address: &str| {
+            let addresses = vec![InterfaceAddress { address: address.parse().unwrap(), prefix_length: 32 }];
+            Link { name: name.into(), addresses, ..Link::default() }
+        };
+        let lacks = |pod: &str, link: Link| connection.lacks(&Namespaced::new("ns", pod), &[link]);
+        assert_eq!(lacks("client", link("nsm-1", "10.0.0.1")), None, "it has no flag UP, and that is somebody's will");
+        assert_eq!(lacks("nse", link("s-abcd", "10.0.0.0")), None);
+        assert_eq!(lacks("other", link("lo", "127.0.0.1")), None);
+        assert_eq!(lacks("client", link("nsm-2", "10.0.0.1")).as_deref(), Some("there is no interface nsm-1 in pod ns/client"));
+        assert_eq!(lacks("nse", link("s-abcd", "10.0.0.1")).as_deref(), Some("the interface s-abcd lacks the address 10.0.0.0 in pod ns/nse"));
     }
 
     #[test]

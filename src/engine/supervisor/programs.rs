@@ -93,7 +93,8 @@ impl Programs {
         let (output, write) = io::pipe()?;
         let mut command = Command::new(OWN_PROGRAM);
         command.arg0("nsmctl").args(["engine", "sandbox"]).current_dir("/");
-        command.stdin(told.try_clone()?).stdout(write.try_clone()?).stderr(Stdio::from(write)).kill_on_drop(true);
+        // Not killed with its handle: the end of this process ends it too, by a signal at which it removes the control groups.
+        command.stdin(told.try_clone()?).stdout(write.try_clone()?).stderr(Stdio::from(write));
         let child = command.spawn()?;
         // What holds the other end of the pipe is then only the program.
         drop(command);
