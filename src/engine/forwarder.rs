@@ -247,7 +247,7 @@ mod tests {
         let pairs = vec![AddressPair { client: "10.0.0.1".parse().unwrap(), endpoint: "10.0.0.0".parse().unwrap() }];
         let service = Namespaced::new("ns", "s");
         let (client, endpoint) = (end("client", "nsm-1"), end("nse", "s-abcd"));
-        let connection = Connection { request: 0, service, payload: Payload::Ethernet, client, endpoint, pairs };
+        let connection = Connection { request: 0, service, payload: Payload::Ethernet, client, endpoint, pairs, since: 0, heals: 0 };
         let link = |name: &str, address: &str| {
             let addresses = vec![InterfaceAddress { address: address.parse().unwrap(), prefix_length: 32 }];
             Link { name: name.into(), addresses, ..Link::default() }
