@@ -1,6 +1,7 @@
 //! What is counted: as tables, as lines, and as Prometheus' text.
 
 use std::{
+    collections::BTreeSet,
     fmt::{Display, Write as _},
     io::{self, Write as _},
 };
@@ -186,21 +187,27 @@ const COLUMNS: [(&str, &str, Column); 8] = [
 
 /// What is exposed, word for word but for the pod and the node that it is of, and the counters of the interfaces.
 pub(super) fn prometheus(metrics: &Metrics) -> String {
-    let mut families = metrics.families.clone();
-    for (name, help, counter) in COLUMNS {
-        let mut samples = Vec::new();
-        for connection in &metrics.connections {
-            for (side, end) in [("client", &connection.client), ("endpoint", &connection.endpoint)] {
-                let (Known::Value(counted), Known::Value(pod), Known::Value(interface)) = (&end.counters, &end.pod, &end.interface) else { continue };
+    // Of two requests for one interface, which NSM does not tell apart, one is counted.
+    let mut seen = BTreeSet::new();
+    let mut ends = Vec::new();
+    for connection in &metrics.connections {
+        for (side, end) in [("client", &connection.client), ("endpoint", &connection.endpoint)] {
+            let (Known::Value(counted), Known::Value(pod), Known::Value(interface)) = (&end.counters, &end.pod, &end.interface) else { continue };
+            if seen.insert((pod, interface)) {
                 let labels = [("namespace", &pod.namespace), ("pod", &pod.name), ("interface", interface), ("network_service", &connection.service)];
                 let labels = labels.map(|(name, value)| (name.to_owned(), value.clone())).into_iter().chain([("side".to_owned(), side.to_owned())]);
-                let sample = Sample { name: name.to_owned(), labels: labels.collect(), value: counter(counted) as f64 };
-                // Of two requests for one interface, which NSM does not tell apart, one is counted.
-                if samples.iter().all(|other: &Sample| other.labels != sample.labels) {
-                    samples.push(sample);
-                }
+                ends.push((labels.collect::<Vec<_>>(), counted));
             }
         }
+    }
+    let mut families = metrics.families.clone();
+    for (name, help, counter) in COLUMNS {
+        let sample = |(labels, counted): &(Vec<(String, String)>, &Counters)| Sample {
+            name: name.to_owned(),
+            labels: labels.clone(),
+            value: counter(counted) as f64,
+        };
+        let samples = ends.iter().map(sample).collect();
         let help = format!("{help}, read by nsmctl in the pod's network namespace.");
         families.push(Family { name: name.to_owned(), help, kind: MetricKind::Counter, samples });
     }
