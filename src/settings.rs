@@ -338,10 +338,10 @@ mod tests {
         let budgets = [
             ("deploy", DEPLOY, "3 minutes", "deploy 3m"),
             ("cleanup", CLEANUP, "2 minutes", "cleanup 2m"),
-            ("status", LOOK, "30 seconds", "verify, status, troubleshoot and logs 30s"),
-            ("verify", LOOK, "30 seconds", "verify, status, troubleshoot and logs 30s"),
-            ("troubleshoot", LOOK, "30 seconds", "verify, status, troubleshoot and logs 30s"),
-            ("logs", LOOK, "30 seconds", "verify, status, troubleshoot and logs 30s"),
+            ("status", LOOK, "30 seconds", "verify, status, metrics, troubleshoot and logs 30s"),
+            ("verify", LOOK, "30 seconds", "verify, status, metrics, troubleshoot and logs 30s"),
+            ("troubleshoot", LOOK, "30 seconds", "verify, status, metrics, troubleshoot and logs 30s"),
+            ("logs", LOOK, "30 seconds", "verify, status, metrics, troubleshoot and logs 30s"),
             ("exec", ENDLESS, "no time budget", "none for exec"),
         ];
         for (command, budget, words, readme) in budgets {
