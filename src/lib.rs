@@ -30,6 +30,7 @@ pub mod manifest;
 pub mod model;
 #[cfg(target_os = "linux")]
 pub mod net;
+pub mod prometheus;
 pub mod report;
 pub mod runtime_dir;
 pub mod settings;
@@ -127,7 +128,7 @@ fn engine(command: &EngineCommand) -> Outcome {
         EngineCommand::Run { dir } => engine::run(dir),
         EngineCommand::Manage { parent } => engine::manage(*parent),
         EngineCommand::Sandbox => engine::run_sandbox(),
-        EngineCommand::Inside => Err(engine::inside()),
+        EngineCommand::Inside => engine::inside(),
         EngineCommand::Restart => Err(Failure::msg(Outcome::Defect, "a restart is a command like others")),
         EngineCommand::Probe => engine::probe(),
         EngineCommand::Enter(cli::EnterArgs { net, user, terminal, command }) => Err(engine::enter(net, user.as_deref(), *terminal, command)),

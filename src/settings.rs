@@ -89,7 +89,8 @@ impl Settings {
             Command::Exec(_) => ENDLESS,
             Command::Logs(arguments) if arguments.follow => ENDLESS,
             Command::Status(arguments) if arguments.watch.is_some() => ENDLESS,
-            Command::Status(_) | Command::Logs(_) | Command::Troubleshoot(_) | Command::Explain(_) => LOOK,
+            Command::Metrics(arguments) if arguments.watch => ENDLESS,
+            Command::Metrics(_) | Command::Status(_) | Command::Logs(_) | Command::Troubleshoot(_) | Command::Explain(_) => LOOK,
             Command::Manifests(_) | Command::Completions(_) | Command::Man(_) | Command::Version(_) | Command::Engine(_) => LOOK,
             Command::Cleanup(_) => CLEANUP,
         };
@@ -325,6 +326,32 @@ mod tests {
         assert_eq!([settings(&["exec", "--", "ip"]), settings(&["logs", "-f"])].map(|settings| settings.unwrap().timeout), [ENDLESS; 2]);
         assert_eq!(seconds("logs"), 30);
         assert_eq!(settings(&["deploy", "--timeout", "1m"]).unwrap().timeout.as_secs(), 60);
+    }
+
+    #[test]
+    fn each_budget_is_in_the_help_and_in_the_readme() {
+        let help = |command: &str| {
+            let mut root = crate::cli::command(crate::cli::Program::Nsmctl);
+            root.build();
+            root.find_subcommand_mut(command).unwrap().render_help().to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        let budgets = [
+            ("deploy", DEPLOY, "3 minutes", "deploy 3m"),
+            ("cleanup", CLEANUP, "2 minutes", "cleanup 2m"),
+            ("status", LOOK, "30 seconds", "verify, status, metrics, troubleshoot and logs 30s"),
+            ("verify", LOOK, "30 seconds", "verify, status, metrics, troubleshoot and logs 30s"),
+            ("troubleshoot", LOOK, "30 seconds", "verify, status, metrics, troubleshoot and logs 30s"),
+            ("logs", LOOK, "30 seconds", "verify, status, metrics, troubleshoot and logs 30s"),
+            ("exec", ENDLESS, "no time budget", "none for exec"),
+        ];
+        for (command, budget, words, readme) in budgets {
+            assert!(help(command).contains(words), "{command}: {}", help(command));
+            assert!(include_str!("../README.md").contains(readme), "README: {command}");
+            // The words are of the number.
+            let number: String = words.chars().filter(char::is_ascii_digit).collect();
+            let unit = if words.contains("minutes") { 60 } else { 1 };
+            assert!(number.parse::<u64>().map_or(budget == ENDLESS, |number| number * unit == budget.as_secs()), "{command}");
+        }
     }
 
     #[test]

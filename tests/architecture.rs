@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Each room, and the rooms that it may use. What is not in the list may be used by nobody and use nothing.
-const ARROWS: [(&str, &[&str]); 17] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("model", &[]),
     ("file_lock", &[]),
     ("cli", &[]),
@@ -19,10 +19,11 @@ const ARROWS: [(&str, &[&str]); 17] = [
     ("diagnose", &["model", "check"]),
     ("status", &["model", "check"]),
     ("bundle", &["model"]),
-    ("report", &["model"]),
+    ("prometheus", &["model"]),
+    ("report", &["model", "prometheus"]),
     ("net", &["model"]),
-    ("engine", &["model", "net", "file_lock", "runtime_dir"]),
-    ("target", &["model", "cancel", "engine", "runtime_dir"]),
+    ("engine", &["model", "net", "file_lock", "runtime_dir", "prometheus"]),
+    ("target", &["model", "cancel", "engine", "runtime_dir", "prometheus"]),
     ("settings", &["model", "cli", "manifest", "check", "report", "target"]),
     (
         "commands",

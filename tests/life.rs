@@ -28,6 +28,7 @@ done
 echo "search from.$POD_NAME" > /etc/resolv.conf
 echo "resolver: $(cat /etc/resolv.conf)"
 echo "groups: $(tr '\n' ' ' < /proc/self/cgroup)"
+echo here > "$TMPDIR/mine" && echo "temporary: $(ls "$TMPDIR")"
 echo "pings: $(cat /proc/sys/net/ipv4/ping_group_range)"
 while :; do sleep 1000 & wait; done
 "#;
@@ -131,6 +132,7 @@ fn a_program_stands_for_an_image() {
     }
     for seen in [&server, &client] {
         assert!(seen.contains("/var/lib/networkservicemesh can be used") && seen.contains("/run/spire/sockets can be used"), "{log}");
+        assert!(seen.contains("temporary: mine"), "{log}");
         assert!(seen.contains("pings: 0\t2147483647") || seen.contains("pings: 0\t0"), "{log}");
     }
     // The manifest's limits are kept, or it is said why not.
@@ -353,6 +355,26 @@ fn an_ordinary_user_runs_programs_and_restarts_the_manager() {
     end(program, Signal::SIGKILL);
     eventually("the connection", || run(&["verify"]).code == Some(0));
     run(&["cleanup"]).exits(0);
+    place.is_clean();
+    assert!(processes(&nse).is_empty());
+}
+
+/// In a container /proc is partly covered, and the kernel then gives no user namespace another.
+#[test]
+fn where_there_is_no_proc_for_it_a_program_ends_with_the_engine_all_the_same() {
+    let place = Place::new();
+    let nse = script(&place, "nse", LOOKS);
+    // What is mounted in one user namespace cannot be taken away in the next, which is what makes the kernel careful.
+    let cover = "for folder in /proc/bus /proc/irq /proc/fs; do mount -t tmpfs covered $folder && break; done\n\
+                 exec unshare --user --map-root-user --mount sh -c \"$2\" \"$0\" \"$1\"";
+    let steps = "\"$0\" deploy --program cmd-nse-icmp-responder=$1 && \"$0\" engine restart && \"$0\" logs && exec \"$0\" cleanup";
+    let mut unshare = std::process::Command::new("unshare");
+    unshare.args(["--user", "--map-root-user", "--mount", "sh", "-c", cover, env!("CARGO_BIN_EXE_nsmctl")]).arg(&nse).arg(steps);
+    unshare.env_clear().env("HOME", place.path("")).env("NSMCTL_RUNTIME_DIR", place.runtime()).env("PATH", std::env::var_os("PATH").unwrap());
+    let ran = Ran::new(unshare.stdin(Stdio::null()).output().expect("unshare of util-linux, this test's means"));
+    ran.exits(0);
+    let line = ran.stdout.lines().find(|line| line.contains("process=")).unwrap_or_else(|| panic!("{ran:?}"));
+    assert!(!line.contains("process=1 "), "it has a PID namespace, so that this shows nothing: {line}");
     place.is_clean();
     assert!(processes(&nse).is_empty());
 }

@@ -1,6 +1,6 @@
 //! The main job on this machine, as a newcomer does it: no kubeconfig, nothing set up.
 
-use std::{collections::BTreeSet, fs, process::Command};
+use std::{collections::BTreeSet, fs, process::Command, time::Duration};
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -249,13 +249,16 @@ fn standard_output_that_is_closed_early_loses_nothing() {
     place.is_clean();
 }
 
+/// Pings that take ten seconds, and a moment at which they are being sent, also on a machine that has much else to do.
+const LONG: [&str; 2] = ["--count", "100"];
+const MIDST: Duration = Duration::from_secs(2);
+
 #[test]
 fn an_interrupted_verify_says_so_and_disturbs_nothing() {
     let place = Place::new();
     place.run(&["deploy"]).exits(0);
-    // Four pings take 300 ms; the signal comes while they are sent.
-    let running = place.start(&["verify", "-o", "json"]);
-    std::thread::sleep(std::time::Duration::from_millis(150));
+    let running = place.start(&[&["verify", "-o", "json"], &LONG[..]].concat());
+    std::thread::sleep(MIDST);
     running.signal(Signal::SIGINT);
     let ran = running.end();
     ran.exits(130).says(&["stopping; once more to leave at once", "error: stopped while looking into the pods"]);
@@ -267,8 +270,8 @@ fn an_interrupted_verify_says_so_and_disturbs_nothing() {
 fn terminated_is_told_apart_from_interrupted() {
     let place = Place::new();
     place.run(&["deploy"]).exits(0);
-    let running = place.start(&["verify"]);
-    std::thread::sleep(std::time::Duration::from_millis(150));
+    let running = place.start(&[&["verify"], &LONG[..]].concat());
+    std::thread::sleep(MIDST);
     running.signal(Signal::SIGTERM);
     let ran = running.end();
     ran.exits(143);
@@ -279,8 +282,8 @@ fn terminated_is_told_apart_from_interrupted() {
 fn time_that_runs_out_is_told() {
     let place = Place::new();
     place.run(&["deploy"]).exits(0);
-    let ran = place.run(&["verify", "--timeout", "50ms", "-o", "json"]);
-    ran.exits(4).says(&["error: the time is up after 50ms, while looking into the pods", "--timeout"]);
+    let ran = place.run(&[&["verify", "--timeout", "2s", "-o", "json"], &LONG[..]].concat());
+    ran.exits(4).says(&["error: the time is up after 2s, while looking into the pods", "--timeout"]);
     assert_eq!(ran.json()["outcome"], "timed-out");
 }
 

@@ -24,6 +24,8 @@ mod local;
 mod logs;
 #[cfg(target_os = "linux")]
 mod machine;
+#[cfg(target_os = "linux")]
+mod metrics;
 mod program;
 mod scripted;
 #[cfg(target_os = "linux")]

@@ -114,6 +114,7 @@ pub(crate) fn probes(pod: &str, container: &str, nsm: &str, routes: &str, routes
         pings: pings.iter().cloned().chain(pings.iter().map(|ping| packet(&ping.destination.to_string(), 16000, true))).collect(),
         resolver: Some(resolver(true, true)),
         traces: None,
+        counters: None,
     }
 }
 

@@ -13,6 +13,7 @@ mod logs;
 mod look;
 mod man;
 mod manifests;
+mod metrics;
 mod program;
 mod reference;
 mod remove;
@@ -39,6 +40,7 @@ pub use logs::LogsArgs;
 pub use look::{LookArgs, ScopeArgs};
 pub use man::{ManArgs, Table, man_pages};
 pub use manifests::{ManifestsArgs, ManifestsCommand};
+pub use metrics::MetricsArgs;
 pub use program::{Program, command, parse};
 pub use reference::{ENVIRONMENT, EXIT_CODES, FILES};
 pub use remove::RemoveArgs;
@@ -66,6 +68,7 @@ Examples:
   nsmctl deploy                       the kernel2kernel example, on the cluster or on this machine
   nsmctl verify -o json | jq .        in a pipeline; the exit code says whether all is well
   nsmctl status                       NSM's health, and who is connected to whom
+  nsmctl metrics --watch              what is counted of each connection, and each second
   nsmctl troubleshoot                 the causes, the evidence and the fixes
   nsmctl explain address-pool-empty   what a cause is and how it works
   nsmctl exec -- ip addr              in the client's container, whichever pod that is in
@@ -86,6 +89,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Show NSM's health, services, endpoints and every connection, as a table or drawn.
     Status(StatusArgs),
+    /// Show what is counted: by NSM's parts or the engine, and of each connection's interfaces.
+    Metrics(MetricsArgs),
     /// Name the causes of what is broken, with evidence and fix, and walk the path of each connection.
     Troubleshoot(TroubleshootArgs),
     /// Say what a cause is: what shows it, what it is not, how it works and how it is mended.
@@ -117,6 +122,7 @@ impl Command {
             Self::Deploy(_) => "deploy",
             Self::Verify(_) => "verify",
             Self::Status(_) => "status",
+            Self::Metrics(_) => "metrics",
             Self::Troubleshoot(_) => "troubleshoot",
             Self::Explain(_) => "explain",
             Self::Cleanup(_) => "cleanup",
@@ -137,6 +143,7 @@ impl Command {
             Self::Deploy(DeployArgs { customise, .. })
             | Self::Verify(VerifyArgs { customise, .. })
             | Self::Status(StatusArgs { customise, .. })
+            | Self::Metrics(MetricsArgs { customise, .. })
             | Self::Troubleshoot(TroubleshootArgs { customise, .. })
             | Self::Cleanup(CleanupArgs { customise, .. })
             | Self::Exec(ExecArgs { customise, .. })
@@ -200,6 +207,8 @@ pub enum OutputArg {
     Dot,
     /// A graph for Markdown: `status --topology`.
     Mermaid,
+    /// For Prometheus: `metrics`.
+    Prometheus,
 }
 
 /// A duration above zero, in jiff's friendly format, which kubectl's is a part of.

@@ -25,7 +25,7 @@ const STEADY: Duration = Duration::from_secs(2);
 /// The time between two pings on this machine, in milliseconds, where the person has not asked for less: what heals within some
 /// tens of milliseconds is to be seen.
 #[cfg(target_os = "linux")]
-const FINE_MS: u64 = 10;
+const FINE_MS: u64 = 20;
 /// How long is waited on this machine: a program that ends again and again is started after pauses of up to a minute.
 #[cfg(target_os = "linux")]
 const LONGEST_HEAL: Duration = Duration::from_secs(60);

@@ -46,6 +46,7 @@ mod tests {
         let has = |text: &str, id: &str| text.contains(&format!("\n\\fB{}\\fR\n", id.replace('-', "\\-")));
         for check in CATALOGUE {
             assert!(has(&page("nsmctl-verify.1"), check.id), "{}", check.id);
+            assert!(include_str!("../../README.md").contains(&format!("\n| `{}` |", check.id)), "README: {}", check.id);
         }
         for cause in causes() {
             assert!(has(&page("nsmctl-explain.1"), cause.id) && has(&page("nsmctl-troubleshoot.1"), cause.id), "{}", cause.id);

@@ -4,6 +4,7 @@
 //!   Settings ─► session: manifests ─► Plan, target ─┬─► deploy        lock, apply, wait, observe, check, until it settles
 //!                                                   ├─► verify        observe, check
 //!                                                   ├─► status        observe without pings, overview, status
+//!                                                   ├─► metrics       what is exposed, and the counters in the pods
 //!                                                   ├─► troubleshoot  observe, system, diagnose
 //!                                                   ├─► exec          select, a program with our streams
 //!                                                   ├─► logs          select, read, merge
@@ -23,6 +24,7 @@ mod lock;
 mod logs;
 mod man;
 mod manifests;
+mod metrics;
 mod observe;
 mod preflight;
 mod scope;
@@ -53,6 +55,7 @@ pub async fn run(command: &Command, settings: &Settings, ctx: &Ctx, report: &mut
         Command::Deploy(arguments) => deploy::run(&arguments.apply, settings, ctx, report).await,
         Command::Verify(arguments) => verify::run(arguments, settings, ctx, report).await,
         Command::Status(arguments) => status::run(arguments, settings, ctx, report).await,
+        Command::Metrics(arguments) => metrics::run(arguments, settings, ctx, report).await,
         Command::Troubleshoot(arguments) => troubleshoot::run(arguments, settings, ctx, report).await,
         Command::Cleanup(arguments) => cleanup::run(&arguments.remove, settings, ctx, report).await,
         Command::Explain(arguments) => explain::run(arguments, report),

@@ -12,8 +12,8 @@ use crate::{
     cli::{ScopeArgs, StatusArgs},
     manifest::{deployed, deployed_workloads},
     model::{
-        Expectations, Failure, Finding, Inventory, Namespaced, NetworkServiceState, Observation, Plan, Result, Scope, Snapshot, Status, Unavailable,
-        Workload,
+        EngineState, Expectations, Failure, Finding, Inventory, Namespaced, NetworkServiceState, Observation, Plan, PodState, ProbeRequest, Result,
+        Scope, Snapshot, Status, Unavailable, Workload,
     },
     report::{Format, Report, TargetInfo, is_redrawn, print, print_changes, redraw, told},
     settings::Settings,
@@ -43,9 +43,28 @@ struct Looked {
 }
 
 async fn look(arguments: &StatusArgs, settings: &Settings, session: &Session, ctx: &Ctx) -> Result<Looked> {
+    let Seen { snapshot, engine, namespace } = see(&arguments.scope, settings, session, ctx, requests).await?;
+    Ok(Looked { status: status(&snapshot, engine.as_ref(), namespace.as_deref()), namespace })
+}
+
+/// What was seen of a scope, what the engine knows of its connections, and the namespace that was looked into (`None` for all).
+pub(super) struct Seen {
+    pub(super) snapshot: Snapshot,
+    pub(super) engine: Option<EngineState>,
+    pub(super) namespace: Option<String>,
+}
+
+/// What is asked inside the pods.
+type Requests = fn(&Expectations, &[PodState]) -> Vec<ProbeRequest>;
+
+/// Looks at NSM and into the pods at the same time.
+///
+/// # Errors
+/// The target cannot be asked, or there is no engine on this machine.
+pub(super) async fn see(scope: &ScopeArgs, settings: &Settings, session: &Session, ctx: &Ctx, requests: Requests) -> Result<Seen> {
     let target = &session.target;
     let inside = async {
-        let meant = meant(&arguments.scope, settings, session, ctx).await?;
+        let meant = meant(scope, settings, session, ctx).await?;
         ctx.events.doing("asking inside the pods: ip");
         let requests = requests(&meant.expectations, meant.inventory.pods.as_deref().unwrap_or_default());
         let mut probes = Vec::new();
@@ -56,12 +75,12 @@ async fn look(arguments: &StatusArgs, settings: &Settings, session: &Session, ct
     };
     let (inside, overview) = futures::join!(inside, target.overview(ctx));
     ctx.events.doing("");
-    let ((Meant { planned, namespace, expectations, inventory, deployed }, taken_at, probes), (system, carried)) = (inside?, overview?);
-    if carried.is_some() && system.components.iter().all(|component| !component.is_ready()) {
+    let ((Meant { planned, namespace, expectations, inventory, deployed }, taken_at, probes), (system, engine)) = (inside?, overview?);
+    if engine.is_some() && system.components.iter().all(|component| !component.is_ready()) {
         return Err(Failure::cannot_tell("no engine runs on this machine: nothing is deployed").hint("`nsmctl deploy` starts it"));
     }
-    let snapshot = Snapshot { planned, expectations, deployed, observation: Observation { taken_at, inventory, probes }, system };
-    Ok(Looked { status: status(&snapshot, carried.as_deref(), namespace.as_deref()), namespace })
+    let observation = Observation { taken_at, inventory, probes };
+    Ok(Seen { snapshot: Snapshot { planned, expectations, deployed, observation, system }, engine, namespace })
 }
 
 /// What is looked at.
@@ -161,7 +180,7 @@ async fn watch(arguments: &StatusArgs, settings: &Settings, session: &Session, c
 }
 
 /// What stands above a screen.
-fn heading(report: &Report, pause: Duration, trouble: Option<&str>) -> String {
+pub(super) fn heading(report: &Report, pause: Duration, trouble: Option<&str>) -> String {
     let place = match &report.target {
         Some(TargetInfo::Cluster { server, .. }) => format!("cluster {server}"),
         _ => "this machine".to_owned(),

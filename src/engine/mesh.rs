@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::Arc,
+    time::Instant,
 };
 
 use tokio::sync::mpsc;
@@ -13,6 +14,7 @@ use super::{
     forwarder::Connection,
     heal::watch,
     manager::{Client, Manager},
+    metrics::Metrics,
     names,
     program::Run,
     protocol::{AppliedAll, Apply, Refusal},
@@ -35,6 +37,7 @@ pub(super) struct Mesh {
     pub(super) sandboxes: BTreeMap<Namespaced, Sandbox>,
     pub(super) deployments: BTreeMap<String, Apply>,
     pub(super) events: Events,
+    pub(super) metrics: Metrics,
     /// What holds the namespaces and runs the programs.
     pub(super) link: Link,
     pub(super) host: Host,
@@ -101,8 +104,8 @@ fn no_longer_wanted(before: &Apply, wanted: &Apply) -> Vec<ObjectRef> {
 impl Mesh {
     /// Nothing yet.
     pub(super) fn new(link: Link, host: Host, changes: mpsc::UnboundedSender<Namespaced>) -> Self {
-        let (manager, sandboxes, deployments, events) = Default::default();
-        Self { manager, sandboxes, deployments, events, link, host, changes }
+        let (manager, sandboxes, deployments, events, metrics) = Default::default();
+        Self { manager, sandboxes, deployments, events, metrics, link, host, changes }
     }
 
     /// Whether nothing is deployed.
@@ -153,7 +156,7 @@ impl Mesh {
             emit(Event::Object(object_of(workload), ObjectState::Applied(applied)));
             objects.push((object_of(workload), applied));
         }
-        Ok(AppliedAll { objects, pending: self.report_pods(&wanted.instance, emit) })
+        Ok(AppliedAll { objects, pending: self.report_pods(&wanted.instance, emit), metrics: None })
     }
 
     /// A namespace is there as long as a deployment has something in it.
@@ -288,9 +291,9 @@ impl Mesh {
 
     /// Makes every request that nobody serves yet, of every deployment.
     pub(super) async fn serve_requests(&mut self) {
-        let Self { manager, sandboxes, events, .. } = self;
+        let Self { manager, sandboxes, events, metrics, .. } = self;
         for sandbox in sandboxes.values_mut().filter(|sandbox| sandbox.workload.is_client() && !sandbox.runs(ContainerRole::Client)) {
-            serve(manager, events, sandbox).await;
+            serve(manager, events, metrics, sandbox).await;
         }
     }
 
@@ -306,7 +309,7 @@ impl Mesh {
 }
 
 /// Makes a client's requests one after the other, as NSM's init container does, until one is not served.
-async fn serve(manager: &mut Manager, events: &mut Events, sandbox: &mut Sandbox) {
+async fn serve(manager: &mut Manager, events: &mut Events, metrics: &mut Metrics, sandbox: &mut Sandbox) {
     let workload = Arc::clone(&sandbox.workload);
     sandbox.waiting = None;
     for (request, url) in workload.requests.iter().enumerate() {
@@ -315,7 +318,10 @@ async fn serve(manager: &mut Manager, events: &mut Events, sandbox: &mut Sandbox
         }
         let client = Client { pod: &sandbox.pod, instance: &sandbox.instance, namespace: &sandbox.namespace };
         let id = format!("{}-{request}", sandbox.pod.name);
-        match manager.request(client, request, url, now()).await {
+        let begun = Instant::now();
+        let answer = manager.request(client, request, url, now()).await;
+        metrics.request(&answer, begun.elapsed());
+        match answer {
             Ok(connection) => {
                 let addresses = connection.pairs.iter().map(|pair| format!("{} and {}", pair.client, pair.endpoint)).collect::<Vec<_>>().join(", ");
                 let text =

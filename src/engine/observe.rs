@@ -114,6 +114,10 @@ async fn probe_pod(request: ProbeRequest, namespace: Option<Namespace>) -> PodPr
         },
         false => (not_asked(), not_asked(), not_asked()),
     };
+    let counters = match asks.counters {
+        true => Some(namespace.run(async |handle| net::list_counters(&handle).await).await.map_err(|error| not_seen(&error))),
+        false => None,
+    };
     let usual = pings.iter().map(|destination| ping_from(&namespace, *destination, None, ping));
     let longest =
         pings.iter().filter(|_| asks.path_mtu).filter_map(|destination| Some((*destination, admitted(&links, &routes, &routes_v6, *destination)?)));
@@ -124,7 +128,7 @@ async fn probe_pod(request: ProbeRequest, namespace: Option<Namespace>) -> PodPr
         Probe::Unavailable(Unavailable { kind: UnavailableKind::NotAsked, reason: "the engine puts no resolver into a pod".to_owned() });
     let resolver = asks.resolver.then(|| Resolver { configuration, lookups: Vec::new() });
     // What is no kernel interface is not made here.
-    PodProbes { pod, container, links, routes, routes_v6, pings, resolver, traces: None }
+    PodProbes { pod, container, links, routes, routes_v6, pings, resolver, traces: None, counters }
 }
 
 /// The longest packet that the interface towards an address admits.
@@ -150,7 +154,11 @@ async fn ping_from(namespace: &Namespace, destination: IpAddr, packet_bytes: Opt
 }
 
 fn unavailable<T>(error: &net::Error) -> Probe<T> {
-    Probe::Unavailable(Unavailable { kind: UnavailableKind::Transport, reason: error.to_string() })
+    Probe::Unavailable(not_seen(error))
+}
+
+fn not_seen(error: &net::Error) -> Unavailable {
+    Unavailable { kind: UnavailableKind::Transport, reason: error.to_string() }
 }
 
 fn not_asked<T>() -> Probe<T> {

@@ -16,8 +16,8 @@ use std::{fmt::Display, net::IpAddr};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Applied, Carried, ContainerProgram, Event, Failure, Inventory, LogTail, Namespaced, NetworkServiceSpec, ObjectRef, Outcome, PodProbes,
-    ProbeRequest, Removed, System, Workload,
+    Applied, ContainerProgram, EngineState, Event, Failure, Family, Inventory, LogTail, Namespaced, NetworkServiceSpec, ObjectRef, Outcome,
+    PodProbes, ProbeRequest, Removed, System, Workload,
 };
 
 /// The name of the socket in the engine's directory.
@@ -61,6 +61,8 @@ pub enum Request {
     Logs,
     /// What carries which connections?
     Carried,
+    /// What was counted, and where is that exposed?
+    Metrics,
     /// Remove a deployment.
     Delete {
         /// The deployment.
@@ -144,7 +146,9 @@ pub enum Reply {
     /// To the question what was logged.
     Logs(Vec<LogTail>),
     /// To the question what carries which connections.
-    Carried(Vec<Carried>),
+    Carried(EngineState),
+    /// To the question what was counted.
+    Metrics(Counted),
     /// To a delete.
     Removed(Removed),
     /// To the question who is there.
@@ -177,6 +181,8 @@ pub struct AppliedAll {
     pub objects: Vec<(ObjectRef, Applied)>,
     /// The pods whose requests nobody serves, each with the reason.
     pub pending: Vec<(Namespaced, String)>,
+    /// Where the engine's metrics are exposed; `None` where no port was free.
+    pub metrics: Option<String>,
 }
 
 /// The engine and where its namespaces are.
@@ -192,6 +198,15 @@ pub struct Status {
     pub instances: Vec<String>,
     /// The network namespace of every pod, as `nsenter --net=PATH` takes it.
     pub namespaces: Vec<(Namespaced, String)>,
+}
+
+/// What the engine has counted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Counted {
+    /// Where it exposes that; `None` where no port was free.
+    pub address: Option<String>,
+    /// The metrics.
+    pub families: Vec<Family>,
 }
 
 /// Why a request was not done: a [`Failure`] that can travel.
@@ -286,7 +301,11 @@ mod tests {
         round_trip(&Request::Probe(vec![probe]));
         let object = ObjectRef::namespaced("Pod", "ns", "a");
         round_trip(&Reply::Event(Event::Object(object.clone(), ObjectState::Waiting("x".into()))));
-        round_trip(&Reply::Applied(AppliedAll { objects: vec![(object, Applied::Created)], pending: vec![(pod, "IPPool is empty".into())] }));
+        round_trip(&Reply::Applied(AppliedAll {
+            objects: vec![(object, Applied::Created)],
+            pending: vec![(pod, "IPPool is empty".into())],
+            metrics: None,
+        }));
         round_trip(&Reply::Refused(Refusal::new(Outcome::Usage, "no").hint("yes")));
         round_trip(&Started::Error(Refusal::new(Outcome::CannotTell, "no")));
     }

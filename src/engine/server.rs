@@ -11,15 +11,19 @@ use tokio::{
 };
 
 use super::{
+    exporter,
     heal::keep_whole,
     loss::lose,
     mesh::{Host, Mesh},
     observe,
     program::Again,
-    protocol::{Hello, Refusal, Reply, Request, VERSION, to_line},
+    protocol::{AppliedAll, Counted, Hello, Refusal, Reply, Request, VERSION, to_line},
     supervisor::{Handover, Link, Notice},
 };
-use crate::model::{Event, Outcome, Removed};
+use crate::{
+    model::{EngineState, Event, Outcome, Removed},
+    prometheus::write,
+};
 
 /// How long an engine with nothing deployed and nobody connected stays: a client that starts it connects at once, and
 /// one that died before it did leaves an engine that nobody would end.
@@ -28,6 +32,8 @@ const IDLE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) mesh: Mesh,
+    /// Where the metrics are exposed.
+    metrics: Option<String>,
     /// Set when no more is taken on.
     ending: Option<Ending>,
 }
@@ -73,7 +79,8 @@ pub(super) async fn serve(handover: Handover) -> io::Result<()> {
         mesh.mend().await;
         mesh.save();
     }
-    let shared = Arc::new(Shared { state: Mutex::new(State { mesh, ending: None }), ended: Notify::new(), link });
+    let shared = Arc::new(Shared { state: Mutex::new(State { mesh, metrics: None, ending: None }), ended: Notify::new(), link });
+    expose(&shared).await;
     let over = Arc::new(Notify::new());
     tokio::spawn(listen(notices, Arc::clone(&shared), Arc::clone(&over)));
     again.into_iter().for_each(|again| start_later(&shared, again));
@@ -159,6 +166,22 @@ async fn say_goodbye<'a>(shared: &'a Shared, state: MutexGuard<'a, State>, keys:
     shared.state.lock().await
 }
 
+/// Exposes the metrics, where a port is free for them.
+async fn expose(shared: &Arc<Shared>) {
+    let Some((listener, address)) = exporter::bind().await else { return };
+    shared.state.lock().await.metrics = Some(format!("http://{address}/metrics"));
+    // It does not keep the engine alive.
+    let shared = Arc::downgrade(shared);
+    let tell: exporter::Tell = Arc::new(move || {
+        let shared = shared.upgrade();
+        Box::pin(async move {
+            let counted = shared?.state.lock().await.mesh.counted();
+            Some(write(&counted.complete().await))
+        })
+    });
+    tokio::spawn(exporter::serve(listener, tell));
+}
+
 /// One client's requests, in order. Its going away in between harms nothing: what has begun is done to its end.
 async fn converse(stream: UnixStream, shared: Arc<Shared>) {
     let (reader, mut writer) = stream.into_split();
@@ -171,12 +194,12 @@ async fn converse(stream: UnixStream, shared: Arc<Shared>) {
         };
         // The queue ends when the request is done, because that drops its sender.
         while let Some(event) = queue.recv().await {
-            if write(&mut writer, &Reply::Event(event)).await.is_err() {
+            if send(&mut writer, &Reply::Event(event)).await.is_err() {
                 break;
             }
         }
         let reply = answering.await.unwrap_or_else(|_| Reply::Refused(Refusal::new(Outcome::Defect, "the engine has a defect; its log says more")));
-        let written = write(&mut writer, &reply).await;
+        let written = send(&mut writer, &reply).await;
         if shared.state.lock().await.ending.is_some() {
             shared.ended.notify_one();
         }
@@ -186,7 +209,7 @@ async fn converse(stream: UnixStream, shared: Arc<Shared>) {
     }
 }
 
-async fn write(writer: &mut OwnedWriteHalf, reply: &Reply) -> io::Result<()> {
+async fn send(writer: &mut OwnedWriteHalf, reply: &Reply) -> io::Result<()> {
     writer.write_all(&to_line(reply)?).await
 }
 
@@ -213,7 +236,7 @@ async fn answer(line: &str, shared: &Shared, events: mpsc::UnboundedSender<Event
         Request::Apply(wanted) => {
             let applied = state.mesh.apply(&wanted, &mut emit).await;
             state.mesh.save();
-            applied.map_or_else(Reply::Refused, Reply::Applied)
+            applied.map_or_else(Reply::Refused, |all| Reply::Applied(AppliedAll { metrics: state.metrics.clone(), ..all }))
         }
         Request::Inventory => Reply::Inventory(Box::new(state.mesh.inventory())),
         Request::Options { instance } => Reply::Options(state.mesh.deployments.get(&instance).and_then(|deployment| deployment.options.clone())),
@@ -229,7 +252,12 @@ async fn answer(line: &str, shared: &Shared, events: mpsc::UnboundedSender<Event
         }
         Request::System => Reply::System(Box::new(state.mesh.system().await)),
         Request::Logs => Reply::Logs(state.mesh.logs()),
-        Request::Carried => Reply::Carried(state.mesh.carried()),
+        Request::Metrics => {
+            let (counted, address) = (state.mesh.counted(), state.metrics.clone());
+            drop(state);
+            Reply::Metrics(Counted { address, families: counted.complete().await })
+        }
+        Request::Carried => Reply::Carried(EngineState { carried: state.mesh.carried(), metrics: state.metrics.clone() }),
         Request::Delete { instance } => {
             let keys = state.mesh.retire(|sandbox| sandbox.instance == instance);
             let mut state = say_goodbye(shared, state, keys).await;

@@ -20,6 +20,7 @@ mod finding;
 mod interface;
 mod kind;
 pub mod log;
+mod metrics;
 mod milestones;
 mod object;
 mod observation;
@@ -52,6 +53,7 @@ pub use kind::{
     ANNOTATION, INSTANCE_LABEL, KINDS, Kind, MANAGED_BY, MANAGED_BY_LABEL, NSM_NAMESPACE, OPTIONS_ANNOTATION, PART_OF_LABEL, SPIFFE_LABEL,
     SPIRE_NAMESPACE,
 };
+pub use metrics::{ConnectionMetrics, Counters, EndMetrics, Family, InterfaceCounters, MetricKind, Metrics, MetricsSource, Rates, Sample};
 pub use milestones::Milestones;
 pub use object::{Applied, ObjectRef, Removed};
 pub use observation::{
@@ -70,7 +72,8 @@ pub use scope::{Discovery, Scope};
 pub use similar::{did_you_mean, similar};
 pub use snapshot::{ComponentState, EventRecord, LogTail, Snapshot, System};
 pub use status::{
-    Addresses, Carried, ComponentStatus, ConnectionStatus, EndpointStatus, InstanceStatus, Known, PathStatus, Ready, ServiceStatus, Status,
+    Addresses, Carried, ComponentStatus, ConnectionStatus, EndpointStatus, EngineState, InstanceStatus, Known, PathStatus, Ready, ServiceStatus,
+    Status,
 };
 pub use stream::{LogLine, LogRange, LogSource, Mark, News, Window, merge, read_stamped, stamped};
 pub use url::{InvalidNsUrl, Mechanism, NsUrl, UrlParseReason};

@@ -71,6 +71,9 @@ pub struct Asks {
     pub resolver: bool,
     /// What mechanisms without a kernel interface have left behind.
     pub traces: bool,
+    /// What the kernel has counted of each interface.
+    #[serde(default)]
+    pub counters: bool,
 }
 
 /// How to ping.

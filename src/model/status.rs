@@ -52,6 +52,9 @@ pub struct Status {
     pub endpoints: Known<Vec<EndpointStatus>>,
     /// The connections: one a client's pod and request.
     pub connections: Known<Vec<ConnectionStatus>>,
+    /// Where the engine of this machine exposes its metrics; nothing for a cluster, of which `metrics` tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<Known<String>>,
     /// What is wrong, or cannot be told, and what to do about it.
     pub findings: Vec<Finding>,
 }
@@ -215,6 +218,15 @@ pub struct Carried {
     pub since: i64,
     /// How often it was made anew because it was broken or its endpoint had gone.
     pub heals: u32,
+}
+
+/// What the engine of this machine knows, without asking the kernel.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineState {
+    /// The connections that it carries.
+    pub carried: Vec<Carried>,
+    /// Where it exposes its metrics; `None` where no port was free.
+    pub metrics: Option<String>,
 }
 
 impl Status {

@@ -18,7 +18,7 @@ mod watch;
 
 pub use error::{Error, Result};
 pub use icmp::{ping, ping_on};
-pub use link::{VethPair, add_address, create_veth_pair, delete_link, link_index, list_links, set_up};
+pub use link::{VethPair, add_address, create_veth_pair, delete_link, link_index, list_counters, list_links, set_up};
 pub use namespace::{Namespace, join};
 pub use route::{add_peer_route, list_routes};
 pub use rtnetlink::Handle;

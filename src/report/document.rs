@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Format;
-use crate::model::{Applied, Change, Diagnosed, Difference, Failure, Finding, ObjectRef, Outcome, Removed, Status, Verdict};
+use crate::model::{Applied, Change, Diagnosed, Difference, Failure, Finding, Metrics, ObjectRef, Outcome, Removed, Status, Verdict};
 
 /// The target, as reports name it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -123,6 +123,8 @@ pub struct Report {
     pub explained: Option<Vec<Explained>>,
     /// What there is now.
     pub status: Option<Status>,
+    /// What is counted.
+    pub metrics: Option<Metrics>,
     /// What was judged.
     pub findings: Option<Vec<Finding>>,
     /// The steps of the way that a connection takes.
@@ -163,6 +165,7 @@ impl Report {
             checks: None,
             explained: None,
             status: None,
+            metrics: None,
             findings: None,
             path: None,
             causes: Vec::new(),
@@ -193,19 +196,20 @@ impl Report {
         let differs = self.shown.diff && self.differences.iter().flatten().any(|difference| difference.change != Change::None);
         let differs = differs.then_some(Outcome::Failed);
         let status = self.status.as_ref().map(Status::outcome);
+        let metrics = self.metrics.as_ref().map(Metrics::outcome);
         let path = self.path.as_deref().map(Finding::outcome);
         let unseen = (!self.unseen.is_empty()).then(|| Finding::outcome(&self.unseen));
         // What is left because there was no more time for it has not failed to go.
         let in_time = self.failure.as_ref().is_none_or(|failure| failure.outcome != Outcome::TimedOut);
         let removed = self.removed.as_ref().filter(|_| in_time).map(Removed::outcome);
-        [failure, ended, findings, differs, status, path, unseen, removed].into_iter().flatten().max().unwrap_or(Outcome::Passed)
+        [failure, ended, findings, differs, status, metrics, path, unseen, removed].into_iter().flatten().max().unwrap_or(Outcome::Passed)
     }
 
     /// Whether there is anything for standard output: a program always gets its one document, a person only what was found.
     #[must_use]
     pub fn is_printed(&self, format: Format) -> bool {
         let unfit = self.preflight.iter().flatten().any(|finding| finding.verdict == Verdict::Fail);
-        let found = self.findings.is_some() || self.status.is_some() || self.path.is_some() || self.removed.is_some();
+        let found = self.findings.is_some() || self.status.is_some() || self.metrics.is_some() || self.path.is_some() || self.removed.is_some();
         let told = self.text.is_some() || self.differences.is_some() || self.checks.is_some() || self.explained.is_some();
         !self.streamed && (matches!(format, Format::Json | Format::Junit) || found || told || unfit)
     }

@@ -4,7 +4,7 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Serialize;
 
 use super::{Explained, ListedCheck, Report, TargetInfo};
-use crate::model::{Applied, Diagnosed, Difference, Finding, ObjectRef, Outcome, Status};
+use crate::model::{Applied, Diagnosed, Difference, Finding, Metrics, ObjectRef, Outcome, Status};
 
 /// The version of the JSON document's schema. It grows with every change that could break a reader; new fields do not.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -53,6 +53,9 @@ struct Document<'a> {
     /// What there is now: NSM's parts, services, endpoints and connections.
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<&'a Status>,
+    /// What is counted, by whom, and of each connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metrics: Option<&'a Metrics>,
     /// What was judged.
     #[serde(skip_serializing_if = "Option::is_none")]
     findings: Option<&'a [Finding]>,
@@ -150,6 +153,7 @@ pub(super) fn render(report: &Report) -> String {
         checks: report.checks.as_deref(),
         explained: report.explained.as_deref(),
         status: report.status.as_ref(),
+        metrics: report.metrics.as_ref(),
         findings: report.findings.as_deref(),
         path: report.path.as_deref(),
         causes: report.path.as_ref().map(|_| report.causes.as_slice()),
@@ -165,6 +169,12 @@ pub(super) fn render(report: &Report) -> String {
         error: report.failure.as_ref().map(|failure| Error { message: failure.message(), hint: failure.hint.as_deref() }),
     };
     pretty(&document)
+}
+
+/// The same in one line.
+pub(super) fn line(report: &Report) -> String {
+    let document: serde_json::Value = serde_json::from_str(&render(report)).unwrap_or_default();
+    format!("{document}\n")
 }
 
 fn pretty(document: &impl Serialize) -> String {

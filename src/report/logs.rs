@@ -53,7 +53,7 @@ impl LogView {
             let Some((source, tag)) = self.sources.get(line.source).zip(tags.get(line.source)) else { continue };
             match self.format {
                 Format::Json => text.push_str(&json(source, line)),
-                Format::Table | Format::Short | Format::Junit | Format::Dot | Format::Mermaid => {
+                Format::Table | Format::Short | Format::Junit | Format::Dot | Format::Mermaid | Format::Prometheus => {
                     if self.prefix {
                         let style = if self.colour { style(source.role) } else { Style::new() };
                         // Writing to a string does not fail.

@@ -19,6 +19,7 @@ mod graph;
 mod json;
 mod junit;
 mod logs;
+mod metrics;
 mod progress;
 mod screen;
 mod short;
@@ -40,6 +41,7 @@ pub use document::{Explained, ListedCheck, Report, Shown, TargetInfo};
 pub use file::{FileError, check_writable, save_private};
 pub use json::{SCHEMA_VERSION, schema};
 pub use logs::{LogView, write_lines};
+pub use metrics::{documents, print_text};
 pub use progress::Progress;
 pub use status::{is_redrawn, redraw, told};
 pub use text::Look;
@@ -60,6 +62,8 @@ pub enum Format {
     Dot,
     /// A graph in Mermaid's language.
     Mermaid,
+    /// Prometheus' text.
+    Prometheus,
 }
 
 /// Prints a report on standard output, all of it or, where nobody reads it to the end, as much as is wanted.
@@ -86,6 +90,7 @@ fn render(report: &Report, format: Format) -> String {
         Format::Table | Format::Short => screen::harmless_but_for_styles(&text::render(report, format, Look::of_stdout())),
         Format::Json => json::render(report),
         Format::Junit => junit::render(report),
+        Format::Prometheus => report.metrics.as_ref().map(metrics::prometheus).unwrap_or_default(),
         Format::Dot => report.status.as_ref().map(graph::dot).unwrap_or_default(),
         Format::Mermaid => report.status.as_ref().map(graph::mermaid).unwrap_or_default(),
     }
@@ -94,7 +99,7 @@ fn render(report: &Report, format: Format) -> String {
 /// Prints what has changed just now, a line a change.
 ///
 /// # Errors
-/// As [`print`], and that the reader has gone: whoever watches for nobody is done.
+/// As [`print()`], and that the reader has gone: whoever watches for nobody is done.
 pub fn print_changes(changes: &[Change], format: Format) -> io::Result<()> {
     let text = screen::harmless_but_for_styles(&changes::render(changes, format, Look::of_stdout(), &jiff::Zoned::now()));
     let mut output = anstream::stdout().lock();
@@ -104,7 +109,7 @@ pub fn print_changes(changes: &[Change], format: Format) -> io::Result<()> {
 /// Prints a text on standard output: help, the version.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn write_out(text: &str) -> io::Result<()> {
     // Takes the colours out where they are not wanted: no terminal, NO_COLOR, TERM=dumb.
     let mut output = anstream::stdout().lock();

@@ -5,7 +5,6 @@ use std::{
 };
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use textwrap::core::display_width;
 
 use super::{
     complain, is_ci, is_lively,
@@ -28,6 +27,8 @@ struct State {
     doing: Option<ProgressBar>,
     unicode: bool,
     started: Instant,
+    /// While lines are drawn over.
+    quiet: Option<Quiet>,
 }
 
 /// An object's line.
@@ -51,7 +52,7 @@ impl Progress {
         // What is drawn over is noise in a log, also where a CI system gives it a terminal.
         let lively = is_lively(&io::stderr()) && !is_ci(std::env::var_os("CI").as_deref());
         let bars = lively.then(MultiProgress::new);
-        Self(Arc::new(Mutex::new(State { bars, lines: Vec::new(), doing: None, unicode: is_utf8(), started: Instant::now() })))
+        Self(Arc::new(Mutex::new(State { bars, lines: Vec::new(), doing: None, unicode: is_utf8(), started: Instant::now(), quiet: None })))
     }
 
     /// Where events go to be shown.
@@ -77,6 +78,7 @@ impl Progress {
                 }
             }
             state.lines.clear();
+            state.quiet = None;
         });
     }
 
@@ -123,8 +125,9 @@ impl State {
     fn doing(&mut self, text: &str) {
         self.stop_doing();
         if let Some(bars) = self.bars.as_ref().filter(|_| !text.is_empty()) {
+            self.quiet.get_or_insert_with(Quiet::new);
             let line = spinner(bars, self.unicode);
-            line.set_message(fitted(text, "", width()));
+            line.set_message(harmless(text));
             self.doing = Some(line);
         }
     }
@@ -142,6 +145,7 @@ impl State {
             complain(&format!("{object}: {text}"));
             return;
         };
+        self.quiet.get_or_insert_with(Quiet::new);
         let index = self.lines.iter().position(|line| line.object == *object).unwrap_or_else(|| {
             self.lines.push(Line { object: object.clone(), bar: spinner(bars, self.unicode), last: String::new() });
             self.lines.len() - 1
@@ -157,7 +161,7 @@ impl State {
             (true, false) => format!("{GREEN}+{GREEN:#}"),
             (false, _) => format!("{YELLOW}?{YELLOW:#}"),
         };
-        let message = fitted(&object.to_string(), &text, width());
+        let message = format!("{object} {DIM}{}{DIM:#}", harmless(&text));
         line.last = format!("{mark} {message}");
         if done {
             line.bar.set_style(style(&format!("{mark} {{wide_msg}}")));
@@ -168,29 +172,44 @@ impl State {
     }
 }
 
-/// What a terminal writes itself when Ctrl-C is pressed (`^C`), and the end of the line.
-const ECHO: usize = 3;
+/// Keeps the terminal from writing `^C` itself, behind the end of the last line that was drawn: it would be on the next line,
+/// and every line that is drawn over from then on a line too low.
+struct Quiet(#[cfg(unix)] Option<rustix::termios::Termios>);
 
-/// A line's message: what it is about, and dimmed what there is to say of it. It never reaches the end of the line: what the
-/// terminal writes behind it would begin another, and every line after that be drawn a line too low.
-fn fitted(about: &str, text: &str, width: Option<usize>) -> String {
-    // The mark and the space after it.
-    let room = width.map_or(usize::MAX, |width| width.saturating_sub(2 + ECHO));
-    let about = cut(about, room);
-    match (text, room.saturating_sub(display_width(&about) + 1)) {
-        ("", _) | (_, 0) => about,
-        (text, left) => format!("{about} {DIM}{}{DIM:#}", cut(text, left)),
+impl Quiet {
+    #[cfg(unix)]
+    fn new() -> Self {
+        use rustix::{
+            process::getpgrp,
+            termios::{LocalModes, OptionalActions, tcgetattr, tcgetpgrp, tcsetattr},
+        };
+        // A job in the background would be stopped for it, and Ctrl-C is not for that.
+        if tcgetpgrp(io::stderr()).ok() != Some(getpgrp()) {
+            return Self(None);
+        }
+        let Ok(before) = tcgetattr(io::stderr()) else { return Self(None) };
+        let mut quiet = before.clone();
+        quiet.local_modes.remove(LocalModes::ECHOCTL);
+        // Where it cannot be, a line may be seen twice.
+        let set = tcsetattr(io::stderr(), OptionalActions::Now, &quiet);
+        Self(set.ok().map(|()| before))
+    }
+
+    #[cfg(not(unix))]
+    fn new() -> Self {
+        Self()
     }
 }
 
-/// As much of a text as there is room for.
-fn cut(text: &str, room: usize) -> String {
-    let mut used = 0;
-    let fits = |c: &char| {
-        used += display_width(c.encode_utf8(&mut [0; 4]));
-        used <= room
-    };
-    harmless(text).chars().take_while(fits).collect()
+#[cfg(unix)]
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        use rustix::termios::{OptionalActions, tcsetattr};
+        if let Some(before) = &self.0 {
+            // A terminal that is gone needs nothing any more.
+            let _ = tcsetattr(io::stderr(), OptionalActions::Now, before);
+        }
+    }
 }
 
 /// The width of standard error's terminal.
@@ -209,23 +228,4 @@ fn spinner(bars: &MultiProgress, unicode: bool) -> ProgressBar {
 /// A template that does not parse would be a slip of ours; the line is then shown without it.
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_leaves_room_for_what_the_terminal_writes_itself() {
-        let plain = |text: String| text.replace(&format!("{DIM}"), "").replace(&format!("{DIM:#}"), "");
-        let line = |about: &str, text: &str, width: usize| plain(fitted(about, text, Some(width)));
-        assert_eq!(line("Pod a/b", "waiting", 80), "Pod a/b waiting");
-        for width in [0, 1, 5, 10, 12, 13, 14, 20, 30] {
-            let drawn = line("Pod a/b", "waiting: it is being made → so", width);
-            assert!(display_width(&drawn) <= width.saturating_sub(5), "{width}: {drawn}");
-        }
-        assert_eq!(line("Pod a/b", "waiting", 15), "Pod a/b wa");
-        assert_eq!(line("Pod a/b", "waiting", 13), "Pod a/b");
-        assert_eq!(plain(fitted("looking", "", None)), "looking");
-    }
 }

@@ -26,6 +26,10 @@ pub(super) fn text(status: &Status, look: Look) -> String {
     section(&mut text, "NetworkServices", &status.services, look, |list| services(list, look));
     section(&mut text, "endpoints", &status.endpoints, look, |list| endpoints(list, look));
     section(&mut text, "connections", &status.connections, look, |list| connections(list, status.taken_at, look));
+    if let Some(Known::Value(address)) = &status.metrics {
+        text.push('\n');
+        text.push_str(&look.paint(&paragraph(&format!("metrics of the engine: {address}"), 0, look.width), DIM));
+    }
     for finding in &status.findings {
         text.push('\n');
         text.push_str(text::detail(finding, look).trim_end_matches('\n'));

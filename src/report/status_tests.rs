@@ -89,6 +89,7 @@ pub(in crate::report) fn broken() -> Status {
         services: Known::Value(vec![service]),
         endpoints: Known::Value(vec![endpoint("nse-kernel-65794b6c65-vmxkl", 43), endpoint("nse-kernel-65794b6c65-old", -9)]),
         connections: Known::Value(vec![connection("alpine", Some("nse-kernel-65794b6c65-vmxkl")), connection("alpine-2", None)]),
+        metrics: None,
         findings: vec![finding],
     }
 }

@@ -103,6 +103,12 @@ pub(super) fn render(report: &Report, format: Format, look: Look) -> String {
             _ => super::status::text(status, look),
         });
     }
+    if let Some(metrics) = &report.metrics {
+        text.push_str(&match format {
+            Format::Short => super::metrics::short(metrics),
+            _ => super::metrics::text(metrics, look),
+        });
+    }
     if let Some(findings) = &report.findings {
         text.push_str(&judged(findings));
     }

@@ -33,8 +33,10 @@ impl Output {
             OutputArg::Junit => Format::Junit,
             OutputArg::Dot => Format::Dot,
             OutputArg::Mermaid => Format::Mermaid,
+            OutputArg::Prometheus => Format::Prometheus,
         };
         check_graph(output, command)?;
+        check_prometheus(output, command)?;
         let what = without_findings(command);
         if let (Format::Junit, Command::Status(_)) = (format, command) {
             return Err(
@@ -91,7 +93,8 @@ fn without_findings(command: &Command) -> Option<String> {
         Command::Verify(VerifyArgs { list_checks: true, .. }) => Some("verify --list-checks".to_owned()),
         // What exec prints is the program's, whatever was asked for.
         Command::Deploy(_) | Command::Verify(_) | Command::Status(_) | Command::Troubleshoot(_) | Command::Exec(_) => None,
-        Command::Explain(_)
+        Command::Metrics(_)
+        | Command::Explain(_)
         | Command::Cleanup(_)
         | Command::Logs(_)
         | Command::Manifests(_)
@@ -107,7 +110,7 @@ fn check_graph(output: OutputArg, command: &Command) -> Result<()> {
     let name = match output {
         OutputArg::Dot => "dot",
         OutputArg::Mermaid => "mermaid",
-        OutputArg::Table | OutputArg::Short | OutputArg::Json | OutputArg::Junit => return Ok(()),
+        _ => return Ok(()),
     };
     match command {
         Command::Status(arguments) if arguments.topology && arguments.watch.is_none() => Ok(()),
@@ -118,6 +121,20 @@ fn check_graph(output: OutputArg, command: &Command) -> Result<()> {
             .hint(format!("add --topology: `nsmctl status --topology -o {name}`"))),
         _ => Err(Failure::usage(format!("--output {name}: {} draws no graph", command.name()))
             .hint(format!("use table, short or json; `nsmctl status --topology -o {name}` draws one"))),
+    }
+}
+
+/// Sees that Prometheus' text is asked of what counts.
+fn check_prometheus(output: OutputArg, command: &Command) -> Result<()> {
+    match command {
+        _ if output != OutputArg::Prometheus => Ok(()),
+        Command::Metrics(arguments) if arguments.watch => {
+            let message = "--output prometheus: the format has no rates and no end, which --watch is for";
+            Err(Failure::usage(message).hint("leave --watch out; Prometheus makes rates of what it reads again and again"))
+        }
+        Command::Metrics(_) => Ok(()),
+        _ => Err(Failure::usage(format!("--output prometheus: {} counts nothing", command.name()))
+            .hint("use table, short or json; `nsmctl metrics -o prometheus` prints what is counted")),
     }
 }
 

@@ -10,15 +10,18 @@
 
 mod components;
 mod connections;
+mod counters;
 mod registrations;
 #[cfg(test)]
 mod tests;
+
+pub use self::counters::{counters, rate};
 
 use jiff::Timestamp;
 
 use crate::{
     check::{CATALOGUE, Check, Look, Subject, Thresholds, connections as find, evaluate_connection, probe_requests},
-    model::{Asks, Carried, Expectations, Finding, Known, PingOptions, PodState, ProbeRequest, Snapshot, Status, Unavailable, Verdict},
+    model::{Asks, EngineState, Expectations, Finding, Known, PingOptions, PodState, ProbeRequest, Snapshot, Status, Unavailable, Verdict},
 };
 
 /// The checks of the deployment whose failure is not told by the connections.
@@ -35,13 +38,21 @@ pub fn requests(expectations: &Expectations, pods: &[PodState]) -> Vec<ProbeRequ
     probe_requests(expectations, pods, &look).into_iter().map(silent).collect()
 }
 
-/// What there is. `carried` is what this machine's engine knows of its connections; `None` for a cluster, which tells nobody.
+/// The same, and what the kernel has counted of each interface.
+#[must_use]
+pub fn counting_requests(expectations: &Expectations, pods: &[PodState]) -> Vec<ProbeRequest> {
+    let counting = |request: ProbeRequest| ProbeRequest { asks: Asks { counters: true, ..request.asks }, ..request };
+    requests(expectations, pods).into_iter().map(counting).collect()
+}
+
+/// What there is. `engine` is what this machine's engine knows; `None` for a cluster, where nobody knows as much.
 /// `namespace` is the one that was looked into; `None` for all.
 #[must_use]
-pub fn status(snapshot: &Snapshot, carried: Option<&[Carried]>, namespace: Option<&str>) -> Status {
+pub fn status(snapshot: &Snapshot, engine: Option<&EngineState>, namespace: Option<&str>) -> Status {
     let Snapshot { expectations, observation, deployed, system, .. } = snapshot;
     let found = find(expectations, observation, Thresholds::default());
-    let connections: Vec<_> = found.iter().map(|connection| connections::connection(connection, snapshot, carried)).collect();
+    let connections: Vec<_> =
+        found.iter().map(|connection| connections::connection(connection, snapshot, engine.map(|engine| engine.carried.as_slice()))).collect();
     let mut findings: Vec<Finding> =
         CATALOGUE.iter().filter(|check| TOLD.contains(&check.id)).flat_map(|check| judge(check, snapshot, &found)).collect();
     findings.extend(found.iter().flat_map(evaluate_connection).filter(|finding| connections::COUNTS.contains(&&*finding.check)));
@@ -59,6 +70,7 @@ pub fn status(snapshot: &Snapshot, carried: Option<&[Carried]>, namespace: Optio
         services: registrations::services(snapshot, namespace),
         endpoints: registrations::endpoints(snapshot, namespace),
         connections,
+        metrics: engine.map(|engine| Known::of(engine.metrics.clone(), "no port of 127.0.0.1 was free")),
         findings,
     }
 }

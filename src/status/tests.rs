@@ -1,7 +1,10 @@
 use super::*;
 use crate::{
     check::fixture::{CLIENT, ENDPOINT, NAMESPACE, NOW, client, expectations_of, forbidden, healthy, id, pod, pod_mut, probes_mut, remove_pod},
-    model::{ComponentState, ConnectionStatus, EndpointStatus, Namespaced, NetworkServiceState, Outcome, Payload, RegisteredEndpoint, ServiceStatus},
+    model::{
+        Carried, ComponentState, ConnectionStatus, EndpointStatus, Namespaced, NetworkServiceState, Outcome, Payload, RegisteredEndpoint,
+        ServiceStatus,
+    },
 };
 
 /// The example on a cluster whose forwarder has registered, after a change.
@@ -74,11 +77,12 @@ fn the_engine_tells_age_and_heals() {
     let snapshot = snapshot(|snapshot| {
         snapshot.system.components = vec![ComponentState { role: "engine".into(), object: None, ready: Ok((1, 1)) }];
     });
-    let told = status(&snapshot, Some(&carried), None);
+    let told = status(&snapshot, Some(&EngineState { carried: carried.to_vec(), metrics: Some("http://127.0.0.1:9091/metrics".into()) }), None);
     let one = only(&told);
     assert_eq!((one.heals.value(), one.since.value().map(|since| since.as_second())), (Some(&3), Some(NOW - 7)));
     assert_eq!(one.path.value().unwrap().forwarders.value().unwrap(), &["the engine"]);
-    let told = status(&snapshot, Some(&[]), None);
+    assert_eq!(told.metrics, Some(Known::Value("http://127.0.0.1:9091/metrics".to_owned())));
+    let told = status(&snapshot, Some(&EngineState::default()), None);
     assert_eq!(why(&only(&told).heals), "the engine carries no such connection");
 }
 
@@ -293,4 +297,40 @@ fn nothing_is_pinged() {
         assert!(request.pings.is_empty() && request.ping.count == 0 && request.debug_image.is_none(), "{request:?}");
         assert!(request.asks.network && !request.asks.path_mtu && !request.asks.resolver, "{request:?}");
     }
+}
+
+#[test]
+fn counters_are_those_of_the_connections_interfaces() {
+    use crate::model::{Counters, InterfaceCounters, Metrics, Outcome};
+    let counted = |interface: &str, bytes: u64| InterfaceCounters {
+        interface: interface.into(),
+        counters: Counters { rx_bytes: bytes, rx_packets: bytes / 100, ..Counters::default() },
+    };
+    let at = |seconds: i64, bytes: u64, far: Option<Result<Vec<InterfaceCounters>, Unavailable>>| {
+        let snapshot = snapshot(|snapshot| {
+            probes_mut(&mut snapshot.observation, CLIENT).counters = Some(Ok(vec![counted("lo", 1), counted("nsm-1", bytes)]));
+            probes_mut(&mut snapshot.observation, ENDPOINT).counters = far;
+        });
+        let status = status(&snapshot, None, None);
+        let connections = counters(status.connections.value().unwrap(), &snapshot);
+        Metrics { taken_at: time(NOW + seconds).unwrap(), sources: Known::Value(Vec::new()), families: Vec::new(), connections }
+    };
+    let before = at(0, 1000, None);
+    let [one] = before.connections.as_slice() else { panic!("{before:?}") };
+    assert_eq!(one.client.counters.value().unwrap().rx_bytes, 1000);
+    assert!(why(&one.endpoint.counters).contains("no shell"));
+    let mut now = at(4, 3000, Some(Ok(vec![counted("kernel2ker-CKBv", 5)])));
+    assert_eq!(now.outcome(), Outcome::Passed);
+    rate(&mut now, &before);
+    let rates = now.connections[0].client.rates.unwrap();
+    assert!((rates.rx_bytes_per_s - 500.0).abs() < 1e-9 && (rates.rx_packets_per_s - 5.0).abs() < 1e-9, "{rates:?}");
+    assert_eq!(now.connections[0].endpoint.rates, None, "there was no earlier look");
+    // An interface that was made anew counts from 0.
+    let mut anew = at(8, 10, None);
+    rate(&mut anew, &now);
+    assert_eq!(anew.connections[0].client.rates, None);
+    let hidden = at(0, 0, Some(Err(forbidden("exec"))));
+    assert_eq!(why(&hidden.connections[0].endpoint.counters), "exec is forbidden");
+    let requests = counting_requests(&healthy().expectations, healthy().observation.pods());
+    assert!(requests.iter().all(|request| request.asks.counters && request.ping.count == 0));
 }

@@ -25,8 +25,8 @@ use self::cluster::Cluster;
 #[cfg(target_os = "linux")]
 use self::local::Local;
 use crate::model::{
-    Applied, Carried, Discovery, ExecRequest, Expectations, Failure, Inventory, LogLine, LogRange, LogSource, Mark, Milestones, Namespaced, News,
-    ObjectRef, Plan, PodProbes, ProbeRequest, RawObjects, Removed, Result, Scope, System, Unavailable,
+    Applied, Discovery, EngineState, ExecRequest, Expectations, Failure, Family, Inventory, LogLine, LogRange, LogSource, Mark, MetricsSource,
+    Milestones, Namespaced, News, ObjectRef, Plan, PodProbes, ProbeRequest, RawObjects, Removed, Result, Scope, System, Unavailable,
 };
 
 pub use context::Ctx;
@@ -239,11 +239,23 @@ impl Target {
     ///
     /// # Errors
     /// The target cannot be asked.
-    pub async fn overview(&self, ctx: &Ctx) -> Result<(System, Option<Vec<Carried>>)> {
+    pub async fn overview(&self, ctx: &Ctx) -> Result<(System, Option<EngineState>)> {
         match self {
             Self::Cluster(cluster) => cluster.overview(ctx).await.map(|system| (system, None)),
             #[cfg(target_os = "linux")]
-            Self::Local(local) => local.overview(ctx).await.map(|(system, carried)| (system, Some(carried))),
+            Self::Local(local) => local.overview(ctx).await.map(|(system, state)| (system, Some(state))),
+        }
+    }
+
+    /// What NSM's parts expose of metrics, or what this machine's engine has counted.
+    ///
+    /// # Errors
+    /// The target cannot be asked. Why they cannot be seen, where they cannot, is in the answer.
+    pub async fn exported(&self, ctx: &Ctx) -> Result<Result<Vec<(MetricsSource, Vec<Family>)>, Unavailable>> {
+        match self {
+            Self::Cluster(cluster) => cluster.exported(ctx).await,
+            #[cfg(target_os = "linux")]
+            Self::Local(local) => local.counted(ctx).await.map(Ok),
         }
     }
 

@@ -48,3 +48,31 @@ fn status_of_a_deployment() {
     assert_eq!(ran.exits(1).json()["status"]["connections"]["value"][0]["reason"], "the client has no pod");
     cluster.nsmctl(&["cleanup"]).exits(0);
 }
+
+#[test]
+fn metrics_of_a_deployment() {
+    let cluster = Cluster::new();
+    cluster.nsmctl(&["deploy"]).exits(0);
+    let ran = cluster.nsmctl(&["metrics", "-o", "json"]);
+    let document = ran.exits(0).json();
+    let sources = document["metrics"]["sources"]["value"].as_array().unwrap();
+    let nsmgr = sources.iter().find(|source| source["role"] == "nsmgr").unwrap();
+    assert!(nsmgr["exposes"]["unknown"].as_str().unwrap().contains("nsmgr serves none"), "{nsmgr}");
+    assert!(sources.iter().any(|source| source["role"] == "forwarder"), "{sources:?}");
+    let packets = |ran: &crate::program::Ran, side: &str| {
+        let document = ran.json();
+        document["metrics"]["connections"][0][side]["counters"]["value"]["rx_packets"].as_u64().unwrap_or_else(|| panic!("{ran:?}"))
+    };
+    // Four pings each way, and as many answers.
+    cluster.nsmctl(&["verify"]).exits(0);
+    let after = cluster.nsmctl(&["metrics", "-o", "json"]);
+    for side in ["client", "endpoint"] {
+        assert!(packets(after.exits(0), side) >= packets(&ran, side) + 8, "{side}: {after:?}");
+    }
+    let read = "cat /sys/class/net/nsm-1/statistics/rx_packets";
+    let witness: u64 = cluster.kubectl(&["exec", "-n", EXAMPLE, "alpine", "-c", "alpine", "--", "sh", "-c", read]).trim().parse().unwrap();
+    assert!(witness >= packets(&after, "client") && witness <= packets(&after, "client") + 20, "{witness}");
+    let text = cluster.nsmctl(&["metrics", "-o", "prometheus"]);
+    assert!(text.exits(0).stdout.contains("nsmctl_interface_receive_packets_total{namespace=\"ns-kernel2kernel\",pod=\"alpine\""), "{text:?}");
+    cluster.nsmctl(&["cleanup"]).exits(0);
+}

@@ -7,8 +7,15 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 /// A pod on this machine has no address but those of its connections and its own loopback.
 const LOOPBACK: &str = "127.0.0.1";
 
-/// The environment and the arguments of a program in a pod.
-pub(super) fn resolve(program: &ContainerProgram, pod: &Namespaced, workload: &Workload, node: &str) -> (Vec<(String, String)>, Vec<String>) {
+/// The environment and the arguments of a program in a pod. `temporary` is a folder of its own for what it does not keep: NSM's
+/// endpoints put their sockets there, and one that is killed removes nothing.
+pub(super) fn resolve(
+    program: &ContainerProgram,
+    pod: &Namespaced,
+    workload: &Workload,
+    node: &str,
+    temporary: &str,
+) -> (Vec<(String, String)>, Vec<String>) {
     let mut known: Vec<(String, String)> = Vec::new();
     for variable in &program.environment {
         let value = match &variable.value {
@@ -19,8 +26,10 @@ pub(super) fn resolve(program: &ContainerProgram, pod: &Namespaced, workload: &W
         known.push((variable.name.clone(), value));
     }
     let arguments = program.arguments.iter().map(|argument| expand(argument, &known)).collect();
-    if !known.iter().any(|(name, _)| name == "PATH") {
-        known.push(("PATH".to_owned(), PATH.to_owned()));
+    for (name, value) in [("PATH", PATH), ("TMPDIR", temporary)] {
+        if !known.iter().any(|(known, _)| known == name) {
+            known.push((name.to_owned(), value.to_owned()));
+        }
     }
     (known, arguments)
 }

@@ -18,10 +18,12 @@ use std::{
 };
 
 use nix::{
-    sched::{CloneFlags, setns, unshare},
+    sched::{CloneFlags, unshare},
     sys::{
+        prctl::set_child_subreaper,
         signal::{SigSet, Signal, kill},
         signalfd::{SfdFlags, SignalFd},
+        wait::waitpid,
     },
     unistd::Pid,
 };
@@ -32,7 +34,10 @@ use rustix::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    super::supervisor::{End, OWN_PROGRAM, Sandboxed, number, tie},
+    super::{
+        enter::not_executed,
+        supervisor::{End, OWN_PROGRAM, Sandboxed, log, number, tie},
+    },
     cgroup::Cgroup,
     mounts,
 };
@@ -72,34 +77,30 @@ pub fn sandbox() -> Result<()> {
     let mut told = order().or_fail(Outcome::Defect, "cannot read what is to be started")?;
     let mut text = String::new();
     told.read_to_string(&mut text).or_fail(Outcome::Defect, "cannot read what is to be started")?;
-    let Sandboxed { launch, net, parent } = serde_json::from_str(&text).or_fail(Outcome::Defect, "cannot read what is to be started")?;
+    let Sandboxed { launch, net, parent, own_processes } =
+        serde_json::from_str(&text).or_fail(Outcome::Defect, "cannot read what is to be started")?;
     let signals = signals().or_fail(Outcome::Failed, "cannot wait for signals")?;
     // Not SIGKILL: what is left of the limits has to be removed.
     tie(parent, Signal::SIGTERM).or_fail(Outcome::Failed, "cannot tie the sandbox to the engine")?;
     net::join(Path::new(&net), None).or_fail(Outcome::Failed, "cannot make the sandbox")?;
-    let host_processes = File::open("/proc/self/ns/pid").or_fail(Outcome::Failed, "cannot open /proc/self/ns/pid")?;
     unshare(CloneFlags::CLONE_NEWNS).or_fail(Outcome::Failed, "cannot make a mount namespace")?;
     mounts::arrange(&launch.shown, &launch.hidden).map_err(|error| Failure::failed(format!("cannot make the sandbox: {error}")))?;
     let cgroup = Cgroup::make(&format!("nsmctl-{}", number()), launch.limits);
-    cgroup.complaints().iter().for_each(|complaint| super::super::supervisor::log(complaint));
-    let mut inside = Inside {
+    cgroup.complaints().iter().for_each(|complaint| log(complaint));
+    let inside = Inside {
         parent: number(),
-        own_processes: unshare(CloneFlags::CLONE_NEWPID).is_ok(),
+        own_processes: own_processes && unshare(CloneFlags::CLONE_NEWPID).is_ok(),
         join: cgroup.join().to_vec(),
         path: launch.path,
         arguments: launch.arguments,
         environment: launch.environment,
         directory: launch.directory,
     };
-    let mut end = run(&inside, &signals).or_fail(Outcome::Failed, "cannot start the sandbox's first process")?;
-    if end.is_none() {
-        // Containers in which /proc is partly covered are not given another one. Without a PID namespace the program still ends
-        // with the engine, but what it has started itself may not.
-        setns(host_processes, CloneFlags::CLONE_NEWPID).or_fail(Outcome::Failed, "cannot leave the PID namespace")?;
-        inside.own_processes = false;
-        end = run(&inside, &signals).or_fail(Outcome::Failed, "cannot start the sandbox's first process")?;
+    if !inside.own_processes {
+        // What the program has started becomes the launcher's when the program ends, and is ended then.
+        set_child_subreaper(true).or_fail(Outcome::Failed, "cannot take on what the program starts")?;
     }
-    let end = end.unwrap_or_else(|| End::NotStarted("there is no /proc for it".to_owned()));
+    let end = run(&inside, &signals).or_fail(Outcome::Failed, "cannot start the sandbox's first process")?;
     let end = if matches!(end, End::Killed(9)) && cgroup.ran_out_of_memory() { End::OutOfMemory } else { end };
     cgroup.remove();
     let bytes = serde_json::to_vec(&end).or_fail(Outcome::Defect, "cannot write how it ended")?;
@@ -120,8 +121,8 @@ fn signals() -> io::Result<SignalFd> {
     Ok(SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?)
 }
 
-/// Runs the program to its end; `None` where its /proc cannot be made.
-fn run(inside: &Inside, signals: &SignalFd) -> io::Result<Option<End>> {
+/// Runs the program to its end.
+fn run(inside: &Inside, signals: &SignalFd) -> io::Result<End> {
     let mut told = File::from(memfd_create("inside", MemfdFlags::CLOEXEC)?);
     told.write_all(&serde_json::to_vec(inside)?)?;
     told.rewind()?;
@@ -129,16 +130,36 @@ fn run(inside: &Inside, signals: &SignalFd) -> io::Result<Option<End>> {
     command.arg0("nsmctl").args(["engine", "inside"]).stdin(Stdio::from(told.try_clone()?));
     let mut child = command.spawn()?;
     let status = wait(&mut child, signals, inside.own_processes)?;
+    if !inside.own_processes {
+        end_orphans()?;
+    }
     let mut left = Vec::new();
     told.rewind()?;
     told.read_to_end(&mut left)?;
     if left == NO_PROC {
-        return Ok(None);
+        return Ok(End::NoProc);
     }
-    Ok(Some(match (status.code(), status.signal()) {
+    Ok(match (status.code(), status.signal()) {
         (Some(code), _) => End::Exited(code),
         (None, signal) => End::Killed(signal.unwrap_or_default()),
-    }))
+    })
+}
+
+/// Ends what a program has left running that had no PID namespace.
+fn end_orphans() -> io::Result<()> {
+    let children = format!("/proc/self/task/{}/children", number());
+    loop {
+        let left = fs::read_to_string(&children)?;
+        let left: Vec<Pid> = left.split_whitespace().filter_map(|pid| pid.parse().ok()).map(Pid::from_raw).collect();
+        if left.is_empty() {
+            return Ok(());
+        }
+        for pid in left {
+            // What has ended meanwhile is no error.
+            let _ = kill(pid, Signal::SIGKILL);
+            let _ = waitpid(pid, None);
+        }
+    }
 }
 
 /// Waits for the program's end, and brings it about where that is asked for.
@@ -184,23 +205,22 @@ fn handles_termination(pid: u32, own_processes: bool) -> bool {
     caught.is_some_and(|set| set & (1 << (Signal::SIGTERM as u32 - 1)) != 0)
 }
 
-/// Becomes the program that the standard input says, as the first process of its sandbox. Comes back only where that fails.
+/// Becomes the program that the standard input says, as the first process of its sandbox. Comes back where it gets no /proc,
+/// which the launcher is told.
 ///
 /// Must be called while the process has a single thread.
-#[must_use]
-pub fn inside() -> Failure {
-    match prepare() {
-        Ok(inside) => {
-            let program = inside.path.display().to_string();
-            let mut command = Command::new(&inside.path);
-            command.args(&inside.arguments).env_clear().envs(inside.environment).current_dir(&inside.directory);
-            super::super::enter::not_executed(&program, &command.stdin(Stdio::null()).exec())
-        }
-        Err(error) => Failure::failed(format!("cannot make the sandbox: {error}")),
-    }
+///
+/// # Errors
+/// It cannot become the program.
+pub fn inside() -> Result<()> {
+    let Some(inside) = prepare().or_fail(Outcome::Failed, "cannot make the sandbox")? else { return Ok(()) };
+    let program = inside.path.display().to_string();
+    let mut command = Command::new(&inside.path);
+    command.args(&inside.arguments).env_clear().envs(inside.environment).current_dir(&inside.directory);
+    Err(not_executed(&program, &command.stdin(Stdio::null()).exec()))
 }
 
-fn prepare() -> io::Result<Inside> {
+fn prepare() -> io::Result<Option<Inside>> {
     let mut told = order()?;
     let mut text = String::new();
     told.read_to_string(&mut text)?;
@@ -214,7 +234,7 @@ fn prepare() -> io::Result<Inside> {
         told.rewind()?;
         told.set_len(0)?;
         told.write_all(NO_PROC)?;
-        return Err(io::Error::other("it gets no /proc of its own"));
+        return Ok(None);
     }
-    Ok(inside)
+    Ok(Some(inside))
 }

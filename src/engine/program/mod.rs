@@ -32,6 +32,8 @@ use crate::model::{ContainerProgram, ContainerState, Namespaced};
 const NSM_SEEN: &str = "/var/lib/networkservicemesh";
 /// Where NSM's programs expect the folder of SPIRE's socket.
 const SPIRE_SEEN: &str = "/run/spire/sockets";
+/// The folder for what a program does not keep, in the engine's directory as its sandbox sees it: in memory, and its own.
+const TEMPORARY: &str = "tmp";
 /// How long a program must have run to count as started: one that cannot start ends sooner.
 const SETTLED: Duration = Duration::from_millis(300);
 
@@ -132,7 +134,8 @@ impl Run {
 impl Sandbox {
     /// What is needed to start one of its programs.
     fn launch(&self, run: &Run, host: &Host) -> crate::net::Result<Launch> {
-        let (environment, arguments) = resolve(&run.program, &self.pod, &self.workload, &host_name());
+        let (environment, arguments) =
+            resolve(&run.program, &self.pod, &self.workload, &host_name(), &host.dir.join(TEMPORARY).display().to_string());
         let shown = [(NSM_FOLDER, NSM_SEEN), (SPIRE_FOLDER, SPIRE_SEEN)].map(|(folder, seen)| (host.dir.join(folder), seen.into()));
         Ok(Launch {
             key: run.key(&self.pod),

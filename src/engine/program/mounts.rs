@@ -10,6 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::TEMPORARY;
 use rustix::{
     fs::OFlags,
     mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_bind_recursive, mount_change},
@@ -36,6 +37,9 @@ pub(super) fn arrange(shown: &[(PathBuf, PathBuf)], hidden: &Path) -> io::Result
     let copy = hidden.join("resolv.conf");
     fs::write(&copy, resolver)?;
     let copy = look(&copy)?;
+    let temporary = hidden.join(TEMPORARY);
+    fs::create_dir(&temporary)?;
+    fs::set_permissions(&temporary, fs::Permissions::from_mode(0o1777))?;
     for (source, at) in sources.iter().map(|(source, at)| (source, at.as_path())).chain([(&copy, Path::new(RESOLVER))]) {
         show(source, at).map_err(because(at.display().to_string()))?;
     }

@@ -268,6 +268,7 @@ impl std::fmt::Display for End {
                 Err(_) => write!(f, "it was ended by signal {signal}"),
             },
             Self::OutOfMemory => write!(f, "the kernel ended it at its limit of memory (OOMKilled)"),
+            Self::NoProc => write!(f, "there is no /proc for it"),
             Self::NotStarted(reason) => write!(f, "it could not be started: {reason}"),
         }
     }

@@ -124,6 +124,9 @@ pub(in crate::engine) enum End {
     Killed(i32),
     /// By the kernel, at its limit of memory.
     OutOfMemory,
+    /// It could not be started in a PID namespace, because there is no /proc for that: containers in which /proc is partly covered
+    /// are given no other. The supervisor starts it again without.
+    NoProc,
     /// It was never started.
     NotStarted(String),
 }

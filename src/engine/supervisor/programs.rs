@@ -40,6 +40,8 @@ pub(in crate::engine) struct Sandboxed {
     pub(in crate::engine) net: String,
     /// The process that has started the launcher.
     pub(in crate::engine) parent: u32,
+    /// Whether it gets a PID namespace, with which everything ends that the program has started.
+    pub(in crate::engine) own_processes: bool,
 }
 
 /// Something that happened to a program.
@@ -55,17 +57,21 @@ struct Program {
     launcher: Option<Pid>,
     lines: VecDeque<(i64, String)>,
     end: Option<End>,
+    /// What was started last, and the network namespace for it.
+    started: Option<(Launch, OwnedFd)>,
 }
 
 #[derive(Debug)]
 pub(super) struct Programs {
     all: BTreeMap<String, Program>,
+    /// Whether programs get PID namespaces here; where one did not, none does.
+    own_processes: bool,
     tell: mpsc::Sender<Happened>,
 }
 
 impl Programs {
     pub(super) fn new(tell: mpsc::Sender<Happened>) -> Self {
-        Self { all: BTreeMap::new(), tell }
+        Self { all: BTreeMap::new(), own_processes: true, tell }
     }
 
     /// Starts a program in a sandbox.
@@ -73,14 +79,22 @@ impl Programs {
     /// # Errors
     /// No process can be started.
     pub(super) fn start(&mut self, launch: &Launch, net: &OwnedFd) -> io::Result<()> {
-        let order = Sandboxed { launch: launch.clone(), net: format!("/proc/{}/fd/{}", number(), net.as_raw_fd()), parent: number() };
+        // The launcher opens it by this number, which must last.
+        let net = net.try_clone()?;
+        let order = Sandboxed {
+            launch: launch.clone(),
+            net: format!("/proc/{}/fd/{}", number(), net.as_raw_fd()),
+            parent: number(),
+            own_processes: self.own_processes,
+        };
         let mut told = File::from(memfd_create("sandbox", MemfdFlags::CLOEXEC)?);
         told.write_all(&serde_json::to_vec(&order)?)?;
         told.rewind()?;
         let (output, write) = io::pipe()?;
         let mut command = Command::new(OWN_PROGRAM);
         command.arg0("nsmctl").args(["engine", "sandbox"]).current_dir("/");
-        command.stdin(told.try_clone()?).stdout(write.try_clone()?).stderr(Stdio::from(write)).kill_on_drop(true);
+        // Not killed with its handle: the end of this process ends it too, by a signal at which it removes the control groups.
+        command.stdin(told.try_clone()?).stdout(write.try_clone()?).stderr(Stdio::from(write));
         let child = command.spawn()?;
         // What holds the other end of the pipe is then only the program.
         drop(command);
@@ -88,6 +102,7 @@ impl Programs {
         let program = self.all.entry(launch.key.clone()).or_default();
         program.launcher = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
         program.end = None;
+        program.started = Some((launch.clone(), net));
         tokio::spawn(follow(launch.key.clone(), child, output, told, self.tell.clone()));
         Ok(())
     }
@@ -123,6 +138,11 @@ impl Programs {
             Happened::Ended { key, end } => {
                 let program = self.all.get_mut(&key)?;
                 program.launcher = None;
+                let started = program.started.take();
+                if let (End::NoProc, Some((launch, net))) = (&end, started) {
+                    self.own_processes = false;
+                    return self.start(&launch, &net).err().map(|error| Notice::Ended { key, end: End::NotStarted(error.to_string()) });
+                }
                 program.end = Some(end.clone());
                 Some(Notice::Ended { key, end })
             }

@@ -173,6 +173,23 @@ traces() {
   tell traces - 0 "$words"
 }
 
+# A line for each interface: its name, and what the kernel has counted.
+counters() {
+  words=
+  set +f
+  for directory in /sys/class/net/*/statistics; do
+    interface=${directory%/statistics}
+    line=${interface##*/}
+    for name in rx_bytes rx_packets rx_errors rx_dropped tx_bytes tx_packets tx_errors tx_dropped; do
+      read -r value <"$directory/$name" 2>/dev/null || value=
+      line="$line $value"
+    done
+    words="$words$newline$line"
+  done
+  set -f
+  tell counters - 0 "$words"
+}
+
 if [ -n "$NETWORK" ]; then
   ask_ip links addr
   ask_ip routes route
@@ -184,6 +201,7 @@ if [ -n "$NETWORK" ]; then
 fi
 [ -z "$RESOLVER" ] || resolver &
 [ -z "$TRACES" ] || traces
+[ -z "$COUNTERS" ] || counters
 running=0
 for destination in $PINGS; do
   # One after the other: long packets may cost short ones their place in a queue.

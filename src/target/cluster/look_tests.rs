@@ -116,8 +116,8 @@ fn pinged(destination: &str, length: Option<u32>, received: u32) -> (String, Opt
     (destination.to_owned(), length, received)
 }
 
-const NETWORK: Asks = Asks { network: true, path_mtu: false, resolver: false, traces: false };
-const PATH_MTU: Asks = Asks { network: true, path_mtu: true, resolver: false, traces: false };
+const NETWORK: Asks = Asks { network: true, path_mtu: false, resolver: false, traces: false, counters: false };
+const PATH_MTU: Asks = Asks { network: true, path_mtu: true, resolver: false, traces: false, counters: false };
 
 #[test]
 fn peers_are_found_whichever_programs_there_are() {

@@ -21,6 +21,7 @@ mod difference;
 mod discover;
 mod error;
 mod exec;
+mod exporters;
 mod foreign;
 mod gone;
 mod identity;

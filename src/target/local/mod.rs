@@ -32,9 +32,9 @@ use crate::{
         socket_path,
     },
     model::{
-        Applied, Carried, ComponentState, ContainerState, Discovery, EventRecord, Expectations, Failure, INSTANCE_LABEL, IntoFailure, Inventory,
-        Namespaced, ObjectRef, ObjectState, Outcome, PART_OF_LABEL, Plan, PodProbes, PodState, ProbeRequest, Removed, Result, Scope, System,
-        Unavailable, UnavailableKind, Workload,
+        Applied, ComponentState, ContainerState, Discovery, EngineState, EventRecord, Expectations, Failure, Family, INSTANCE_LABEL, IntoFailure,
+        Inventory, Known, MetricsSource, Namespaced, ObjectRef, ObjectState, Outcome, PART_OF_LABEL, Plan, PodProbes, PodState, ProbeRequest,
+        Removed, Result, Scope, System, Unavailable, UnavailableKind, Workload,
     },
 };
 
@@ -97,6 +97,10 @@ impl Local {
             return Err(another_service(plan, &part, &object));
         }
         let all = ctx.run("applying on this machine", self.apply_request(ctx, &request)).await?;
+        ctx.events.info(match &all.metrics {
+            Some(address) => format!("metrics of the engine: {address}"),
+            None => "no port of 127.0.0.1 is free for the engine's metrics; `nsmctl metrics` has them".to_owned(),
+        });
         Ok(in_order(ctx, plan, all))
     }
 
@@ -279,13 +283,33 @@ impl Local {
     ///
     /// # Errors
     /// The engine cannot be asked. That none runs is in the answer: its component has none ready.
-    pub async fn overview(&self, ctx: &Ctx) -> Result<(System, Vec<Carried>)> {
+    pub async fn overview(&self, ctx: &Ctx) -> Result<(System, EngineState)> {
         let component = |role: &str, ready| ComponentState { role: role.to_owned(), object: None, ready: Ok((1, ready)) };
         match self.ask(ctx, "looking at the engine", &Request::Carried).await? {
-            Some(Reply::Carried(carried)) => Ok((System::of(PARTS.map(|role| component(role, 1)).to_vec()), carried)),
+            Some(Reply::Carried(state)) => Ok((System::of(PARTS.map(|role| component(role, 1)).to_vec()), state)),
             Some(reply) => Err(unexpected(&reply)),
-            None => Ok((System::of(vec![component("engine", 0)]), Vec::new())),
+            None => Ok((System::of(vec![component("engine", 0)]), EngineState::default())),
         }
+    }
+
+    /// What the engine has counted; nothing where none runs.
+    ///
+    /// # Errors
+    /// The engine cannot be asked.
+    pub async fn counted(&self, ctx: &Ctx) -> Result<Vec<(MetricsSource, Vec<Family>)>> {
+        let counted = match self.ask(ctx, "asking the engine for its metrics", &Request::Metrics).await? {
+            Some(Reply::Metrics(counted)) => counted,
+            Some(reply) => return Err(unexpected(&reply)),
+            None => return Ok(Vec::new()),
+        };
+        let source = MetricsSource {
+            role: "engine".to_owned(),
+            name: "engine".to_owned(),
+            node: None,
+            exposes: Known::of(counted.address, "no port of 127.0.0.1 was free; its socket has them all the same"),
+            samples: counted.families.iter().map(|family| family.samples.len()).sum(),
+        };
+        Ok(vec![(source, counted.families)])
     }
 
     /// Removes a deployment. With the last one the engine ends, and that is waited for.
