@@ -9,7 +9,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use super::{Cluster, NSM_GROUP_VERSION, error, gone, is_of, persist::persist, reference, resource, resource_of, selector};
+use super::{Cluster, NSM_GROUP_VERSION, error, gone, in_place, is_of, persist::persist, reference, resource, resource_of, selector};
 use crate::{
     model::{
         Applied, Failure, INSTANCE_LABEL, KINDS, MANAGED_BY, MANAGED_BY_LABEL, Namespaced, OPTIONS_ANNOTATION, ObjectRef, ObjectState, Outcome,
@@ -187,8 +187,25 @@ impl Cluster {
         Ok(match existing {
             None => told(Applied::Created, false),
             Some(before) if before.metadata.resource_version == after.metadata.resource_version => told(Applied::Unchanged, false),
-            Some(before) => told(Applied::Configured, before.metadata.generation != after.metadata.generation),
+            Some(before) => {
+                if reference.kind == "Pod" {
+                    self.take_up(ctx, planned, before, &after).await?;
+                }
+                told(Applied::Configured, before.metadata.generation != after.metadata.generation)
+            }
         })
+    }
+
+    /// Waits until the kubelet of a pod that was changed in place has begun with it.
+    async fn take_up(&self, ctx: &Ctx, planned: &PlannedObject, before: &DynamicObject, after: &DynamicObject) -> Result<()> {
+        let Some(change) = in_place::change(before, after) else { return Ok(()) };
+        let reference = &planned.reference;
+        let api = self.api_of(planned);
+        let taken_up = async {
+            let waited = in_place::wait(&api, &reference.name, &change).await;
+            waited.map_err(|error| error::failure(&error, &format!("wait until the kubelet has taken up the new image of {reference}")))
+        };
+        ctx.run(&format!("waiting until the kubelet has taken up the new image of {reference}"), taken_up).await
     }
 
     async fn patch(&self, ctx: &Ctx, planned: &PlannedObject, body: &Value, options: ApplyOptions) -> Result<kube::Result<DynamicObject>> {

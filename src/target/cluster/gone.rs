@@ -1,10 +1,9 @@
 use kube::{
     Api, Error,
     api::{DeleteParams, DynamicObject, Preconditions},
-    runtime::wait::{self, await_condition, conditions::is_deleted},
 };
 
-use super::{error, persist::persist};
+use super::{error, persist::persist, until::until};
 use crate::{
     model::{ObjectRef, Result},
     target::Ctx,
@@ -28,17 +27,5 @@ pub(super) async fn ask(ctx: &Ctx, api: &Api<DynamicObject>, reference: &ObjectR
 /// Waits until an object is gone, or another of the same name stands in its place. Has no end of its own.
 pub(super) async fn wait(api: &Api<DynamicObject>, object: &DynamicObject) -> Result<(), Error> {
     let (Some(name), Some(uid)) = (object.metadata.name.as_deref(), object.metadata.uid.as_deref()) else { return Ok(()) };
-    loop {
-        match await_condition(api.clone(), name, is_deleted(uid)).await {
-            Ok(_) => return Ok(()),
-            // A watch that broke off says nothing about the object; a plain question does.
-            Err(wait::Error::ProbeFailed(_)) => match api.get_opt(name).await? {
-                Some(still) if still.metadata.uid.as_deref() == Some(uid) => tokio::time::sleep(AGAIN).await,
-                _ => return Ok(()),
-            },
-        }
-    }
+    until(api, name, |now| now.is_none_or(|now| now.metadata.uid.as_deref() != Some(uid))).await
 }
-
-/// The pause after a watch that broke off: long enough not to press a server that is in trouble.
-const AGAIN: std::time::Duration = std::time::Duration::from_secs(1);

@@ -25,6 +25,7 @@ mod exporters;
 mod foreign;
 mod gone;
 mod identity;
+mod in_place;
 mod inventory;
 mod logs;
 mod look;
@@ -40,6 +41,7 @@ mod progress;
 mod system;
 mod tail;
 mod unconnected;
+mod until;
 mod wait;
 
 use kube::{
