@@ -18,29 +18,33 @@ ask() {
 }
 
 # As JSON where this `ip` can, else as text. $1 what, then the arguments.
+json=1
 ask_ip() {
+  if [ -n "$json" ]; then
+    what=$1
+    shift
+    words=$(ip -j "$@" 2>/dev/null)
+    case $?/$words in 0/'['*) tell "$what" - 0 "$words" && return ;; esac
+    json=
+    set -- "$what" "$@"
+  fi
   what=$1
   shift
-  words=$(ip -j "$@" 2>/dev/null)
-  case $? in
-  0) case $words in '['*) tell "$what" - 0 "$words" && return ;; esac ;;
-  esac
   ask "$what" ip "$@"
 }
 
-# The device that a line of `ip route` names.
+# The device that a line of `ip route` names, in `device`.
 device_of() {
+  device=
   while [ $# -gt 1 ]; do
-    [ "$1" = dev ] && echo "$2" && return
+    [ "$1" = dev ] && device=$2 && return
     shift
   done
 }
 
 # The destinations of the routes to one address that do not lead where the default route does: the peers of point-to-point
-# links.
+# links. `routes` and `routes_v6` have them as text.
 peers() {
-  routes=$(ip route 2>/dev/null)
-  routes_v6=$(ip -6 route 2>/dev/null)
   away=lo
   for pass in away peers; do
     IFS=$newline
@@ -48,7 +52,7 @@ peers() {
       unset IFS
       set -- $line
       [ $# -gt 2 ] || continue
-      device=$(device_of "$@")
+      device_of "$@"
       case $pass/$1 in
       away/default) away="$away $device" ;;
       peers/*[!0-9a-f.:]*) ;;
@@ -59,10 +63,12 @@ peers() {
   done
 }
 
-# $1 destination. It fails where nothing comes back.
+# $1 destination. It fails where nothing comes back. Those that cannot forbid to cut packets (busybox, inetutils) have words of
+# their own for times, so that nothing has to be tried out later.
 usual() {
   words=$(ping -q -c "$COUNT" -i "$INTERVAL" -W "$WAIT" "$1" 2>&1)
   code=$?
+  case $words in *round-trip*) whole= ;; *) whole='-M do' ;; esac
   tell ping "$1" "$code" "$words"
   return "$code"
 }
@@ -70,9 +76,9 @@ usual() {
 # One packet of a length, not to be cut on the way where this `ping` can say so. $1 destination, $2 length, $3 how often.
 packet() {
   case $1 in *:*) payload=$(($2 - 48)) ;; *) payload=$(($2 - 28)) ;; esac
-  words=$(ping -M do -q -c "$3" -i 0.2 -W 1 -s "$payload" "$1" 2>&1)
+  words=$(ping $whole -q -c "$3" -i 0.2 -W 1 -s "$payload" "$1" 2>&1)
   code=$?
-  case $words in *option* | *sage:*)
+  case $whole/$words in -*option* | -*sage:*)
     words=$(ping -q -c "$3" -i 0.2 -W 1 -s "$payload" "$1" 2>&1)
     code=$?
     ;;
@@ -82,14 +88,14 @@ packet() {
 
 # The longest packet that the interface admits; where it is lost, shorter ones, all at once. $1 destination
 path_mtu() {
-  device=$(device_of $(ip route get "$1" 2>/dev/null))
+  device_of $(ip route get "$1" 2>/dev/null)
   if [ -z "$device" ]; then
     # busybox before 1.33 knows no `ip route get` for IPv6, and some no `get` at all.
     IFS=$newline
     for line in $(ip route 2>/dev/null) $(ip -6 route 2>/dev/null); do
       unset IFS
       set -- "$1" $line
-      [ "$2" = "$1" ] && device=$(device_of "$@")
+      [ "$2" = "$1" ] && device_of "$@"
     done
     unset IFS
   fi
@@ -193,11 +199,19 @@ counters() {
 if [ -n "$NETWORK" ]; then
   ask_ip links addr
   ask_ip routes route
+  routes=$words
   ask_ip routes-v6 -6 route
+  routes_v6=$words
   # Who wants no pings asks for none of them.
-  [ "$COUNT" -eq 0 ] || for peer in $(peers); do
-    case " $PINGS " in *" $peer "*) ;; *) PINGS="$PINGS $peer" ;; esac
-  done
+  if [ "$COUNT" -gt 0 ]; then
+    if [ -n "$json" ]; then
+      routes=$(ip route 2>/dev/null)
+      routes_v6=$(ip -6 route 2>/dev/null)
+    fi
+    for peer in $(peers); do
+      case " $PINGS " in *" $peer "*) ;; *) PINGS="$PINGS $peer" ;; esac
+    done
+  fi
 fi
 [ -z "$RESOLVER" ] || resolver &
 [ -z "$TRACES" ] || traces
