@@ -58,12 +58,15 @@ pub fn prepare(dir: &Path) -> Result<()> {
 pub fn check(dir: &Path) -> Result<()> {
     let metadata = fs::symlink_metadata(dir).map_err(|error| failed("read", dir, &error))?;
     if !metadata.is_dir() {
-        return Err(refuse(dir, "is not a directory", CHOOSE));
+        return Err(refuse(dir, "is not a directory", &choose()));
     }
     is_ours(dir, &metadata)
 }
 
-const CHOOSE: &str = "choose another with NSMCTL_RUNTIME_DIR";
+/// The next step where this directory will not do.
+fn choose() -> String {
+    format!("choose another directory with {VARIABLE}")
+}
 
 fn refuse(dir: &Path, what: &str, hint: &str) -> Failure {
     Failure::failed(format!("the directory {} {what}", dir.display())).hint(hint)
@@ -80,10 +83,10 @@ fn is_ours(dir: &Path, metadata: &fs::Metadata) -> Result<()> {
     use std::os::unix::fs::MetadataExt;
     if metadata.uid() != geteuid().as_raw() {
         let owner = format!("belongs to the user {}", user_name(metadata.uid()));
-        return Err(refuse(dir, &owner, &format!("{CHOOSE}, or become that user")));
+        return Err(refuse(dir, &owner, &format!("{}, or become that user", choose())));
     }
     if metadata.mode() & 0o077 != 0 {
-        let hint = format!("close it with `chmod 700 {}`, or {CHOOSE}", dir.display());
+        let hint = format!("close it with `chmod 700 {}`, or {}", dir.display(), choose());
         return Err(refuse(dir, &format!("is open to others (mode {:o})", metadata.mode() & 0o777), &hint));
     }
     Ok(())
@@ -103,7 +106,7 @@ pub fn holds(path: &Path) -> Result<bool> {
 
 #[cfg(not(unix))]
 fn closed(path: &Path, error: &io::Error) -> Failure {
-    Failure::cannot_tell(format!("cannot read {}: {error}", path.display())).hint(CHOOSE)
+    Failure::cannot_tell(format!("cannot read {}: {error}", path.display())).hint(choose())
 }
 
 /// Of the directories that lead to a path, the innermost that can be seen is the one that cannot be entered.
@@ -114,7 +117,7 @@ fn closed(path: &Path, error: &io::Error) -> Failure {
     let Some((dir, owner)) = seen else { return Failure::cannot_tell(format!("cannot read {}: {error}", path.display())) };
     let name = user_name(owner);
     Failure::cannot_tell(format!("the directory {} belongs to the user {name} and may not be entered: {error}", dir.display()))
-        .hint(format!("become the user {name}, or choose another directory with {VARIABLE}"))
+        .hint(format!("become the user {name}, or {}", choose()))
 }
 
 /// The user's name, or the number where there is none.
@@ -130,7 +133,7 @@ pub fn tidy(dir: &Path) {
 }
 
 fn failed(what: &str, path: &Path, error: &io::Error) -> Failure {
-    Failure::failed(format!("cannot {what} {}: {error}", path.display())).hint(format!("choose another directory with {VARIABLE}"))
+    Failure::failed(format!("cannot {what} {}: {error}", path.display())).hint(choose())
 }
 
 #[cfg(test)]

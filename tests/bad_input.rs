@@ -80,8 +80,7 @@ fn an_unreachable_server_is_an_error_and_never_a_reason_to_work_on_this_machine(
 #[test]
 fn a_server_that_accepts_and_says_nothing() {
     let place = Place::new();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    place.kubeconfig(&format!("http://{}", listener.local_addr().unwrap()));
+    let _silent = place.silent_server();
     let ran = place.run(&["verify", "--timeout", "300ms"]);
     ran.exits(4).prints_nothing().says(&["the time is up after 300ms, while connecting to the cluster", "--timeout"]);
 }

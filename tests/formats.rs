@@ -78,14 +78,12 @@ fn a_failing_run_writes_both_files_in_every_form() {
 fn a_run_that_is_stopped_or_out_of_time_writes_both_files() {
     let place = Place::new();
     // Accepts, and says nothing.
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    place.kubeconfig(&format!("http://{}", listener.local_addr().unwrap()));
+    let _silent = place.silent_server();
     let ran = place.run(&[&["verify", "--timeout", "300ms"], &FILES[..]].concat());
     ran.exits(4);
     both(&place, &ran);
 
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    place.kubeconfig(&format!("http://{}", listener.local_addr().unwrap()));
+    let listener = place.silent_server();
     let running = place.start(&[&["verify"], &FILES[..]].concat());
     let _connection = listener.accept().unwrap();
     running.signal(Signal::SIGINT);
@@ -119,8 +117,7 @@ fn a_file_that_cannot_be_written_is_found_before_anything_is_done() {
 #[test]
 fn a_file_that_cannot_be_written_any_more_fails_the_run() {
     let place = Place::new();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    place.kubeconfig(&format!("http://{}", listener.local_addr().unwrap()));
+    let listener = place.silent_server();
     fs::create_dir(place.path("out")).unwrap();
     let running = place.start(&["verify", "--json", "out/nsm.json", "-o", "json", "--timeout", "2s"]);
     let _connection = listener.accept().unwrap();

@@ -4,6 +4,7 @@ use std::{
     ffi::OsStr,
     fmt, fs,
     io::{Read, Write},
+    net::TcpListener,
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
@@ -150,6 +151,13 @@ impl Place {
         );
         fs::create_dir_all(self.path(".kube")).expect("a directory");
         self.write(".kube/config", &text)
+    }
+
+    /// A kubeconfig for a server that accepts connections and says nothing for as long as it is held.
+    pub(crate) fn silent_server(&self) -> TcpListener {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        self.kubeconfig(&format!("http://{}", listener.local_addr().expect("an address")));
+        listener
     }
 
     /// The engine's process, where one runs.

@@ -18,7 +18,7 @@ use crate::{
     report::{Format, Report, TargetInfo, is_redrawn, print, print_changes, redraw, told},
     settings::Settings,
     status::{requests, status},
-    target::Ctx,
+    target::{Ctx, Target},
 };
 
 /// Looks once, or again and again.
@@ -102,10 +102,7 @@ async fn meant(scope: &ScopeArgs, settings: &Settings, session: &Session, ctx: &
         let own = (namespaces.len() <= 1).then(|| plan.namespace.clone());
         let place = Scope { namespace: own.clone(), ..Scope::default() };
         ctx.events.doing("looking at the pods");
-        let (live, inventory, deployed) = match discover(target, ctx, &place).await? {
-            Ok(found) => (deployed(&found, &place), found.inventory.clone(), Ok(deployed_workloads(&found))),
-            Err(unavailable) => (Expectations::default(), target.inventory(ctx, &plan.expectations).await?, Err(unavailable)),
-        };
+        let Live { live, inventory, deployed } = all_of(target, ctx, &place, &plan.expectations).await?;
         let is_planned = settings.manifests.is_some() || is_there(plan, &inventory);
         if is_planned || settings.customisation.namespace.is_some() {
             let live = if own.is_some() { live } else { within(live, &namespaces) };
@@ -114,12 +111,24 @@ async fn meant(scope: &ScopeArgs, settings: &Settings, session: &Session, ctx: &
             return Ok(Meant { planned: is_planned, namespace: own, expectations, inventory, deployed });
         }
     }
-    let (live, inventory, deployed) = match discover(target, ctx, &Scope::default()).await? {
-        Ok(found) => (deployed(&found, &Scope::default()), found.inventory.clone(), Ok(deployed_workloads(&found))),
-        Err(unavailable) => (Expectations::default(), target.inventory(ctx, &Expectations::default()).await?, Err(unavailable)),
-    };
+    let Live { live, inventory, deployed } = all_of(target, ctx, &Scope::default(), &Expectations::default()).await?;
     let expectations = narrow(&asked, live, &inventory, target, None, ctx).await?;
     Ok(Meant { planned: false, namespace: None, expectations, inventory, deployed })
+}
+
+/// What is there, and what it promises.
+struct Live {
+    live: Expectations,
+    inventory: Inventory,
+    deployed: Result<Vec<Workload>, Unavailable>,
+}
+
+/// All that is in the scope; who may not list it sees what of `planned` can be asked for by name.
+async fn all_of(target: &Target, ctx: &Ctx, scope: &Scope, planned: &Expectations) -> Result<Live> {
+    Ok(match discover(target, ctx, scope).await? {
+        Ok(found) => Live { live: deployed(&found, scope), deployed: Ok(deployed_workloads(&found)), inventory: found.inventory },
+        Err(unavailable) => Live { live: Expectations::default(), inventory: target.inventory(ctx, planned).await?, deployed: Err(unavailable) },
+    })
 }
 
 /// Whether anything of the plan is seen. Where nothing is, and not all could be seen, nobody is said to be missing who may never
