@@ -3,11 +3,12 @@ use std::{
     net::IpAddr,
 };
 
-use crate::model::{Asks, Expectations, Mechanism, Namespaced, Observation, PingOptions, PodIndex, PodState, ProbeRequest};
+use crate::model::{Asks, Expectations, Mechanism, Namespaced, Observation, PingOptions, Pinged, PodIndex, PodState, ProbeRequest};
 
 use super::{
     Thresholds,
     connection::{connections, lasting},
+    parse,
     side::Side,
 };
 
@@ -74,15 +75,23 @@ pub fn probe_requests(expectations: &Expectations, pods: &[PodState], look: &Loo
     requests
 }
 
-/// The second round: pings between addresses that only the first round could tell, where they were not sent at once.
+/// From how many pods on the looks into them press their nodes so much that packets may be lost for that alone: each costs a
+/// tenth of a second of CPU, and all begin at once.
+const CROWD: usize = 8;
+
+/// The second round: pings between addresses that only the first round could tell, where they were not sent at once; and, where
+/// many pods were looked into at once, those again of which some were answered and some were not.
 #[must_use]
 pub fn follow_up_requests(expectations: &Expectations, observation: &Observation, look: &Look) -> Vec<ProbeRequest> {
+    let is_crowd = observation.probes.len() >= CROWD;
     let mut order: Vec<ProbeRequest> = Vec::new();
     let mut places: HashMap<Namespaced, usize> = HashMap::new();
     let mut asked: HashSet<(Namespaced, IpAddr)> = HashSet::new();
     let mut ask = |side: &Side<'_>, destination: IpAddr, path_mtu: bool| {
         let Some(probes) = side.probes else { return };
-        if side.ping_to(destination).is_some() || !asked.insert((side.pod.id.clone(), destination)) {
+        let pinged = side.ping_to(destination);
+        let is_disturbed = pinged.is_some_and(|pinged| is_crowd && lost_some(pinged));
+        if (pinged.is_some() && !is_disturbed) || !asked.insert((side.pod.id.clone(), destination)) {
             return;
         }
         let at = *places.entry(side.pod.id.clone()).or_insert_with(|| {
@@ -98,7 +107,7 @@ pub fn follow_up_requests(expectations: &Expectations, observation: &Observation
             order.len() - 1
         });
         order[at].pings.push(destination);
-        order[at].asks.path_mtu |= path_mtu;
+        order[at].asks.path_mtu |= path_mtu && !is_disturbed;
     };
     let kernel = |mechanism: &Mechanism| *mechanism == Mechanism::Kernel;
     for connection in connections(expectations, observation, Thresholds::default()).iter().filter(|c| kernel(&c.expectation.url.mechanism)) {
@@ -112,4 +121,39 @@ pub fn follow_up_requests(expectations: &Expectations, observation: &Observation
         }
     }
     order
+}
+
+fn lost_some(pinged: &Pinged) -> bool {
+    parse::value(&pinged.result, false, parse::ping).is_ok_and(|stats| stats.received > 0 && stats.received < stats.transmitted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        check::fixture::{expectations, healthy, ping, probes_mut},
+        model::PodProbes,
+    };
+
+    /// What is asked once more where the client has had so many of four pings answered, among so many pods.
+    fn again(received: u32, pods: usize) -> Vec<(String, Vec<IpAddr>, Asks)> {
+        let mut observation = healthy().observation;
+        probes_mut(&mut observation, "alpine").pings = vec![ping("172.16.1.100", received)];
+        let other = observation.probes[0].clone();
+        while observation.probes.len() < pods {
+            let pod = Namespaced::new("elsewhere", format!("p{}", observation.probes.len()));
+            observation.probes.push(PodProbes { pod, ..other.clone() });
+        }
+        let requests = follow_up_requests(&expectations(), &observation, &Look::default());
+        requests.into_iter().map(|request| (request.pod.name, request.pings, request.asks)).collect()
+    }
+
+    #[test]
+    fn what_a_crowd_may_have_lost_is_asked_once_more() {
+        let alone = ("alpine".to_owned(), vec!["172.16.1.100".parse().unwrap()], Asks::default());
+        assert_eq!(again(3, CROWD), [alone], "a ping, and nothing else");
+        assert_eq!(again(3, CROWD - 1), [], "nobody pressed the nodes");
+        assert_eq!(again(4, CROWD), [], "nothing was lost");
+        assert_eq!(again(0, CROWD), [], "all was lost, which no crowd does");
+    }
 }

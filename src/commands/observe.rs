@@ -1,8 +1,8 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::{
     check::{Look, follow_up_requests, probe_requests},
-    model::{Expectations, Failure, Inventory, Observation, ProbeRequest, Result},
+    model::{Expectations, Failure, Inventory, Observation, Pinged, Probe, ProbeRequest, Result},
     target::{Ctx, Target},
 };
 
@@ -47,13 +47,48 @@ async fn look_inside(
     if requests.is_empty() {
         return Ok(());
     }
+    let at_once = observation.probes.len();
+    let mut probes: HashMap<_, _> = observation.probes.iter_mut().map(|probes| (probes.pod.clone(), &mut probes.pings)).collect();
+    let is_again = |request: &&ProbeRequest| {
+        let sent = probes.get(&request.pod).into_iter().flat_map(|pings| pings.iter());
+        sent.filter(|ping| ping.packet_bytes.is_none()).any(|ping| request.pings.contains(&ping.destination))
+    };
+    let again = requests.iter().filter(is_again).map(|request| request.pod.name.as_str()).collect::<Vec<_>>();
+    if !again.is_empty() {
+        let who = again.join(", ");
+        ctx.events.info(format!("some pings of {who} were lost while {at_once} pods were looked into at once: these are sent once more"));
+    }
     let mut more = Vec::new();
     let looked = target.probe(ctx, requests, &mut more).await;
-    let mut probes: HashMap<_, _> = observation.probes.iter_mut().map(|probes| (probes.pod.clone(), &mut probes.pings)).collect();
     for more in more {
         if let Some(pings) = probes.get_mut(&more.pod) {
-            pings.extend(more.pings);
+            take(pings, more.pings);
         }
     }
     looked
+}
+
+/// Adds pings; where one was sent before to the same address, the later counts, if it could be sent.
+fn take(pings: &mut Vec<Pinged>, more: Vec<Pinged>) {
+    let key = |ping: &Pinged| (ping.destination, ping.packet_bytes);
+    let seen = more.iter().filter(|ping| !matches!(ping.result, Probe::Unavailable(_))).map(key).collect::<HashSet<_>>();
+    pings.retain(|earlier| !seen.contains(&key(earlier)));
+    pings.extend(more);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::fixture::{forbidden, packet, ping};
+
+    #[test]
+    fn the_later_ping_counts_where_it_could_be_sent() {
+        let (lossy, whole) = (ping("10.0.0.1", 3), ping("10.0.0.1", 4));
+        let mut pings = vec![lossy.clone(), packet("10.0.0.1", 1500, true), ping("10.0.0.2", 4)];
+        take(&mut pings, vec![whole.clone()]);
+        assert_eq!(pings, [packet("10.0.0.1", 1500, true), ping("10.0.0.2", 4), whole]);
+        let mut pings = vec![lossy.clone()];
+        take(&mut pings, vec![Pinged { result: Probe::Unavailable(forbidden("exec")), ..lossy.clone() }]);
+        assert_eq!(pings[0], lossy);
+    }
 }
