@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, fs};
 
 use super::mesh::{Emit, Mesh, namespaces, object, object_of};
-use crate::model::{Event, ObjectRef, ObjectState, Removed, WorkloadKind};
+use crate::{
+    model::{Event, ObjectRef, ObjectState, Removed, WorkloadKind},
+    net::Namespace,
+};
 
 impl Mesh {
     /// Removes a deployment with all that it has, then makes the requests of others again: addresses may have come free.
@@ -13,13 +16,13 @@ impl Mesh {
         };
         let mut removed = Removed::default();
         let pods: Vec<_> = self.sandboxes.values().filter(|sandbox| sandbox.instance == instance).map(|sandbox| sandbox.pod.clone()).collect();
-        let mut inodes = BTreeMap::new();
+        let mut held = Vec::new();
         let mut closed = 0_usize;
         for pod in &pods {
             let reference = object("Pod", pod);
             emit(Event::Object(reference.clone(), ObjectState::Deleting("its connections are being closed".to_owned())));
             let Some(sandbox) = self.sandboxes.get(pod) else { continue };
-            inodes.extend(sandbox.namespace.inode().map(|inode| (inode, reference.clone())));
+            held.push((sandbox.namespace.clone(), reference.clone()));
             removed.gone.extend(sandbox.workload.endpoint.is_some().then(|| object("NetworkServiceEndpoint", pod)));
             for (connection, error) in self.remove_pod(pod).await {
                 closed += 1;
@@ -37,8 +40,9 @@ impl Mesh {
         let gone = namespaces(&deployment).into_iter().filter(|namespace| !kept.contains(namespace));
         removed.gone.extend(gone.map(|namespace| ObjectRef::cluster("Namespace", namespace)));
 
-        let used = still_used(&inodes);
-        let free = inodes.values().filter(|pod| !used.iter().any(|(left, _)| left == *pod)).count();
+        let used = still_used(&held);
+        let free = held.iter().filter(|(_, pod)| !used.iter().any(|(left, _)| left == pod)).count();
+        drop(held);
         removed.left.extend(used);
         removed.gone.retain(|object| !removed.left.iter().any(|(left, _)| left == object));
         for object in &removed.gone {
@@ -51,14 +55,16 @@ impl Mesh {
     }
 }
 
-/// The namespaces that a process is still in, by the pod that they were.
-fn still_used(inodes: &BTreeMap<u64, ObjectRef>) -> Vec<(ObjectRef, String)> {
+/// The namespaces that a process is still in, by the pod that they were. They are held meanwhile: the kernel gives the number of
+/// one that is gone to the next that anybody makes.
+fn still_used(held: &[(Namespace, ObjectRef)]) -> Vec<(ObjectRef, String)> {
+    let pods: BTreeMap<u64, &ObjectRef> = held.iter().filter_map(|(namespace, pod)| Some((namespace.inode().ok()?, pod))).collect();
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let inside = |pid: u32| {
         let target = fs::read_link(format!("/proc/{pid}/ns/net")).ok()?;
         let inode: u64 = target.to_str()?.strip_prefix("net:[")?.strip_suffix(']')?.parse().ok()?;
-        let pod = inodes.get(&inode)?;
+        let pod = *pods.get(&inode)?;
         Some((pod.clone(), format!("process {pid} is still in its network namespace")))
     };
     pids.filter_map(inside).collect()
