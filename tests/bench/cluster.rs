@@ -5,6 +5,7 @@
 //! directory with kubectl, where PATH has none; `NSMCTL_BENCH_PAIRS` is the number of pairs, 7 where it is not set.
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a benchmark prints, and one that cannot go on says so")]
 
+#[allow(dead_code, reason = "the other benchmarks use the rest")]
 mod measure;
 
 use std::{path::PathBuf, process::Command};

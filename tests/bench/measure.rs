@@ -58,16 +58,25 @@ impl Bench {
 
     /// Runs a program to its end, whatever that is.
     pub(crate) fn attempt(&self, command: &mut Command) -> (Cost, Output) {
-        let used = || {
-            let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("usage");
-            let micros = (usage.user_time().num_microseconds() + usage.system_time().num_microseconds()).unsigned_abs();
-            Duration::from_micros(micros)
-        };
-        command.env("KUBECONFIG", &self.kubeconfig).env("PATH", &self.path).env("NSMCTL_RUNTIME_DIR", self.home.path().join("run"));
-        let (cpu, begun) = (used(), Instant::now());
-        let output = command.stdin(Stdio::null()).output().expect("the program");
-        (Cost { wall: begun.elapsed(), cpu: used() - cpu }, output)
+        attempt(command.env("KUBECONFIG", &self.kubeconfig).env("PATH", &self.path).env("NSMCTL_RUNTIME_DIR", self.home.path().join("run")))
     }
+}
+
+/// Runs a program to its end, whatever that is, and tells what it cost.
+pub(crate) fn attempt(command: &mut Command) -> (Cost, Output) {
+    let used = || {
+        let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("usage");
+        let micros = (usage.user_time().num_microseconds() + usage.system_time().num_microseconds()).unsigned_abs();
+        Duration::from_micros(micros)
+    };
+    let (cpu, begun) = (used(), Instant::now());
+    let output = command.stdin(Stdio::null()).output().expect("the program");
+    (Cost { wall: begun.elapsed(), cpu: used() - cpu }, output)
+}
+
+/// Whether a goal is met, in a word.
+pub(crate) fn met(met: bool) -> &'static str {
+    if met { "met" } else { "MISSED" }
 }
 
 /// The median, the least and the most.

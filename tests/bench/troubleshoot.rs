@@ -19,7 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use measure::{Bench, median, number};
+use measure::{Bench, median, met, number};
 use world::{LOG, SHAPES, Server, World, kubeconfig, pages, peak};
 
 /// The example as it should be.
@@ -40,10 +40,6 @@ fn main() {
     } else {
         println!("!!! THE REAL CLUSTER WAS NOT MEASURED: NSMCTL_E2E_KUBECONFIG names none");
     }
-}
-
-fn met(met: bool) -> &'static str {
-    if met { "met" } else { "MISSED" }
 }
 
 fn scripted() {

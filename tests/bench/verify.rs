@@ -11,7 +11,7 @@ mod measure;
 
 use std::{collections::BTreeMap, fs, path::PathBuf, process::Command, time::Duration};
 
-use measure::{Bench, Cost, median, number};
+use measure::{Bench, Cost, median, met, number};
 
 /// The document's own words.
 const COMMANDS: &str = "
@@ -71,10 +71,6 @@ fn main() {
     if let Some(clients) = number("NSMCTL_BENCH_CLIENTS") {
         many(&bench, clients);
     }
-}
-
-fn met(met: bool) -> &'static str {
-    if met { "met" } else { "MISSED" }
 }
 
 fn pairs(bench: &Bench, pairs: usize) {
