@@ -12,6 +12,7 @@ use std::{collections::BTreeMap, env, path::Path, thread, time::Duration};
 
 use local::Local;
 use measure::{median, met, number};
+use serde_json::Value;
 
 /// How many connections are made one after the other, and how long a request for one may take, in milliseconds.
 const REQUESTS: usize = 50;
@@ -101,8 +102,11 @@ fn heal() {
     };
     let what = if program.is_some() { "SIGKILL of NSM's own endpoint" } else { "the link's deletion (NSMCTL_E2E_BIN names no endpoint to kill)" };
     let times = (0..HEALS).map(|_| {
-        let (_, text) = local.run(&["verify", "--heal", "-o", "short"]);
-        let words = text.split_once("healed after ").and_then(|(_, rest)| rest.split_once(" (")).expect("when it was healed").0;
+        let (_, text) = local.run(&["verify", "--heal", "-o", "json"]);
+        let report: Value = serde_json::from_str(&text).expect("JSON");
+        let mut findings = report["findings"].as_array().into_iter().flatten();
+        let heal = findings.find(|finding| finding["check"] == "heal").and_then(|finding| finding["observed"].as_str());
+        let words = heal.and_then(|text| text.split_once("healed after ")?.1.split_once(" (")).expect("when it was healed").0;
         let time: jiff::SignedDuration = words.parse().expect("a duration");
         time.as_secs_f64() * 1000.0
     });
