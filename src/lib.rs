@@ -97,7 +97,7 @@ fn usage(error: &clap::Error) -> Outcome {
 #[cfg(target_os = "linux")]
 fn engine(command: &EngineCommand) -> Outcome {
     let done = match command {
-        EngineCommand::Run { dir } => engine::run(dir),
+        EngineCommand::Run { dir, svid_ttl } => engine::run(dir, *svid_ttl),
         EngineCommand::Probe => engine::probe(),
         EngineCommand::Enter(cli::EnterArgs { net, user, terminal, command }) => Err(engine::enter(net, user.as_deref(), *terminal, command)),
     };

@@ -152,6 +152,11 @@ fn workload(kind: WorkloadKind, name: &str) -> Workload {
     Workload { kind, id, replicas: Some(1), pod_labels: labels.clone(), selector: labels, container, requests: vec![], endpoint: None }
 }
 
+/// A pod in which nothing of the engine's own is.
+pub(crate) fn bare(name: &str) -> Workload {
+    workload(WorkloadKind::Pod, name)
+}
+
 pub(crate) fn client(name: &str, urls: &str) -> Workload {
     Workload { requests: NsUrl::parse_list(urls).expect("URLs"), ..workload(WorkloadKind::Pod, name) }
 }

@@ -5,6 +5,8 @@ use std::{
     io::{self, Write},
     os::unix::{fs::PermissionsExt, net::UnixListener},
     path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
 };
 
 use nix::{
@@ -17,6 +19,8 @@ use tokio::{
 };
 
 use super::{
+    api::Control,
+    identity::{Identity, SVID_TTL, WorkloadApi},
     protocol::{LOCK, LOG, Refusal, SOCKET, Started, to_line},
     server::serve,
 };
@@ -29,18 +33,29 @@ use crate::{
 /// The longest path of a unix socket, in bytes: `sun_path` of unix(7) less the closing zero.
 const MAX_SOCKET_PATH: usize = 107;
 
+/// The folder of the socket of NSM's API, which a sandbox sees as `/var/lib/networkservicemesh`.
+pub(super) const NSM_FOLDER: &str = "nsm";
+/// The folder of the socket of the SPIFFE Workload API, which a sandbox sees as `/run/spire/sockets`.
+pub(super) const SPIRE_FOLDER: &str = "spire";
+/// The socket of NSM's API, by the name that its programs know.
+const NSM_SOCKET: &str = "nsm/nsm.io.sock";
+/// The socket of the SPIFFE Workload API, by the name that NSM's manifests give it.
+const SPIRE_SOCKET: &str = "spire/agent.sock";
 /// What an engine has in its directory beside its lock, which guards them.
-const FILES: [&str; 2] = [SOCKET, LOG];
+const FILES: [&str; 4] = [SOCKET, LOG, NSM_SOCKET, SPIRE_SOCKET];
+/// The folders that it has there.
+const FOLDERS: [&str; 2] = [NSM_FOLDER, SPIRE_FOLDER];
 
 /// Runs the engine in this process until nothing is deployed any more or a signal ends it. Tells by one line on its
 /// standard output whether it has started ([`Started`]), and closes that.
 ///
-/// Must be called while the process has a single thread. That another engine holds the directory is no error.
+/// X.509 SVIDs are valid for `svid_ttl`, or an hour. Must be called while the process has a single thread. That another
+/// engine holds the directory is no error.
 ///
 /// # Errors
 /// The directory cannot be used, or the machine does not let this user make network namespaces.
-pub fn run(dir: &Path) -> Result<()> {
-    let (held, listener) = match begin(dir) {
+pub fn run(dir: &Path, svid_ttl: Option<Duration>) -> Result<()> {
+    let (held, listeners) = match begin(dir) {
         Ok(Some(begun)) => begun,
         Ok(None) => return announce(&Started::Busy),
         Err(failure) => {
@@ -49,7 +64,7 @@ pub fn run(dir: &Path) -> Result<()> {
         }
     };
     let runtime = runtime::Builder::new_current_thread().enable_all().build().or_fail(Outcome::Defect, "cannot start a runtime")?;
-    runtime.block_on(live(listener))?;
+    runtime.block_on(live(listeners, svid_ttl.unwrap_or(SVID_TTL)))?;
     // Before the runtime goes and with it the connections, whose end tells clients that the files are gone.
     drop(held);
     drop(runtime);
@@ -66,8 +81,15 @@ pub fn probe() -> Result<()> {
     net::enter().map(drop).map_err(|missing| Failure::cannot_tell(&missing).hint(&missing.hint))
 }
 
-async fn live(listener: UnixListener) -> Result<()> {
-    let listener = tokio::net::UnixListener::from_std(listener).or_fail(Outcome::Defect, "cannot use the engine's socket")?;
+async fn live(listeners: Listeners, svid_ttl: Duration) -> Result<()> {
+    let listener = |listener| tokio::net::UnixListener::from_std(listener).or_fail(Outcome::Defect, "cannot use the engine's socket");
+    let identity = Identity::new(svid_ttl).map(Arc::new).or_fail(Outcome::Defect, "cannot make identities")?;
+    let control = Control::new(Arc::clone(&identity)).or_fail(Outcome::Defect, "cannot make identities")?;
+    // They end with the runtime.
+    tokio::spawn(WorkloadApi::new(identity, Arc::clone(&control.sandboxes)).serve(listener(listeners.spire)?));
+    tokio::spawn(Arc::clone(&control).serve(listener(listeners.nsm)?));
+    tokio::spawn(Arc::clone(&control).sweep());
+    let listener = listener(listeners.engine)?;
     let handle = |kind| signal(kind).or_fail(Outcome::Defect, "cannot handle signals");
     let (mut terminate, mut interrupt) = (handle(SignalKind::terminate())?, handle(SignalKind::interrupt())?);
     announce(&Started::Ready { pid: std::process::id() })?;
@@ -77,7 +99,7 @@ async fn live(listener: UnixListener) -> Result<()> {
             _ = interrupt.recv() => {}
         }
     };
-    serve(listener, stop).await;
+    serve(listener, control, stop).await;
     Ok(())
 }
 
@@ -96,26 +118,48 @@ impl Drop for Held {
             // What is gone already, or cannot be removed, stops nothing.
             let _ = fs::remove_file(self.dir.join(name));
         }
+        for name in FOLDERS {
+            let _ = fs::remove_dir(self.dir.join(name));
+        }
     }
 }
 
-fn begin(dir: &Path) -> Result<Option<(Held, UnixListener)>> {
+/// The sockets of an engine.
+#[derive(Debug)]
+struct Listeners {
+    /// That of nsmctl.
+    engine: UnixListener,
+    /// That of NSM's API.
+    nsm: UnixListener,
+    /// That of the SPIFFE Workload API.
+    spire: UnixListener,
+}
+
+fn begin(dir: &Path) -> Result<Option<(Held, Listeners)>> {
     runtime_dir::prepare(dir)?;
-    let path = socket_path(dir)?;
+    socket_path(dir)?;
     // A session of its own, so that the terminal's signals do not reach it; one that leads a group already has one.
     let _ = setsid();
     let Some(held) = lock(dir)? else { return Ok(None) };
     raise_file_limit();
     net::enter().map_err(|missing| Failure::cannot_tell(&missing).hint(&missing.hint))?;
-    match fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed("remove", &path, &error)),
+    for folder in FOLDERS {
+        runtime_dir::prepare(&dir.join(folder))?;
+    }
+    let listen = |name: &str| listen(&dir.join(name));
+    Ok(Some((held, Listeners { engine: listen(SOCKET)?, nsm: listen(NSM_SOCKET)?, spire: listen(SPIRE_SOCKET)? })))
+}
+
+fn listen(path: &Path) -> Result<UnixListener> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed("remove", path, &error)),
         _ => {}
     }
-    let listener = UnixListener::bind(&path).map_err(|error| failed("make", &path, &error))?;
+    let listener = UnixListener::bind(path).map_err(|error| failed("make", path, &error))?;
     // Nobody reaches it before that: the directory is closed to others.
-    fs::set_permissions(&path, Permissions::from_mode(0o600)).map_err(|error| failed("close to others", &path, &error))?;
+    fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(|error| failed("close to others", path, &error))?;
     listener.set_nonblocking(true).or_fail(Outcome::Defect, "cannot use the engine's socket")?;
-    Ok(Some((held, listener)))
+    Ok(listener)
 }
 
 /// Every pod is an open file, and the soft limit is often 1024 for the sake of programs that use `select`. Where it cannot
@@ -129,15 +173,16 @@ fn raise_file_limit() {
 /// Where the socket is.
 ///
 /// # Errors
-/// The path is longer than a socket's can be.
+/// The path of one of the engine's sockets is longer than that of a socket can be.
 pub fn socket_path(dir: &Path) -> Result<PathBuf> {
-    let path = dir.join(SOCKET);
+    let longest = [SOCKET, NSM_SOCKET, SPIRE_SOCKET].into_iter().max_by_key(|name| name.len()).unwrap_or(SOCKET);
+    let path = dir.join(longest);
     let length = path.as_os_str().len();
     if length > MAX_SOCKET_PATH {
         let message = format!("the path {} has {length} bytes, and a unix socket's has at most {MAX_SOCKET_PATH}", path.display());
         return Err(Failure::usage(message).hint("choose a directory with a shorter path"));
     }
-    Ok(path)
+    Ok(dir.join(SOCKET))
 }
 
 /// Takes the directory; `None` where another engine has it.

@@ -29,7 +29,7 @@ impl Mesh {
         }
         removed.gone.extend(deployment.workloads.iter().filter(|workload| workload.kind != WorkloadKind::Pod).map(object_of));
         for service in &deployment.services {
-            self.manager.registry.remove_service(&service.id);
+            self.manager.registry().remove_service(&service.id);
             self.manager.close(|connection| connection.service == service.id).await;
             removed.gone.push(object("NetworkService", &service.id));
         }

@@ -42,6 +42,17 @@ pub(super) struct End {
 type Addresses = Vec<(IpAddr, IpAddr)>;
 
 impl Connection {
+    /// Whether one of its ends is in a pod.
+    pub(super) fn touches(&self, pod: &Namespaced) -> bool {
+        self.client.pod == *pod || self.endpoint.pod == *pod
+    }
+
+    /// Whether the links of another would be the same.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let ends = |connection: &Self| [connection.client.clone(), connection.endpoint.clone()].map(|end| (end.pod, end.interface));
+        ends(self) == ends(other) && self.pairs == other.pairs && self.payload == other.payload
+    }
+
     fn ends(&self) -> [(&End, Addresses); 2] {
         let client = self.pairs.iter().map(|pair| (pair.client, pair.endpoint)).collect();
         let endpoint = self.pairs.iter().map(|pair| (pair.endpoint, pair.client)).collect();

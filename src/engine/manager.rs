@@ -3,9 +3,11 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    sync::{Arc, MutexGuard},
 };
 
 use super::{
+    api::Control,
     forwarder::{Connection, End},
     ipam::{Exhausted, Pool},
     names,
@@ -17,10 +19,9 @@ use crate::{
 };
 
 /// Registry, endpoints and connections of everything that is deployed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Manager {
-    /// Who offers what.
-    pub(super) registry: Registry,
+    control: Arc<Control>,
     endpoints: BTreeMap<Namespaced, Endpoint>,
     connections: Vec<Connection>,
 }
@@ -60,16 +61,26 @@ pub(super) enum RequestError {
 }
 
 impl Manager {
+    /// A manager without endpoints and connections of its own.
+    pub(super) fn new(control: Arc<Control>) -> Self {
+        Self { control, endpoints: BTreeMap::new(), connections: Vec::new() }
+    }
+
+    /// Who offers what; not to be held while waiting.
+    pub(super) fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.control.registry()
+    }
+
     /// Takes an endpoint in.
     pub(super) fn add_endpoint(&mut self, pod: &Namespaced, instance: &str, namespace: &Namespace, spec: &EndpointSpec, now: i64) {
-        self.registry.register(pod.clone(), instance.to_owned(), spec.services.clone(), now);
+        self.registry().register(pod.clone(), instance.to_owned(), spec.services.clone(), now);
         let endpoint = Endpoint { namespace: namespace.clone(), pool: Pool::new(spec.prefixes.clone()) };
         self.endpoints.insert(pod.clone(), endpoint);
     }
 
     /// Lets an endpoint go; its connections are closed before.
     pub(super) fn remove_endpoint(&mut self, pod: &Namespaced) {
-        self.registry.unregister(pod);
+        self.registry().unregister(pod);
         self.endpoints.remove(pod);
     }
 
@@ -88,7 +99,7 @@ impl Manager {
     /// # Errors
     /// Why the last candidate did not serve it, or that there is none. Nothing is left of what was tried.
     pub(super) async fn request(&mut self, client: Client<'_>, request: usize, url: &NsUrl, now: i64) -> Result<&Connection, RequestError> {
-        let found = self.registry.find(&url.service, client.instance, &client.pod.namespace, now)?;
+        let found = self.registry().find(&url.service, client.instance, &client.pod.namespace, now)?;
         let taken: BTreeSet<IpAddr> = self.addresses_of(client.pod);
         let mut failure = RequestError::NotFound(NotFound::Endpoint);
         for pod in found.candidates {

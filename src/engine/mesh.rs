@@ -6,8 +6,10 @@ use std::{
 };
 
 use super::{
+    api::Control,
     events::Events,
     forwarder::Connection,
+    identity::Member,
     manager::{Client, Manager},
     names,
     protocol::{AppliedAll, Apply, Refusal},
@@ -23,8 +25,9 @@ use crate::{
 pub(super) type Emit<'a> = dyn FnMut(Event) + Send + 'a;
 
 /// What is deployed, and by what it is carried.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Mesh {
+    control: Arc<Control>,
     pub(super) manager: Manager,
     pub(super) sandboxes: BTreeMap<Namespaced, Sandbox>,
     pub(super) deployments: BTreeMap<String, Apply>,
@@ -67,6 +70,13 @@ fn no_longer_wanted(before: &Apply, wanted: &Apply) -> Vec<ObjectRef> {
 }
 
 impl Mesh {
+    /// A machine with nothing deployed.
+    #[must_use]
+    pub(super) fn new(control: Arc<Control>) -> Self {
+        let manager = Manager::new(Arc::clone(&control));
+        Self { control, manager, sandboxes: BTreeMap::new(), deployments: BTreeMap::new(), events: Events::default() }
+    }
+
     /// Whether nothing is deployed.
     #[must_use]
     pub(super) fn is_empty(&self) -> bool {
@@ -82,7 +92,7 @@ impl Mesh {
     /// error: it is in the result, and the request is made again whenever something changes.
     pub(super) async fn apply(&mut self, wanted: &Apply, emit: &mut Emit<'_>) -> Result<AppliedAll, Refusal> {
         validate(self, wanted)?;
-        self.manager.registry.renew(now());
+        self.manager.registry().renew(now());
         let before = self.deployments.get(&wanted.instance).cloned();
         let mut objects = self.apply_namespaces(before.as_ref(), wanted);
         self.deployments.insert(wanted.instance.clone(), wanted.clone());
@@ -134,12 +144,12 @@ impl Mesh {
     async fn apply_services(&mut self, before: Option<&Apply>, wanted: &Apply) -> Vec<(ObjectRef, Applied)> {
         let known = before.map(|before| before.services.as_slice()).unwrap_or_default();
         for service in known.iter().filter(|service| !wanted.services.iter().any(|w| w.id == service.id)) {
-            self.manager.registry.remove_service(&service.id);
+            self.manager.registry().remove_service(&service.id);
             self.manager.close(|connection| connection.service == service.id).await;
         }
         let mut objects = Vec::new();
         for service in &wanted.services {
-            let applied = self.manager.registry.put_service(&wanted.instance, service);
+            let applied = self.manager.registry().put_service(&wanted.instance, service);
             // Another payload needs other links.
             self.manager.close(|connection| connection.service == service.id && connection.payload != service.payload).await;
             objects.push((object("NetworkService", &service.id), applied));
@@ -179,6 +189,8 @@ impl Mesh {
             Refusal::new(Outcome::Failed, format!("cannot make the pod {pod}: {error}")).hint(hint)
         };
         let namespace = Namespace::create().await.map_err(refuse)?;
+        let member = Member { pod: pod.clone(), instance: instance.to_owned(), namespace: namespace.clone() };
+        self.control.sandboxes.insert(member).map_err(|error| Refusal::new(Outcome::Failed, format!("cannot make the pod {pod}: {error}")))?;
         let mut sandbox = Sandbox::new(pod.clone(), instance.to_owned(), Arc::clone(&workload), namespace.clone());
         if let Some(spec) = &workload.endpoint {
             self.manager.add_endpoint(pod, instance, &namespace, spec, now());
@@ -192,7 +204,8 @@ impl Mesh {
 
     /// Removes a pod and closes what it takes part in; the result is what was closed, with errors of the kernel.
     pub(super) async fn remove_pod(&mut self, pod: &Namespaced) -> Vec<(Connection, Option<net::Error>)> {
-        let closed = self.manager.close(|connection| connection.client.pod == *pod || connection.endpoint.pod == *pod).await;
+        let mut closed = self.control.remove_sandbox(pod).await;
+        closed.extend(self.manager.close(|connection| connection.touches(pod)).await);
         self.manager.remove_endpoint(pod);
         self.sandboxes.remove(pod);
         self.events.normal(object("Pod", pod), "Removed", "let go of its network namespace");

@@ -11,11 +11,14 @@
 //!
 //! Whatever kills the process, the kernel then removes every namespace and link: nothing else holds them.
 
+mod api;
 mod daemon;
 mod delete;
 mod enter;
 mod events;
 mod forwarder;
+mod grpc;
+mod identity;
 mod ipam;
 mod manager;
 mod mesh;

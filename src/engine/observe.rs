@@ -22,17 +22,18 @@ use crate::{
 impl Mesh {
     /// What exists.
     pub(super) fn inventory(&mut self) -> Inventory {
-        let registry = &mut self.manager.registry;
+        let mut registry = self.manager.registry();
         registry.renew(now());
         let services = registry.services().map(|(id, service)| NetworkServiceState { id: id.clone(), payload: Some(service.payload) }).collect();
         let endpoint = |(id, registration): (&_, &Registration)| RegisteredEndpoint {
             id: Clone::clone(id),
             services: registration.services.clone(),
-            spiffe_id: None,
+            spiffe_id: registration.remote.as_ref().map(|remote| remote.id.to_string()),
             expires_at: Some(registration.expires_at),
             forwards_on: None,
         };
         let endpoints = registry.endpoints().map(endpoint).collect();
+        drop(registry);
         Inventory {
             pods: Ok(self.sandboxes.values().map(Sandbox::state).collect()),
             services: Ok(services),

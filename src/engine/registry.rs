@@ -1,17 +1,39 @@
 //! Which network services there are, and who offers them.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
+use tokio::sync::broadcast;
+
+use super::api::Remote;
 use crate::model::{Applied, Namespaced, NetworkServiceSpec, Payload};
 
 /// How long a registration lasts unless it is renewed, in seconds: a minute, as with NSM's registry.
 pub(super) const REGISTRATION_SECONDS: i64 = 60;
 
+/// How many changes a watcher may be behind; one that is further is told all again.
+const CHANGES: usize = 256;
+
 /// NetworkServices and NetworkServiceEndpoints.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Registry {
     services: BTreeMap<Namespaced, Service>,
     endpoints: BTreeMap<Namespaced, Registration>,
+    changes: broadcast::Sender<Change>,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self { services: BTreeMap::new(), endpoints: BTreeMap::new(), changes: broadcast::Sender::new(CHANGES) }
+    }
+}
+
+/// What became of an entry: its new state, or that it is gone.
+#[derive(Debug, Clone)]
+pub(super) enum Change {
+    /// Of a NetworkService.
+    Service(Namespaced, Option<Service>),
+    /// Of a NetworkServiceEndpoint; with its last state where it is gone.
+    Endpoint(Registration, bool),
 }
 
 /// A NetworkService and whose it is.
@@ -21,17 +43,23 @@ pub(super) struct Service {
     pub(super) instance: String,
     /// What travels over it.
     pub(super) payload: Payload,
+    /// The pod that registered it, where it is not part of the deployment itself: it goes with that.
+    pub(super) registered_by: Option<Namespaced>,
 }
 
-/// A NetworkServiceEndpoint, named after its pod.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A NetworkServiceEndpoint, named after its pod unless it names itself.
+#[derive(Debug, Clone)]
 pub(super) struct Registration {
+    /// The pod that it runs in.
+    pub(super) pod: Namespaced,
     /// The deployment that it belongs to.
     pub(super) instance: String,
     /// The names of the services that it offers.
     pub(super) services: Vec<String>,
     /// When it runs out, in seconds since 1970.
     pub(super) expires_at: i64,
+    /// How it is called, where it is a program that has registered itself.
+    pub(super) remote: Option<Arc<Remote>>,
 }
 
 /// Who can serve a request.
@@ -78,17 +106,44 @@ impl Registry {
 
     /// Makes or changes a NetworkService.
     pub(super) fn put_service(&mut self, instance: &str, spec: &NetworkServiceSpec) -> Applied {
-        let service = Service { instance: instance.to_owned(), payload: spec.payload };
-        match self.services.insert(spec.id.clone(), service.clone()) {
+        let service = Service { instance: instance.to_owned(), payload: spec.payload, registered_by: None };
+        let before = self.services.insert(spec.id.clone(), service.clone());
+        let applied = match before {
             None => Applied::Created,
-            Some(before) if before == service => Applied::Unchanged,
+            Some(before) if before == service => return Applied::Unchanged,
             Some(_) => Applied::Configured,
+        };
+        self.tell(Change::Service(spec.id.clone(), Some(service)));
+        applied
+    }
+
+    /// Makes a NetworkService for a pod that registers it; one that is there stays as it is, whoever made it.
+    pub(super) fn register_service(&mut self, pod: &Namespaced, instance: &str, name: &str, payload: Payload) -> Service {
+        let id = Namespaced::new(&pod.namespace, name);
+        if let Some((_, known)) = self.nearest_service(name, instance, &pod.namespace) {
+            return known.clone();
         }
+        let service = Service { instance: instance.to_owned(), payload, registered_by: Some(pod.clone()) };
+        self.services.insert(id.clone(), service.clone());
+        self.tell(Change::Service(id, Some(service.clone())));
+        service
     }
 
     /// Removes a NetworkService.
     pub(super) fn remove_service(&mut self, id: &Namespaced) {
-        self.services.remove(id);
+        if self.services.remove(id).is_some() {
+            self.tell(Change::Service(id.clone(), None));
+        }
+    }
+
+    /// Tells of every change from now on.
+    pub(super) fn watch(&self) -> broadcast::Receiver<Change> {
+        self.changes.subscribe()
+    }
+
+    fn tell(&self, change: Change) {
+        // Nobody may be watching.
+        let _ = self.changes.send(change);
     }
 
     /// Every NetworkService.
@@ -96,26 +151,70 @@ impl Registry {
         self.services.iter()
     }
 
-    /// Registers an endpoint, as of `now` in seconds since 1970.
+    /// Registers an endpoint of the engine's own, as of `now` in seconds since 1970.
     pub(super) fn register(&mut self, id: Namespaced, instance: String, services: Vec<String>, now: i64) {
-        self.endpoints.insert(id, Registration { instance, services, expires_at: now + REGISTRATION_SECONDS });
+        let expires_at = now + REGISTRATION_SECONDS;
+        self.endpoints.insert(id.clone(), Registration { pod: id, instance, services, expires_at, remote: None });
+    }
+
+    /// Registers an endpoint that has come by itself, or refreshes it.
+    pub(super) fn register_remote(&mut self, id: Namespaced, registration: Registration) {
+        self.endpoints.insert(id, registration.clone());
+        self.tell(Change::Endpoint(registration, false));
+    }
+
+    /// The registration of an endpoint.
+    pub(super) fn endpoint(&self, id: &Namespaced) -> Option<&Registration> {
+        self.endpoints.get(id)
     }
 
     /// Takes an endpoint's registration back.
     pub(super) fn unregister(&mut self, id: &Namespaced) {
-        self.endpoints.remove(id);
+        if let Some(registration) = self.endpoints.remove(id) {
+            self.tell(Change::Endpoint(registration, true));
+        }
     }
 
-    /// Renews every registration: an endpoint inside this process lives as long as the process does.
+    /// Takes back the registration of an endpoint, unless another has it since.
+    pub(super) fn unregister_same(&mut self, remote: &Arc<Remote>) {
+        let is_same = |registration: &Registration| registration.remote.as_ref().is_some_and(|known| Arc::ptr_eq(known, remote));
+        if self.endpoints.get(&remote.key).is_some_and(is_same) {
+            self.unregister(&remote.key.clone());
+        }
+    }
+
+    /// Takes back all that a pod has registered.
+    pub(super) fn remove_pod(&mut self, pod: &Namespaced) {
+        let endpoints: Vec<_> = self.endpoints.iter().filter(|(_, registration)| registration.pod == *pod).map(|(id, _)| id.clone()).collect();
+        endpoints.iter().for_each(|id| self.unregister(id));
+        let services: Vec<_> =
+            self.services.iter().filter(|(_, service)| service.registered_by.as_ref() == Some(pod)).map(|(id, _)| id.clone()).collect();
+        services.iter().for_each(|id| self.remove_service(id));
+    }
+
+    /// Renews the registration of every endpoint inside this process: it lives as long as the process does.
     pub(super) fn renew(&mut self, now: i64) {
-        for registration in self.endpoints.values_mut() {
+        for registration in self.endpoints.values_mut().filter(|registration| registration.remote.is_none()) {
             registration.expires_at = now + REGISTRATION_SECONDS;
         }
+    }
+
+    /// Takes back what has run out.
+    pub(super) fn expire(&mut self, now: i64) {
+        let over = |registration: &Registration| registration.remote.is_some() && registration.expires_at <= now;
+        let ids: Vec<_> = self.endpoints.iter().filter(|(_, registration)| over(registration)).map(|(id, _)| id.clone()).collect();
+        ids.iter().for_each(|id| self.unregister(id));
     }
 
     /// Every registration.
     pub(super) fn endpoints(&self) -> impl Iterator<Item = (&Namespaced, &Registration)> {
         self.endpoints.iter()
+    }
+
+    /// The NetworkService of a name that is nearest to a deployment and a namespace.
+    fn nearest_service(&self, name: &str, instance: &str, namespace: &str) -> Option<(&Namespaced, &Service)> {
+        let distance = |owner: &str, id: &Namespaced| Reverse((owner == instance, id.namespace == namespace));
+        self.services.iter().filter(|(id, _)| id.name == name).min_by_key(|(id, found)| distance(&found.instance, id))
     }
 
     /// What travels over the service, and its live endpoints.
@@ -127,7 +226,7 @@ impl Registry {
     /// There is no such service, or nobody offers it.
     pub(super) fn find(&self, service: &str, instance: &str, namespace: &str, now: i64) -> Result<Found, NotFound> {
         let distance = |owner: &str, id: &Namespaced| Reverse((owner == instance, id.namespace == namespace));
-        let found = self.services.iter().filter(|(id, _)| id.name == service).min_by_key(|(id, found)| distance(&found.instance, id));
+        let found = self.nearest_service(service, instance, namespace);
         let (id, found) = found.ok_or_else(|| NotFound::Service(service.to_owned()))?;
         let offers = |registration: &Registration| registration.expires_at > now && registration.services.iter().any(|name| name == service);
         let mut candidates: Vec<_> = self.endpoints.iter().filter(|(_, registration)| offers(registration)).collect();

@@ -10,6 +10,7 @@ use tokio::{
 };
 
 use super::{
+    api::Control,
     mesh::Mesh,
     observe,
     protocol::{Hello, Refusal, Reply, Request, VERSION, to_line},
@@ -20,14 +21,14 @@ use crate::model::{Event, Outcome, Removed};
 /// one that died before it did leaves an engine that nobody would end.
 const IDLE: Duration = Duration::from_secs(10);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     mesh: Mesh,
     /// Set when the last deployment has gone: no more is taken on.
     ending: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
     /// Held by whatever looks at or changes the state; not while pinging.
     state: Mutex<State>,
@@ -37,8 +38,9 @@ struct Shared {
 
 /// Answers until nothing is deployed any more, somebody asks for the end, or `stop` comes true. A connection that
 /// is open then stays so until the runtime goes: its end tells the client that the engine has.
-pub(super) async fn serve(listener: UnixListener, stop: impl Future<Output = ()>) {
-    let shared = Arc::new(Shared::default());
+pub(super) async fn serve(listener: UnixListener, control: Arc<Control>, stop: impl Future<Output = ()>) {
+    let state = State { mesh: Mesh::new(control), ending: false };
+    let shared = Arc::new(Shared { state: Mutex::new(state), ended: Notify::new() });
     let mut idle = interval_at(Instant::now() + IDLE, IDLE);
     tokio::pin!(stop);
     loop {

@@ -1,0 +1,369 @@
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use ipnet::IpNet;
+use tokio::time::timeout;
+use tonic::{Request, Response, Status};
+
+use super::{
+    control::{Control, Established, Key, MANAGER},
+    remote::{Line, Remote},
+    server::Caller,
+    token::{self, Step},
+    wire::{Connection, Empty, IpContext, Mechanism, NetworkServiceRequest, PathSegment, State},
+};
+use crate::{
+    engine::{
+        forwarder::{self, End},
+        identity::Member,
+        names,
+        registry::{Change, Found, NotFound},
+    },
+    model::{AddressPair, InterfaceName},
+    net,
+};
+
+/// The only kind of interface that is made here.
+const KERNEL: &str = "KERNEL";
+const LOCAL: &str = "LOCAL";
+/// The mechanism's parameter that says in which network namespace the interface is to be.
+const INODE_URL: &str = "inodeURL";
+/// The mechanism's parameter that says how the interface is named.
+const NAME: &str = "name";
+/// How long to wait for an endpoint that is asked for by its name: one that was killed comes back within that.
+const RETURNS: Duration = Duration::from_secs(5);
+/// The longest name of a service, in bytes, and the most labels of a connection.
+const MAX_NAME: usize = 253;
+const MAX_LABELS: usize = 64;
+/// The most addresses of one end.
+const MAX_ADDRESSES: usize = 32;
+
+const REQUEST: &str = "/networkservice.NetworkService/Request";
+const CLOSE: &str = "/networkservice.NetworkService/Close";
+
+/// A request, as far as it is understood.
+struct Wanted {
+    /// The connection, in the caller's words, without its path.
+    connection: Connection,
+    step: Step,
+    expires: std::time::SystemTime,
+    member: Member,
+    /// The caller's mechanism, with a name for its interface.
+    mechanism: Mechanism,
+    end: End,
+}
+
+impl Control {
+    /// Serves a request for a connection, or for its refresh, which changes nothing where nothing has changed.
+    pub(super) async fn request(self: &Arc<Self>, caller: &Caller, request: Request<NetworkServiceRequest>) -> Result<Response<Connection>, Status> {
+        let (metadata, _, message) = request.into_parts();
+        let mut connection = message.connection.ok_or_else(|| Status::invalid_argument("the request has no connection"))?;
+        check(&connection)?;
+        let (token, claims) = token::from_caller(&metadata, &caller.peer, self.source.id())?;
+        let expires = claims.expires();
+        let step = token::step(connection.path.take(), &connection.id, MANAGER, (token, claims), self.source.id())?;
+        let member = self.member(&caller.peer.id)?;
+        let mechanism = choose(connection.mechanism.as_ref(), &message.mechanism_preferences)?;
+        let (mechanism, end) = near_end(caller, &member, mechanism, &connection.network_service).await?;
+        let key = Key { client: caller.peer.id.clone(), id: step.caller().id.clone() };
+        let _turn = self.turn(&key).await;
+        let wanted = Wanted { connection, step, expires, member, mechanism, end };
+        let established = self.serve_request(&key, &wanted).await?;
+        let answer = for_caller(&established.near, &wanted);
+        self.put(key, established);
+        Ok(Response::new(answer))
+    }
+
+    /// Tries one endpoint after the other.
+    async fn serve_request(self: &Arc<Self>, key: &Key, wanted: &Wanted) -> Result<Established, Status> {
+        let mut before = self.get(key);
+        if wanted.connection.state() == State::ReselectRequested
+            && let Some(old) = before.take()
+        {
+            self.forget(key);
+            self.undo(old).await;
+        }
+        let found = self.find(&wanted.connection, &wanted.member).await?;
+        if !wanted.connection.payload.is_empty() && wanted.connection.payload != found.payload.to_string() {
+            return Err(Status::not_found(NotFound::Service(wanted.connection.network_service.clone()).to_string()));
+        }
+        let mut failure = Status::not_found(NotFound::Endpoint.to_string());
+        for candidate in &found.candidates {
+            let Some(remote) = self.registry().endpoint(candidate).and_then(|registration| registration.remote.clone()) else { continue };
+            match self.connect(wanted, &found, &remote, before.as_ref()).await {
+                Ok(established) => {
+                    // What led to another endpoint is of no use any more.
+                    if let Some(old) = before.filter(|old| old.remote.key != remote.key) {
+                        self.undo(old).await;
+                    }
+                    return Ok(established);
+                }
+                Err(status) => failure = status,
+            }
+        }
+        Err(failure)
+    }
+
+    /// The endpoints that could serve a request. One that is asked for by its name is waited for.
+    async fn find(&self, connection: &Connection, member: &Member) -> Result<Found, Status> {
+        let name = &connection.network_service_endpoint_name;
+        let mut changes = self.registry().watch();
+        let look = || {
+            let now = jiff::Timestamp::now().as_second();
+            let mut found = self.registry().find(&connection.network_service, &member.instance, &member.pod.namespace, now);
+            if let Ok(found) = &mut found {
+                found.candidates.retain(|candidate| name.is_empty() || candidate.name == *name);
+            }
+            found
+        };
+        let appears = async {
+            loop {
+                match look() {
+                    Ok(found) if !found.candidates.is_empty() => return Ok(found),
+                    Err(error @ NotFound::Service(_)) => return Err(error),
+                    Err(error) if name.is_empty() => return Err(error),
+                    _ => {}
+                }
+                while matches!(changes.recv().await, Ok(Change::Service(..) | Change::Endpoint(_, true))) {}
+            }
+        };
+        let found = timeout(RETURNS, appears).await;
+        let gone = |_| Status::not_found(format!("network service endpoint {name} is not found"));
+        found.map_err(gone)?.map_err(|error| Status::not_found(error.to_string()))
+    }
+
+    /// Has an endpoint take its side of a connection, and makes the links.
+    async fn connect(
+        self: &Arc<Self>,
+        wanted: &Wanted,
+        found: &Found,
+        remote: &Arc<Remote>,
+        before: Option<&Established>,
+    ) -> Result<Established, Status> {
+        let same = before.filter(|before| before.remote.key == remote.key);
+        let asked = for_endpoint(wanted, found, remote, same);
+        let (answer, line) = remote.call::<_, Connection>(self, REQUEST, asked.clone()).await?;
+        let made = self.accept(wanted, found, remote, &line, answer.into_inner(), same).await;
+        if made.is_err() && same.is_none() {
+            // The first error is what counts.
+            let _ = remote.call::<_, Empty>(self, CLOSE, asked.connection.unwrap_or_default()).await;
+        }
+        made
+    }
+
+    /// Makes of an endpoint's answer what it says.
+    async fn accept(
+        &self,
+        wanted: &Wanted,
+        found: &Found,
+        remote: &Arc<Remote>,
+        line: &Line,
+        mut answer: Connection,
+        before: Option<&Established>,
+    ) -> Result<Established, Status> {
+        let refuse = |reason: &dyn ToString| Status::internal(format!("endpoint {} answers wrongly: {}", remote.key.name, reason.to_string()));
+        let mechanism = answer.mechanism.as_ref().filter(|mechanism| mechanism.r#type == KERNEL).ok_or_else(|| refuse(&"not a kernel interface"))?;
+        let member = self.member(&remote.id)?;
+        let far = end(&line.received, &member, mechanism).await?.ok_or_else(|| refuse(&"its interface has no name"))?;
+        let pairs = pairs(answer.context.as_ref().and_then(|context| context.ip_context.as_ref())).map_err(|reason| refuse(&reason))?;
+        let path = answer.path.take().unwrap_or_default();
+        let mut own = wanted.step.path.clone();
+        // Only what lies behind us is the endpoint's to say; our token for it stands in its path too.
+        let claimed = path.path_segments.get(wanted.step.own).map(|segment| segment.token.clone()).unwrap_or_default();
+        let expires = crate::engine::identity::decode(&claimed).map(|claims| claims.expires().into()).ok();
+        if let Some(segment) = own.path_segments.get_mut(wanted.step.own) {
+            (segment.token, segment.expires) = (claimed, expires);
+        }
+        own.path_segments.truncate(wanted.step.own + 1);
+        own.path_segments.extend(path.path_segments.into_iter().skip(wanted.step.own + 1).take(4));
+        answer.path = Some(own);
+        (answer.id, answer.state) = (wanted.step.id().to_owned(), State::Up.into());
+        answer.network_service_endpoint_name.clone_from(&remote.key.name);
+        answer.payload = found.payload.to_string();
+
+        let number = wanted.step.caller().id.rsplit('-').next().and_then(|text| text.parse().ok()).unwrap_or_default();
+        let link = forwarder::Connection {
+            request: number,
+            service: found.service.clone(),
+            payload: found.payload,
+            client: wanted.end.clone(),
+            endpoint: far,
+            pairs,
+        };
+        self.link(&link, before).await?;
+        let near = Connection { mechanism: Some(wanted.mechanism.clone()), ..answer.clone() };
+        Ok(Established { link, near, far: answer, remote: Arc::clone(remote), expires: wanted.expires })
+    }
+
+    /// Makes the links of a connection, where they are not there and whole.
+    async fn link(&self, link: &forwarder::Connection, before: Option<&Established>) -> Result<(), Status> {
+        let failed = |error: net::Error| Status::internal(error.to_string());
+        if let Some(before) = before {
+            if before.link.is_same(link) && before.link.fault().await.is_none() {
+                return Ok(());
+            }
+            before.link.close().await.map_err(failed)?;
+        }
+        link.establish().await.map_err(failed)
+    }
+
+    /// Closes a caller's connection. That there is none is no error.
+    pub(super) async fn close_for(self: &Arc<Self>, caller: &Caller, request: Request<Connection>) -> Result<Response<Empty>, Status> {
+        let (metadata, _, mut connection) = request.into_parts();
+        check(&connection)?;
+        let (token, claims) = token::from_caller(&metadata, &caller.peer, self.source.id())?;
+        let step = token::step(connection.path.take(), &connection.id, MANAGER, (token, claims), self.source.id())?;
+        let key = Key { client: caller.peer.id.clone(), id: step.caller().id.clone() };
+        let _turn = self.turn(&key).await;
+        if let Some(mut established) = self.forget(&key) {
+            // With the caller's token of now: the endpoint looks at it too.
+            let path = established.far.path.as_mut().and_then(|path| path.path_segments.get_mut(step.own - 1));
+            path.into_iter().for_each(|segment| segment.clone_from(step.caller()));
+            let (_, error) = Arc::clone(self).undo_at(established).await;
+            error.map_or(Ok(()), |error| Err(Status::internal(error.to_string())))?;
+        }
+        Ok(Response::new(Empty {}))
+    }
+
+    /// Undoes a connection at its endpoint and its links; the error is the kernel's.
+    async fn undo_at(self: Arc<Self>, established: Established) -> (forwarder::Connection, Option<net::Error>) {
+        let error = established.link.close().await.err();
+        // An endpoint that does not answer gives the addresses back when its token for them runs out.
+        let _ = established.remote.call::<_, Empty>(&self, CLOSE, established.far).await;
+        (established.link, error)
+    }
+
+    /// As [`Self::undo_at`].
+    pub(super) async fn undo(self: &Arc<Self>, established: Established) -> (forwarder::Connection, Option<net::Error>) {
+        Arc::clone(self).undo_at(established).await
+    }
+}
+
+fn check(connection: &Connection) -> Result<(), Status> {
+    let refuse = |reason: &str| Err(Status::invalid_argument(reason));
+    match () {
+        () if connection.network_service.is_empty() => refuse("the connection names no network service"),
+        () if connection.network_service.len() > MAX_NAME || connection.network_service_endpoint_name.len() > MAX_NAME => {
+            refuse("a name is longer than 253 characters")
+        }
+        () if connection.labels.len() > MAX_LABELS => refuse("the connection has more than 64 labels"),
+        () => Ok(()),
+    }
+}
+
+/// The mechanism that is agreed on, or the first that can be made here.
+fn choose<'a>(agreed: Option<&'a Mechanism>, preferences: &'a [Mechanism]) -> Result<&'a Mechanism, Status> {
+    let is_ours = |mechanism: &&Mechanism| mechanism.r#type == KERNEL && (mechanism.cls.is_empty() || mechanism.cls == LOCAL);
+    let chosen = agreed
+        .filter(|mechanism| !mechanism.r#type.is_empty())
+        .map_or_else(|| preferences.iter().find(is_ours), |mechanism| Some(mechanism).filter(is_ours));
+    chosen.ok_or_else(|| Status::invalid_argument("cannot support any of the requested mechanism: here it is KERNEL"))
+}
+
+/// The caller's end, and its mechanism with a name for the interface.
+async fn near_end(caller: &Caller, member: &Member, mechanism: &Mechanism, service: &str) -> Result<(Mechanism, End), Status> {
+    let mut mechanism = mechanism.clone();
+    if mechanism.parameters.get(NAME).is_none_or(String::is_empty) {
+        let name = names::interface(service).map_err(|error| Status::invalid_argument(error.to_string()))?;
+        mechanism.parameters.insert(NAME.to_owned(), name.to_string());
+    }
+    LOCAL.clone_into(&mut mechanism.cls);
+    let end = end(&caller.received, member, &mechanism).await?;
+    end.map(|end| (mechanism, end)).ok_or_else(|| Status::internal("the interface has no name"))
+}
+
+/// One end, as somebody's mechanism says: an interface in the network namespace whose descriptor it has sent. It can only be
+/// that of the sandbox that it is in itself.
+async fn end(received: &super::descriptors::Descriptors, member: &Member, mechanism: &Mechanism) -> Result<Option<End>, Status> {
+    let parameter = |name| mechanism.parameters.get(name).map(String::as_str).unwrap_or_default();
+    let url = parameter(INODE_URL);
+    let inode: super::Inode = url.parse().map_err(|error| Status::invalid_argument(format!("the mechanism's {INODE_URL} {error}")))?;
+    received.wait(inode).await.map_err(|error| Status::deadline_exceeded(error.to_string()))?;
+    let own = super::Inode::of_path(&format!("/proc/self/fd/{}", member.namespace.descriptor()));
+    if own.map_err(|error| Status::internal(error.to_string()))? != inode {
+        return Err(Status::permission_denied(format!("{inode} is not the network namespace of pod {}", member.pod)));
+    }
+    let Some(name) = Some(parameter(NAME)).filter(|name| !name.is_empty()) else { return Ok(None) };
+    let interface: InterfaceName = name.parse().map_err(|error| Status::invalid_argument(format!("the interface {error}")))?;
+    Ok(Some(End { pod: member.pod.clone(), namespace: member.namespace.clone(), interface }))
+}
+
+/// The connection as an endpoint is asked for it.
+fn for_endpoint(wanted: &Wanted, found: &Found, remote: &Remote, same: Option<&Established>) -> NetworkServiceRequest {
+    let mut connection = wanted.connection.clone();
+    let mut path = wanted.step.path.clone();
+    if connection.network_service_endpoint_name != remote.key.name {
+        // The addresses that another endpoint has given are no longer asked for.
+        if let Some(context) = connection.context.as_mut().and_then(|context| context.ip_context.as_mut()) {
+            let excluded_prefixes = std::mem::take(&mut context.excluded_prefixes);
+            *context = IpContext { excluded_prefixes, ..IpContext::default() };
+        }
+    }
+    if let Some(known) = same.and_then(|same| same.far.path.as_ref()) {
+        let behind: Vec<PathSegment> = known.path_segments.iter().skip(wanted.step.own + 1).cloned().collect();
+        path.path_segments.truncate(wanted.step.own + 1);
+        path.path_segments.extend(behind);
+    }
+    connection.id = wanted.step.id().to_owned();
+    connection.path = Some(path);
+    connection.mechanism = same.and_then(|same| same.far.mechanism.clone());
+    connection.state = State::Up.into();
+    connection.payload = found.payload.to_string();
+    connection.network_service_endpoint_name.clone_from(&remote.key.name);
+    let kernel = Mechanism { cls: LOCAL.to_owned(), r#type: KERNEL.to_owned(), ..Mechanism::default() };
+    NetworkServiceRequest { connection: Some(connection), mechanism_preferences: vec![kernel] }
+}
+
+/// The connection as its caller is told of it.
+fn for_caller(near: &Connection, wanted: &Wanted) -> Connection {
+    let mut answer = near.clone();
+    answer.id.clone_from(&wanted.step.caller().id);
+    if let Some(path) = &mut answer.path {
+        path.index = u32::try_from(wanted.step.own - 1).unwrap_or_default();
+    }
+    answer.labels.clone_from(&wanted.connection.labels);
+    answer
+}
+
+/// The addresses of both ends, those together that are of one family and come one after the other.
+fn pairs(context: Option<&IpContext>) -> Result<Vec<AddressPair>, String> {
+    let Some(context) = context else { return Ok(Vec::new()) };
+    let read = |texts: &[String]| -> Result<Vec<IpAddr>, String> {
+        let address = |text: &String| {
+            let shown: String = text.chars().take(60).collect();
+            text.parse::<IpNet>().map(|net| net.addr()).map_err(|_| format!("{shown:?} is no address with its prefix"))
+        };
+        texts.iter().map(address).collect()
+    };
+    if context.src_ip_addrs.len() > MAX_ADDRESSES || context.dst_ip_addrs.len() > MAX_ADDRESSES {
+        return Err(format!("an end has more than {MAX_ADDRESSES} addresses"));
+    }
+    let (clients, mut endpoints) = (read(&context.src_ip_addrs)?, read(&context.dst_ip_addrs)?);
+    let pair = |client: IpAddr| {
+        let at = endpoints.iter().position(|endpoint| endpoint.is_ipv4() == client.is_ipv4());
+        at.map(|at| AddressPair { client, endpoint: endpoints.remove(at) }).ok_or_else(|| format!("{client} has no peer"))
+    };
+    clients.into_iter().map(pair).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_paired_within_their_family() {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        let context = |src: &[&str], dst: &[&str]| IpContext { src_ip_addrs: texts(src), dst_ip_addrs: texts(dst), ..IpContext::default() };
+        let found = pairs(Some(&context(&["10.0.0.1/32", "2001:db8::1/128"], &["2001:db8::/128", "10.0.0.0/32"]))).unwrap();
+        let shown: Vec<_> = found.iter().map(|pair| format!("{} {}", pair.client, pair.endpoint)).collect();
+        assert_eq!(shown, ["10.0.0.1 10.0.0.0", "2001:db8::1 2001:db8::"]);
+        assert!(pairs(Some(&context(&["10.0.0.1/32"], &[]))).is_err() && pairs(Some(&context(&["x"], &["y"]))).is_err());
+        assert_eq!(pairs(None), Ok(vec![]));
+    }
+
+    #[test]
+    fn only_a_kernel_interface_is_made() {
+        let of = |kind: &str| Mechanism { cls: LOCAL.into(), r#type: kind.into(), ..Mechanism::default() };
+        assert_eq!(choose(None, &[of("MEMIF"), of("KERNEL")]).unwrap().r#type, "KERNEL");
+        assert!(choose(Some(&of("MEMIF")), &[of("KERNEL")]).is_err() && choose(None, &[]).is_err());
+    }
+}

@@ -1,0 +1,147 @@
+use std::{
+    io,
+    os::fd::OwnedFd,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use prost::Message;
+use tokio::{net::UnixStream, time::timeout};
+use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
+use tonic::{Request, Response, Status};
+
+use super::{
+    control::Control,
+    descriptors::{Descriptors, Inode, path_of},
+    server::HANDSHAKE,
+    token,
+    transport::DescriptorStream,
+    wire::{ConnectionEvent, EventType, MonitorScopeSelector, NetworkServiceEndpoint, State},
+};
+use crate::{
+    engine::{
+        grpc::Channel,
+        identity::{SpiffeId, peer_of},
+    },
+    model::Namespaced,
+};
+
+/// How long an endpoint may take for its answer: less than our caller waits, so that another can be tried.
+const ANSWERS: Duration = Duration::from_secs(6);
+
+/// An endpoint that has registered itself, and how it is called.
+#[derive(Debug)]
+pub(in crate::engine) struct Remote {
+    /// What it is registered by.
+    pub(in crate::engine) key: Namespaced,
+    /// Who it is.
+    pub(in crate::engine) id: SpiffeId,
+    /// Its socket; it may only name it.
+    socket: OwnedFd,
+    /// What that is.
+    pub(super) inode: Inode,
+    entry: Mutex<NetworkServiceEndpoint>,
+    line: tokio::sync::Mutex<Option<Line>>,
+}
+
+/// A connection to an endpoint.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    channel: Channel,
+    /// What has come over it.
+    pub(super) received: Descriptors,
+}
+
+impl Remote {
+    /// An endpoint at a socket.
+    pub(super) fn new(key: Namespaced, id: SpiffeId, socket: OwnedFd, inode: Inode, entry: NetworkServiceEndpoint) -> Self {
+        Self { key, id, socket, inode, entry: Mutex::new(entry), line: tokio::sync::Mutex::default() }
+    }
+
+    /// What it has registered.
+    pub(in crate::engine) fn entry(&self) -> NetworkServiceEndpoint {
+        self.entry.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes note of a refresh.
+    pub(super) fn refresh(&self, entry: NetworkServiceEndpoint) {
+        *self.entry.lock().unwrap_or_else(PoisonError::into_inner) = entry;
+    }
+
+    /// A connection to it, made where there is none.
+    async fn line(self: &Arc<Self>, control: &Arc<Control>) -> Result<Line, Status> {
+        let mut line = self.line.lock().await;
+        if let Some(line) = line.as_ref().filter(|line| !line.channel.is_closed()) {
+            return Ok(line.clone());
+        }
+        let made = self.connect(control).await?;
+        tokio::spawn(Arc::clone(self).watch(Arc::clone(control), made.clone()));
+        *line = Some(made.clone());
+        Ok(made)
+    }
+
+    async fn connect(self: &Arc<Self>, control: &Arc<Control>) -> Result<Line, Status> {
+        let unavailable = |reason: &dyn ToString| Status::unavailable(format!("endpoint {} is not available: {}", self.key.name, reason.to_string()));
+        let stream = UnixStream::connect(path_of(&self.socket)).await.map_err(|error| {
+            if error.kind() == io::ErrorKind::ConnectionRefused {
+                // Nobody listens any more, and its registration would go on for a minute.
+                control.registry().unregister_same(self);
+            }
+            unavailable(&error)
+        })?;
+        let stream = DescriptorStream::new(stream);
+        let received = stream.received();
+        let name = ServerName::try_from("localhost").map_err(|error| unavailable(&error))?;
+        let connecting = timeout(HANDSHAKE, TlsConnector::from(Arc::clone(&control.connects)).connect(name, stream)).await;
+        let stream = connecting.map_err(|error| unavailable(&error))?.map_err(|error| unavailable(&error))?;
+        let peer = peer_of(stream.get_ref().1.peer_certificates()).map_err(|error| unavailable(&error))?;
+        if peer.id != self.id {
+            return Err(Status::permission_denied(format!("endpoint {} is {}, and was registered by {}", self.key.name, peer.id, self.id)));
+        }
+        let channel = Channel::new(stream).await.map_err(|error| unavailable(&error))?;
+        Ok(Line { channel, received })
+    }
+
+    /// Calls one of its methods, with our token for it.
+    pub(super) async fn call<Q, A>(self: &Arc<Self>, control: &Arc<Control>, method: &'static str, message: Q) -> Result<(Response<A>, Line), Status>
+    where
+        Q: Message + 'static,
+        A: Message + Default + 'static,
+    {
+        let line = self.line(control).await?;
+        let mut request = Request::new(message);
+        token::to_callee(request.metadata_mut(), &control.source, &self.id)?;
+        let answer = timeout(ANSWERS, line.channel.unary(method, request)).await;
+        let late = || Status::deadline_exceeded(format!("endpoint {} did not answer within {} s", self.key.name, ANSWERS.as_secs()));
+        Ok((answer.map_err(|_| late())??, line))
+    }
+
+    /// Passes on what the endpoint tells of its connections, until its end.
+    async fn watch(self: Arc<Self>, control: Arc<Control>, line: Line) {
+        let mut request = Request::new(MonitorScopeSelector::default());
+        let token = token::to_callee(request.metadata_mut(), &control.source, &self.id);
+        if token.is_ok()
+            && let Ok(events) = line.channel.stream::<_, ConnectionEvent>("/connection.MonitorConnection/MonitorConnections", request).await
+        {
+            let mut events = events.into_inner();
+            while let Ok(Some(event)) = events.message().await {
+                self.pass_on(&control, &event);
+            }
+        }
+        control.lost(&self);
+    }
+
+    fn pass_on(self: &Arc<Self>, control: &Control, event: &ConnectionEvent) {
+        for connection in event.connections.values() {
+            // It tells of its own segment; ours is the one before.
+            let own = connection.path.as_ref().and_then(|path| path.path_segments.get(usize::try_from(path.index.checked_sub(1)?).ok()?));
+            let Some(own) = own else { continue };
+            let state = match (event.r#type(), connection.state()) {
+                (EventType::Delete, _) | (_, State::Down) => State::Down,
+                (_, State::RefreshRequested) => State::RefreshRequested,
+                _ => continue,
+            };
+            control.passed_on(self, &own.id, state);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Who is who on this machine: the engine's own SPIFFE authority, and what it gives to the programs in the sandboxes.
+//!
+//! ```text
+//!   program in a sandbox ──► workload_api ──► attest    SO_PEERCRED: process → network namespace → sandbox
+//!   the engine's own parts ───────┐              │
+//!                                 ▼              ▼
+//!                               source ◄── spiffe://DOMAIN/ns/NAMESPACE/pod/NAME
+//!                                 │
+//!                                 ├─► svid ◄── authority   X.509, renewed at half of its life
+//!                                 ├─► jwt ◄─── authority   JWT-SVIDs
+//!                                 └─► tls                  mTLS by trust bundle and SPIFFE ID, no host names
+//! ```
+//!
+//! Everything is kept in memory: the authority ends with the engine, and with it all that it has signed.
+
+mod attest;
+mod authority;
+mod jwt;
+mod messages;
+mod source;
+mod spiffe_id;
+mod svid;
+mod tls;
+mod workload_api;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use self::authority::Authority;
+pub(super) use self::{
+    attest::{Member, Sandboxes},
+    jwt::{Claims, JwtError, decode, verify},
+    source::Source,
+    spiffe_id::{SpiffeId, TrustDomain},
+    tls::{Peer, client_config, peer_of, server_config},
+    workload_api::WorkloadApi,
+};
+use crate::model::Namespaced;
+
+/// How long an X.509 SVID is valid unless something else is asked for: an hour, as with SPIRE.
+pub(super) const SVID_TTL: Duration = Duration::from_secs(3600);
+
+/// An identity cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {what}: {reason}")]
+pub(super) struct Error {
+    what: String,
+    reason: String,
+}
+
+impl Error {
+    fn new(what: impl Into<String>, reason: impl ToString) -> Self {
+        Self { what: what.into(), reason: reason.to_string() }
+    }
+}
+
+/// The authority of this engine and the identities that it has given.
+#[derive(Debug)]
+pub(super) struct Identity {
+    authority: Arc<Authority>,
+    sources: Mutex<HashMap<SpiffeId, Arc<Source>>>,
+}
+
+impl Identity {
+    /// A new authority, whose X.509 SVIDs are valid for `ttl`.
+    ///
+    /// # Errors
+    /// There is no randomness for its keys.
+    pub(super) fn new(ttl: Duration) -> Result<Self, Error> {
+        Ok(Self { authority: Arc::new(Authority::new(ttl)?), sources: Mutex::default() })
+    }
+
+    /// What the authority is responsible for.
+    pub(super) fn domain(&self) -> &TrustDomain {
+        self.authority.domain()
+    }
+
+    /// Who a pod is.
+    ///
+    /// # Errors
+    /// Its name has characters that no SPIFFE ID can have.
+    pub(super) fn id_of(&self, pod: &Namespaced) -> Result<SpiffeId, Error> {
+        self.domain().id(&["ns", &pod.namespace, "pod", &pod.name])
+    }
+
+    /// The credentials of somebody, made when they are first asked for.
+    ///
+    /// # Errors
+    /// There is no randomness for a key.
+    pub(super) fn source(&self, id: &SpiffeId) -> Result<Arc<Source>, Error> {
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(source) = sources.get(id) {
+            return Ok(Arc::clone(source));
+        }
+        let source = Arc::new(Source::new(Arc::clone(&self.authority), id.clone())?);
+        sources.insert(id.clone(), Arc::clone(&source));
+        Ok(source)
+    }
+
+    /// Forgets the key of somebody who is gone.
+    pub(super) fn forget(&self, id: &SpiffeId) {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+}
