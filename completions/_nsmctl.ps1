@@ -364,6 +364,7 @@ Register-ArgumentCompleter -Native -CommandName 'nsmctl' -ScriptBlock {
         }
         'nsmctl;engine;run' {
             [CompletionResult]::new('--dir', '--dir', [CompletionResultType]::ParameterName, 'The directory of its socket, log and lock')
+            [CompletionResult]::new('--svid-ttl', '--svid-ttl', [CompletionResultType]::ParameterName, 'How long the X.509 SVIDs are valid that it gives to the programs in its sandboxes')
             [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine')
             [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'The kubeconfig''s context')
             [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config')

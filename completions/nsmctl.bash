@@ -658,13 +658,17 @@ _nsmctl() {
             return 0
             ;;
         nsmctl__subcmd__engine__subcmd__run)
-            opts="-n -f -o -h --dir --target --context --kubeconfig --namespace --manifests --timeout --output --help"
+            opts="-n -f -o -h --dir --svid-ttl --target --context --kubeconfig --namespace --manifests --timeout --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --svid-ttl)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -344,6 +344,7 @@ set edit:completion:arg-completer[nsmctl] = {|@words|
         }
         &'nsmctl;engine;run'= {
             cand --dir 'The directory of its socket, log and lock'
+            cand --svid-ttl 'How long the X.509 SVIDs are valid that it gives to the programs in its sandboxes'
             cand --target 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine'
             cand --context 'The kubeconfig''s context'
             cand --kubeconfig 'The kubeconfig, instead of $KUBECONFIG and ~/.kube/config'

@@ -329,6 +329,7 @@ complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_see
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -f -a "enter" -d 'Become a program in the network namespace of a pod'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and not __fish_seen_subcommand_from run probe enter help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from run" -l dir -d 'The directory of its socket, log and lock' -r -F
+complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from run" -l svid-ttl -d 'How long the X.509 SVIDs are valid that it gives to the programs in its sandboxes' -r
 complete -c nsmctl -n "__fish_nsmctl_using_subcommand engine; and __fish_seen_subcommand_from run" -l target -d 'Where to work; auto takes the cluster where a kubeconfig resolves, else this machine' -r -f -a "auto\t'The cluster where a kubeconfig resolves, else this machine'
 cluster\t'A Kubernetes cluster'
 local\t'This machine'"

@@ -73,6 +73,19 @@ async fn the_example_is_connected_as_its_document_promises() {
     assert!(pod.ready && pod.is_injected() && pod.status() == "Running", "{pod:?}");
 }
 
+/// Tokens end with the identities that sign them, and both are refreshed in time.
+#[tokio::test]
+async fn a_connection_outlives_the_identities_that_made_it() {
+    let machine = Machine::new().with_environment("NSMCTL_SVID_TTL", "3s");
+    machine.apply(&example()).await;
+    let index = machine.index("alpine", "nsm-1").await;
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    assert_eq!(machine.index("alpine", "nsm-1").await, index, "a refresh changes nothing");
+    assert_eq!(received(&machine.probe("alpine", &["172.16.1.100"]).await.pings), [(3, 3)]);
+    let endpoints = machine.inventory().await.endpoints.unwrap();
+    assert!(endpoints.len() == 1 && endpoints[0].spiffe_id.as_ref().unwrap().contains(".nsm.local/ns/ns-test/pod/nse-kernel-"), "{endpoints:?}");
+}
+
 #[tokio::test]
 async fn what_is_told_is_what_ip_tells() {
     let machine = Machine::new();

@@ -37,6 +37,8 @@ const MAX_SOCKET_PATH: usize = 107;
 pub(super) const NSM_FOLDER: &str = "nsm";
 /// The folder of the socket of the SPIFFE Workload API, which a sandbox sees as `/run/spire/sockets`.
 pub(super) const SPIRE_FOLDER: &str = "spire";
+/// The folder in which the engine's own endpoints make their sockets; no sandbox sees it.
+const ENDPOINT_FOLDER: &str = "nse";
 /// The socket of NSM's API, by the name that its programs know.
 const NSM_SOCKET: &str = "nsm/nsm.io.sock";
 /// The socket of the SPIFFE Workload API, by the name that NSM's manifests give it.
@@ -44,7 +46,7 @@ const SPIRE_SOCKET: &str = "spire/agent.sock";
 /// What an engine has in its directory beside its lock, which guards them.
 const FILES: [&str; 4] = [SOCKET, LOG, NSM_SOCKET, SPIRE_SOCKET];
 /// The folders that it has there.
-const FOLDERS: [&str; 2] = [NSM_FOLDER, SPIRE_FOLDER];
+const FOLDERS: [&str; 3] = [NSM_FOLDER, SPIRE_FOLDER, ENDPOINT_FOLDER];
 
 /// Runs the engine in this process until nothing is deployed any more or a signal ends it. Tells by one line on its
 /// standard output whether it has started ([`Started`]), and closes that.
@@ -64,7 +66,7 @@ pub fn run(dir: &Path, svid_ttl: Option<Duration>) -> Result<()> {
         }
     };
     let runtime = runtime::Builder::new_current_thread().enable_all().build().or_fail(Outcome::Defect, "cannot start a runtime")?;
-    runtime.block_on(live(listeners, svid_ttl.unwrap_or(SVID_TTL)))?;
+    runtime.block_on(live(dir, listeners, svid_ttl.unwrap_or(SVID_TTL)))?;
     // Before the runtime goes and with it the connections, whose end tells clients that the files are gone.
     drop(held);
     drop(runtime);
@@ -81,10 +83,11 @@ pub fn probe() -> Result<()> {
     net::enter().map(drop).map_err(|missing| Failure::cannot_tell(&missing).hint(&missing.hint))
 }
 
-async fn live(listeners: Listeners, svid_ttl: Duration) -> Result<()> {
+async fn live(dir: &Path, listeners: Listeners, svid_ttl: Duration) -> Result<()> {
     let listener = |listener| tokio::net::UnixListener::from_std(listener).or_fail(Outcome::Defect, "cannot use the engine's socket");
     let identity = Identity::new(svid_ttl).map(Arc::new).or_fail(Outcome::Defect, "cannot make identities")?;
-    let control = Control::new(Arc::clone(&identity)).or_fail(Outcome::Defect, "cannot make identities")?;
+    let control = Control::new(Arc::clone(&identity), [&dir.join(NSM_FOLDER), &dir.join(ENDPOINT_FOLDER)], "nsm.io.sock")
+        .or_fail(Outcome::Defect, "cannot make identities")?;
     // They end with the runtime.
     tokio::spawn(WorkloadApi::new(identity, Arc::clone(&control.sandboxes)).serve(listener(listeners.spire)?));
     tokio::spawn(Arc::clone(&control).serve(listener(listeners.nsm)?));

@@ -1,21 +1,19 @@
-//! Matches requests to endpoints and keeps the connections.
+//! The engine's own endpoints and clients, and what they have become by NSM's API.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
+    collections::BTreeMap,
     sync::{Arc, MutexGuard},
 };
 
 use super::{
-    api::Control,
-    forwarder::{Connection, End},
-    ipam::{Exhausted, Pool},
-    names,
-    registry::{NotFound, Registry},
+    api::{Client, Control, Endpoint},
+    forwarder::Connection,
+    identity::Member,
+    registry::Registry,
 };
 use crate::{
-    model::{EndpointSpec, InvalidInterfaceName, Namespaced, NsUrl},
-    net::{self, Namespace},
+    model::{EndpointSpec, Namespaced, NsUrl},
+    net,
 };
 
 /// Registry, endpoints and connections of everything that is deployed.
@@ -23,47 +21,24 @@ use crate::{
 pub(super) struct Manager {
     control: Arc<Control>,
     endpoints: BTreeMap<Namespaced, Endpoint>,
-    connections: Vec<Connection>,
+    clients: BTreeMap<Namespaced, Client>,
 }
 
-#[derive(Debug)]
-struct Endpoint {
-    namespace: Namespace,
-    pool: Pool,
-}
+/// Why a call was not served, in the words of whoever did not.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Refused(String);
 
-/// Who requests.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Client<'a> {
-    /// The pod.
-    pub(super) pod: &'a Namespaced,
-    /// The deployment that it belongs to.
-    pub(super) instance: &'a str,
-    /// The pod's network namespace.
-    pub(super) namespace: &'a Namespace,
-}
-
-/// Why a request is not served.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum RequestError {
-    /// Nobody is there to serve it.
-    #[error(transparent)]
-    NotFound(#[from] NotFound),
-    /// No endpoint has addresses left.
-    #[error(transparent)]
-    Exhausted(#[from] Exhausted),
-    /// No interface can be named after the service.
-    #[error(transparent)]
-    Interface(#[from] InvalidInterfaceName),
-    /// The kernel refused.
-    #[error(transparent)]
-    Net(#[from] net::Error),
+impl From<tonic::Status> for Refused {
+    fn from(status: tonic::Status) -> Self {
+        Self(status.message().to_owned())
+    }
 }
 
 impl Manager {
-    /// A manager without endpoints and connections of its own.
+    /// A manager without endpoints and clients.
     pub(super) fn new(control: Arc<Control>) -> Self {
-        Self { control, endpoints: BTreeMap::new(), connections: Vec::new() }
+        Self { control, endpoints: BTreeMap::new(), clients: BTreeMap::new() }
     }
 
     /// Who offers what; not to be held while waiting.
@@ -71,91 +46,64 @@ impl Manager {
         self.control.registry()
     }
 
-    /// Takes an endpoint in.
-    pub(super) fn add_endpoint(&mut self, pod: &Namespaced, instance: &str, namespace: &Namespace, spec: &EndpointSpec, now: i64) {
-        self.registry().register(pod.clone(), instance.to_owned(), spec.services.clone(), now);
-        let endpoint = Endpoint { namespace: namespace.clone(), pool: Pool::new(spec.prefixes.clone()) };
-        self.endpoints.insert(pod.clone(), endpoint);
+    /// Starts an endpoint in a pod.
+    ///
+    /// # Errors
+    /// It has no socket, or is not registered.
+    pub(super) async fn add_endpoint(&mut self, member: &Member, spec: &EndpointSpec) -> Result<(), Refused> {
+        let endpoint = Endpoint::start(&self.control, member, spec).await?;
+        self.endpoints.insert(member.pod.clone(), endpoint);
+        Ok(())
     }
 
-    /// Lets an endpoint go; its connections are closed before.
-    pub(super) fn remove_endpoint(&mut self, pod: &Namespaced) {
-        self.registry().unregister(pod);
+    /// Ends what is in a pod, and closes what it takes part in; the result is what was closed, with errors of the kernel.
+    pub(super) async fn remove_pod(&mut self, pod: &Namespaced) -> Vec<(Connection, Option<net::Error>)> {
+        // Before its connections go, so that it does not ask for them again.
+        self.clients.remove(pod);
+        let closed = self.control.remove_sandbox(pod).await;
+        closed.iter().for_each(|(connection, _)| self.stop(connection));
         self.endpoints.remove(pod);
+        closed
     }
 
     /// Every connection.
-    pub(super) fn connections(&self) -> &[Connection] {
-        &self.connections
+    pub(super) fn connections(&self) -> Vec<Connection> {
+        self.control.list().into_iter().map(|(_, established)| established.link).collect()
     }
 
     /// The connection that serves a client's request.
-    pub(super) fn connection_of(&self, client: &Namespaced, request: usize) -> Option<&Connection> {
-        self.connections.iter().find(|connection| connection.client.pod == *client && connection.request == request)
+    pub(super) fn connection_of(&self, client: &Namespaced, request: usize) -> Option<Connection> {
+        self.connections().into_iter().find(|connection| connection.client.pod == *client && connection.request == request)
     }
 
-    /// Serves a request: the nearest endpoint that has addresses left and that the links can be made to.
+    /// Makes a client's request.
     ///
     /// # Errors
-    /// Why the last candidate did not serve it, or that there is none. Nothing is left of what was tried.
-    pub(super) async fn request(&mut self, client: Client<'_>, request: usize, url: &NsUrl, now: i64) -> Result<&Connection, RequestError> {
-        let found = self.registry().find(&url.service, client.instance, &client.pod.namespace, now)?;
-        let taken: BTreeSet<IpAddr> = self.addresses_of(client.pod);
-        let mut failure = RequestError::NotFound(NotFound::Endpoint);
-        for pod in found.candidates {
-            let Some(endpoint) = self.endpoints.get_mut(&pod) else { continue };
-            let pairs = match endpoint.pool.pull(&taken) {
-                Ok(pairs) => pairs,
-                Err(exhausted) => {
-                    failure = exhausted.into();
-                    continue;
-                }
-            };
-            let ends =
-                url.interface.clone().map_or_else(|| names::interface(&url.service), Ok).and_then(|near| Ok((near, names::interface(&url.service)?)));
-            let made = match ends {
-                Ok((near, far)) => {
-                    let client = End { pod: client.pod.clone(), namespace: client.namespace.clone(), interface: near };
-                    let endpoint = End { pod: pod.clone(), namespace: endpoint.namespace.clone(), interface: far };
-                    let (service, payload) = (found.service.clone(), found.payload);
-                    let connection = Connection { request, service, payload, client, endpoint, pairs: pairs.clone() };
-                    connection.establish().await.map(|()| connection).map_err(RequestError::from)
-                }
-                Err(error) => Err(error.into()),
-            };
-            match made {
-                Ok(connection) => {
-                    self.connections.push(connection);
-                    return Ok(&self.connections[self.connections.len() - 1]);
-                }
-                Err(error) => {
-                    failure = error;
-                    endpoint.pool.release(&pairs);
-                }
-            }
+    /// Why nobody serves it. Nothing is left of what was tried.
+    pub(super) async fn request(&mut self, member: &Member, request: usize, url: &NsUrl) -> Result<Connection, Refused> {
+        if !self.clients.contains_key(&member.pod) {
+            self.clients.insert(member.pod.clone(), Client::new(&self.control, member).await?);
         }
-        Err(failure)
+        if let Some(client) = self.clients.get_mut(&member.pod) {
+            client.request(request, url).await?;
+        }
+        self.connection_of(&member.pod, request).ok_or_else(|| Refused("the connection has gone again".to_owned()))
     }
 
-    /// The addresses of a client's connections, which its next one must not have again.
-    fn addresses_of(&self, client: &Namespaced) -> BTreeSet<IpAddr> {
-        let connections = self.connections.iter().filter(|connection| connection.client.pod == *client);
-        connections.flat_map(|connection| &connection.pairs).flat_map(|pair| [pair.client, pair.endpoint]).collect()
+    /// Closes the connections that `which` selects.
+    pub(super) async fn close(&mut self, which: impl Fn(&Connection) -> bool) {
+        for (key, established) in self.control.list() {
+            if which(&established.link) {
+                self.stop(&established.link);
+                self.control.close(&key).await;
+            }
+        }
     }
 
-    /// Closes the connections that `which` selects, gives their addresses back and returns them, each with the kernel's
-    /// error where it kept the link.
-    pub(super) async fn close(&mut self, which: impl Fn(&Connection) -> bool) -> Vec<(Connection, Option<net::Error>)> {
-        let (closing, staying) = std::mem::take(&mut self.connections).into_iter().partition::<Vec<_>, _>(|connection| which(connection));
-        self.connections = staying;
-        let mut closed = Vec::new();
-        for connection in closing {
-            let error = connection.close().await.err();
-            if let Some(endpoint) = self.endpoints.get_mut(&connection.endpoint.pod) {
-                endpoint.pool.release(&connection.pairs);
-            }
-            closed.push((connection, error));
+    /// Has its client keep a connection no longer.
+    fn stop(&mut self, connection: &Connection) {
+        if let Some(client) = self.clients.get_mut(&connection.client.pod) {
+            client.stop(connection.request);
         }
-        closed
     }
 }

@@ -2,6 +2,9 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+    fs::File,
+    io,
     sync::Arc,
 };
 
@@ -10,7 +13,7 @@ use super::{
     events::Events,
     forwarder::Connection,
     identity::Member,
-    manager::{Client, Manager},
+    manager::{Manager, Refused},
     names,
     protocol::{AppliedAll, Apply, Refusal},
     sandbox::{CLIENT_CONTAINER, CLIENT_INIT_CONTAINER, Sandbox},
@@ -56,6 +59,14 @@ pub(super) fn object(kind: &str, id: &Namespaced) -> ObjectRef {
     ObjectRef::namespaced(kind, &id.namespace, &id.name)
 }
 
+/// Sees that there are files to be opened for one more pod: its namespace, its sockets and what is passed over them. Where there
+/// were only some of them, its parts would wait for each other.
+fn spare() -> io::Result<()> {
+    const A_POD: usize = 16;
+    let null = File::open("/dev/null")?;
+    (0..A_POD).map(|_| null.try_clone()).collect::<io::Result<Vec<File>>>().map(drop)
+}
+
 /// Whether two workloads make the same pods, if not as many.
 fn same_template(one: &Workload, other: &Workload) -> bool {
     Workload { replicas: None, ..one.clone() } == Workload { replicas: None, ..other.clone() }
@@ -92,7 +103,6 @@ impl Mesh {
     /// error: it is in the result, and the request is made again whenever something changes.
     pub(super) async fn apply(&mut self, wanted: &Apply, emit: &mut Emit<'_>) -> Result<AppliedAll, Refusal> {
         validate(self, wanted)?;
-        self.manager.registry().renew(now());
         let before = self.deployments.get(&wanted.instance).cloned();
         let mut objects = self.apply_namespaces(before.as_ref(), wanted);
         self.deployments.insert(wanted.instance.clone(), wanted.clone());
@@ -181,19 +191,21 @@ impl Mesh {
     }
 
     async fn make_pod(&mut self, pod: &Namespaced, instance: &str, workload: Arc<Workload>) -> Result<(), Refusal> {
-        let refuse = |error: net::Error| {
-            let hint = match error.is_out_of_files() {
-                true => "each pod is an open file of the engine: end it with `nsmctl cleanup`, raise the limit with `ulimit -n`, and deploy again",
+        let refuse = |error: &dyn Display, is_out_of_files: bool| {
+            let hint = match is_out_of_files {
+                true => "each pod takes open files of the engine: end it with `nsmctl cleanup`, raise the limit with `ulimit -n`, and deploy again",
                 false => "raise the limit in /proc/sys/user/max_net_namespaces, if it is reached",
             };
             Refusal::new(Outcome::Failed, format!("cannot make the pod {pod}: {error}")).hint(hint)
         };
-        let namespace = Namespace::create().await.map_err(refuse)?;
+        spare().map_err(|error| refuse(&error, true))?;
+        let namespace = Namespace::create().await.map_err(|error| refuse(&error, error.is_out_of_files()))?;
         let member = Member { pod: pod.clone(), instance: instance.to_owned(), namespace: namespace.clone() };
-        self.control.sandboxes.insert(member).map_err(|error| Refusal::new(Outcome::Failed, format!("cannot make the pod {pod}: {error}")))?;
+        self.control.sandboxes.insert(member.clone()).map_err(|error| refuse(&error, false))?;
         let mut sandbox = Sandbox::new(pod.clone(), instance.to_owned(), Arc::clone(&workload), namespace.clone());
         if let Some(spec) = &workload.endpoint {
-            self.manager.add_endpoint(pod, instance, &namespace, spec, now());
+            let failed = |error: Refused| Refusal::new(Outcome::Failed, format!("cannot start the endpoint {pod}: {error}"));
+            self.manager.add_endpoint(&member, spec).await.map_err(failed)?;
             let text = format!("registered endpoint {} for {}, addresses from {}", pod.name, spec.services.join(", "), spec.prefixes);
             sandbox.log(&workload.container, "INFO", &pod.name, &text);
         }
@@ -204,9 +216,7 @@ impl Mesh {
 
     /// Removes a pod and closes what it takes part in; the result is what was closed, with errors of the kernel.
     pub(super) async fn remove_pod(&mut self, pod: &Namespaced) -> Vec<(Connection, Option<net::Error>)> {
-        let mut closed = self.control.remove_sandbox(pod).await;
-        closed.extend(self.manager.close(|connection| connection.touches(pod)).await);
-        self.manager.remove_endpoint(pod);
+        let closed = self.manager.remove_pod(pod).await;
         self.sandboxes.remove(pod);
         self.events.normal(object("Pod", pod), "Removed", "let go of its network namespace");
         closed
@@ -256,9 +266,9 @@ async fn serve(manager: &mut Manager, events: &mut Events, sandbox: &mut Sandbox
         if manager.connection_of(&sandbox.pod, request).is_some() {
             continue;
         }
-        let client = Client { pod: &sandbox.pod, instance: &sandbox.instance, namespace: &sandbox.namespace };
+        let member = Member { pod: sandbox.pod.clone(), instance: sandbox.instance.clone(), namespace: sandbox.namespace.clone() };
         let id = format!("{}-{request}", sandbox.pod.name);
-        match manager.request(client, request, url, now()).await {
+        match manager.request(&member, request, url).await {
             Ok(connection) => {
                 let addresses = connection.pairs.iter().map(|pair| format!("{} and {}", pair.client, pair.endpoint)).collect::<Vec<_>>().join(", ");
                 let text =

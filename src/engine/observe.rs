@@ -6,7 +6,7 @@ use futures::{StreamExt, future::join_all, stream};
 
 use super::{
     forwarder::look,
-    mesh::{Mesh, now, object},
+    mesh::{Mesh, object},
     protocol::Status,
     registry::Registration,
     sandbox::{CLIENT_CONTAINER, Sandbox},
@@ -22,13 +22,12 @@ use crate::{
 impl Mesh {
     /// What exists.
     pub(super) fn inventory(&mut self) -> Inventory {
-        let mut registry = self.manager.registry();
-        registry.renew(now());
+        let registry = self.manager.registry();
         let services = registry.services().map(|(id, service)| NetworkServiceState { id: id.clone(), payload: Some(service.payload) }).collect();
         let endpoint = |(id, registration): (&_, &Registration)| RegisteredEndpoint {
             id: Clone::clone(id),
             services: registration.services.clone(),
-            spiffe_id: registration.remote.as_ref().map(|remote| remote.id.to_string()),
+            spiffe_id: Some(registration.remote.id.to_string()),
             expires_at: Some(registration.expires_at),
             forwards_on: None,
         };
@@ -144,8 +143,8 @@ fn not_asked<T>() -> Probe<T> {
     Probe::Unavailable(Unavailable { kind: UnavailableKind::NotAsked, reason: "only pings were asked for".to_owned() })
 }
 
-/// Why there are no identities: the engine's parts are one process, which has nobody to prove itself to.
+/// Why no rules are listed that give identities: every pod has one.
 #[must_use]
 pub fn no_identities() -> Unavailable {
-    Unavailable { kind: UnavailableKind::NotAsked, reason: "not checked: the engine gives no identities".to_owned() }
+    Unavailable { kind: UnavailableKind::NotAsked, reason: "not checked: the engine attests every pod by its network namespace".to_owned() }
 }

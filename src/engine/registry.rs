@@ -58,8 +58,19 @@ pub(super) struct Registration {
     pub(super) services: Vec<String>,
     /// When it runs out, in seconds since 1970.
     pub(super) expires_at: i64,
-    /// How it is called, where it is a program that has registered itself.
-    pub(super) remote: Option<Arc<Remote>>,
+    /// How it is called.
+    pub(super) remote: Arc<Remote>,
+}
+
+/// What a client asks for, and where it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// The name of the service.
+    pub(super) service: &'a str,
+    /// The client's deployment.
+    pub(super) instance: &'a str,
+    /// The client's namespace.
+    pub(super) namespace: &'a str,
 }
 
 /// Who can serve a request.
@@ -151,15 +162,9 @@ impl Registry {
         self.services.iter()
     }
 
-    /// Registers an endpoint of the engine's own, as of `now` in seconds since 1970.
-    pub(super) fn register(&mut self, id: Namespaced, instance: String, services: Vec<String>, now: i64) {
-        let expires_at = now + REGISTRATION_SECONDS;
-        self.endpoints.insert(id.clone(), Registration { pod: id, instance, services, expires_at, remote: None });
-    }
-
-    /// Registers an endpoint that has come by itself, or refreshes it.
-    pub(super) fn register_remote(&mut self, id: Namespaced, registration: Registration) {
-        self.endpoints.insert(id, registration.clone());
+    /// Registers an endpoint, or refreshes it.
+    pub(super) fn register(&mut self, registration: Registration) {
+        self.endpoints.insert(registration.remote.key.clone(), registration.clone());
         self.tell(Change::Endpoint(registration, false));
     }
 
@@ -177,7 +182,7 @@ impl Registry {
 
     /// Takes back the registration of an endpoint, unless another has it since.
     pub(super) fn unregister_same(&mut self, remote: &Arc<Remote>) {
-        let is_same = |registration: &Registration| registration.remote.as_ref().is_some_and(|known| Arc::ptr_eq(known, remote));
+        let is_same = |registration: &Registration| Arc::ptr_eq(&registration.remote, remote);
         if self.endpoints.get(&remote.key).is_some_and(is_same) {
             self.unregister(&remote.key.clone());
         }
@@ -192,17 +197,9 @@ impl Registry {
         services.iter().for_each(|id| self.remove_service(id));
     }
 
-    /// Renews the registration of every endpoint inside this process: it lives as long as the process does.
-    pub(super) fn renew(&mut self, now: i64) {
-        for registration in self.endpoints.values_mut().filter(|registration| registration.remote.is_none()) {
-            registration.expires_at = now + REGISTRATION_SECONDS;
-        }
-    }
-
     /// Takes back what has run out.
     pub(super) fn expire(&mut self, now: i64) {
-        let over = |registration: &Registration| registration.remote.is_some() && registration.expires_at <= now;
-        let ids: Vec<_> = self.endpoints.iter().filter(|(_, registration)| over(registration)).map(|(id, _)| id.clone()).collect();
+        let ids: Vec<_> = self.endpoints.iter().filter(|(_, registration)| registration.expires_at <= now).map(|(id, _)| id.clone()).collect();
         ids.iter().for_each(|id| self.unregister(id));
     }
 
@@ -220,17 +217,19 @@ impl Registry {
     /// What travels over the service, and its live endpoints.
     ///
     /// Names are the same in all namespaces, as with NSM; where several deployments have the name, what is nearest to
-    /// the client comes first: its own deployment's, then its own namespace's.
+    /// the client comes first: its own deployment's, then its own namespace's. Of endpoints that are as near, the one with
+    /// the least `load` comes first.
     ///
     /// # Errors
     /// There is no such service, or nobody offers it.
-    pub(super) fn find(&self, service: &str, instance: &str, namespace: &str, now: i64) -> Result<Found, NotFound> {
+    pub(super) fn find(&self, asked: &Asked<'_>, now: i64, load: impl Fn(&Namespaced) -> usize) -> Result<Found, NotFound> {
+        let Asked { service, instance, namespace } = *asked;
         let distance = |owner: &str, id: &Namespaced| Reverse((owner == instance, id.namespace == namespace));
         let found = self.nearest_service(service, instance, namespace);
         let (id, found) = found.ok_or_else(|| NotFound::Service(service.to_owned()))?;
         let offers = |registration: &Registration| registration.expires_at > now && registration.services.iter().any(|name| name == service);
         let mut candidates: Vec<_> = self.endpoints.iter().filter(|(_, registration)| offers(registration)).collect();
-        candidates.sort_by_key(|(id, registration)| distance(&registration.instance, id));
+        candidates.sort_by_key(|(id, registration)| (distance(&registration.instance, id), load(id)));
         if candidates.is_empty() {
             return Err(NotFound::Endpoint);
         }
@@ -247,23 +246,53 @@ mod tests {
         NetworkServiceSpec { id: Namespaced::new(namespace, "s"), payload }
     }
 
-    #[test]
-    fn what_is_missing_is_said_in_the_words_of_nsm() {
-        let mut registry = Registry::default();
-        assert_eq!(registry.find("s", "one", "a", 0).unwrap_err().to_string(), "network service s is not found");
-        registry.put_service("one", &spec("a", Payload::Ethernet));
-        assert_eq!(registry.find("s", "one", "a", 0).unwrap_err().to_string(), "endpoint candidates not found");
+    /// An endpoint of the service, at something that is no socket.
+    fn registration(namespace: &str, instance: &str, expires_at: i64) -> Registration {
+        let pod = Namespaced::new(namespace, "nse");
+        let remote = Arc::new(Remote::example(pod.clone()));
+        Registration { pod, instance: instance.into(), services: vec!["s".into()], expires_at, remote }
+    }
+
+    fn find(registry: &Registry, service: &str, instance: &str, namespace: &str, now: i64) -> Result<Found, NotFound> {
+        registry.find(&Asked { service, instance, namespace }, now, |_| 0)
     }
 
     #[test]
-    fn a_registration_runs_out_and_can_be_renewed() {
+    fn of_endpoints_that_are_as_near_the_least_loaded_comes_first() {
         let mut registry = Registry::default();
         registry.put_service("one", &spec("a", Payload::Ethernet));
-        registry.register(Namespaced::new("a", "nse"), "one".into(), vec!["s".into()], 1000);
-        assert!(registry.find("s", "one", "a", 1059).is_ok());
-        assert_eq!(registry.find("s", "one", "a", 1060), Err(NotFound::Endpoint));
-        registry.renew(1060);
-        assert!(registry.find("s", "one", "a", 1060).is_ok());
+        for (namespace, instance) in [("a", "one"), ("b", "one"), ("c", "one"), ("c", "two")] {
+            registry.register(registration(namespace, instance, 60));
+        }
+        let loads = [("a", 5), ("b", 2), ("c", 0)];
+        let load = |id: &Namespaced| loads.iter().find(|(namespace, _)| *namespace == id.namespace).unwrap().1;
+        let found = registry.find(&Asked { service: "s", instance: "one", namespace: "x" }, 0, load).unwrap();
+        assert_eq!(found.candidates.iter().map(|id| id.namespace.as_str()).collect::<Vec<_>>(), ["b", "a", "c"], "the last is another deployment's");
+    }
+
+    #[test]
+    fn what_is_missing_is_said_in_the_words_of_nsm() {
+        let mut registry = Registry::default();
+        assert_eq!(find(&registry, "s", "one", "a", 0).unwrap_err().to_string(), "network service s is not found");
+        registry.put_service("one", &spec("a", Payload::Ethernet));
+        assert_eq!(find(&registry, "s", "one", "a", 0).unwrap_err().to_string(), "endpoint candidates not found");
+    }
+
+    #[test]
+    fn a_registration_runs_out_and_can_be_refreshed() {
+        let mut registry = Registry::default();
+        registry.put_service("one", &spec("a", Payload::Ethernet));
+        let mut changes = registry.watch();
+        registry.register(registration("a", "one", 1060));
+        assert!(find(&registry, "s", "one", "a", 1059).is_ok());
+        assert_eq!(find(&registry, "s", "one", "a", 1060), Err(NotFound::Endpoint));
+        registry.register(registration("a", "one", 1100));
+        registry.expire(1060);
+        assert!(find(&registry, "s", "one", "a", 1060).is_ok());
+        registry.expire(1100);
+        assert_eq!(registry.endpoints().count(), 0);
+        let told: Vec<bool> = std::iter::from_fn(|| changes.try_recv().ok()).map(|change| matches!(change, Change::Endpoint(_, true))).collect();
+        assert_eq!(told, [false, false, true]);
     }
 
     #[test]
@@ -272,11 +301,11 @@ mod tests {
         registry.put_service("one", &spec("a", Payload::Ethernet));
         registry.put_service("two", &spec("b", Payload::Ip));
         for (instance, namespace) in [("one", "a"), ("two", "b")] {
-            registry.register(Namespaced::new(namespace, "nse"), instance.into(), vec!["s".into()], 0);
+            registry.register(registration(namespace, instance, 60));
         }
-        let found = registry.find("s", "two", "b", 0).unwrap();
+        let found = find(&registry, "s", "two", "b", 0).unwrap();
         assert_eq!((found.payload, found.candidates[0].namespace.as_str(), found.candidates.len()), (Payload::Ip, "b", 2));
-        assert_eq!(registry.find("s", "three", "a", 0).unwrap().payload, Payload::Ethernet);
+        assert_eq!(find(&registry, "s", "three", "a", 0).unwrap().payload, Payload::Ethernet);
     }
 
     #[test]

@@ -1,15 +1,18 @@
 use std::{
     collections::{BTreeMap, HashMap},
     os::fd::OwnedFd,
+    path::{Path as FilePath, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, SystemTime},
 };
 
+use rustix::fs::{Mode, OFlags};
 use tokio::sync::broadcast;
 use tokio_rustls::rustls::{ClientConfig, ServerConfig};
 use tonic::Status;
 
 use super::{
+    descriptors::path_of,
     remote::Remote,
     wire::{self, ConnectionEvent, EventType, State},
 };
@@ -59,6 +62,10 @@ type Turn = tokio::sync::Mutex<()>;
 /// The manager's state: who is registered, what is connected, who may ask.
 #[derive(Debug)]
 pub(in crate::engine) struct Control {
+    /// Where the socket of the API is, and where those of the engine's own endpoints are made. Held open, so that neither a long path
+    /// nor a directory above them that is closed stands in the way.
+    folders: [OwnedFd; 2],
+    socket: &'static str,
     pub(in crate::engine) identity: Arc<Identity>,
     pub(in crate::engine) sandboxes: Arc<Sandboxes>,
     /// Who the manager is.
@@ -72,14 +79,17 @@ pub(in crate::engine) struct Control {
 }
 
 impl Control {
-    /// A manager with nothing.
+    /// A manager with nothing, whose API is at `socket` in the first of these folders; the sockets of the engine's own
+    /// endpoints are made in the second.
     ///
     /// # Errors
-    /// Its identity cannot be made.
-    pub(in crate::engine) fn new(identity: Arc<Identity>) -> Result<Arc<Self>, Error> {
+    /// Its identity cannot be made, or the folders are not there.
+    pub(in crate::engine) fn new(identity: Arc<Identity>, folders: [&FilePath; 2], socket: &'static str) -> Result<Arc<Self>, Error> {
         let source = identity.source(&identity.domain().id(&["ns", "nsm-system", "pod", MANAGER])?)?;
         let (accepts, connects) = (server_config(&source)?, client_config(&source)?);
         Ok(Arc::new(Self {
+            folders: [open(folders[0])?, open(folders[1])?],
+            socket,
             identity,
             sandboxes: Arc::default(),
             source,
@@ -90,6 +100,16 @@ impl Control {
             turns: Mutex::default(),
             events: broadcast::Sender::new(EVENTS),
         }))
+    }
+
+    /// The socket of the API.
+    pub(super) fn socket(&self) -> PathBuf {
+        PathBuf::from(path_of(&self.folders[0])).join(self.socket)
+    }
+
+    /// Where the engine's own endpoints make their sockets.
+    pub(super) fn workshop(&self) -> PathBuf {
+        path_of(&self.folders[1]).into()
     }
 
     /// The registry; not to be held while waiting.
@@ -104,6 +124,15 @@ impl Control {
     /// Every connection.
     pub(in crate::engine) fn list(&self) -> Vec<(Key, Established)> {
         self.connections().iter().map(|(key, established)| (key.clone(), established.clone())).collect()
+    }
+
+    /// How many connections each endpoint has.
+    pub(super) fn loads(&self) -> HashMap<Namespaced, usize> {
+        let mut loads = HashMap::new();
+        for established in self.connections().values() {
+            *loads.entry(established.remote.key.clone()).or_default() += 1;
+        }
+        loads
     }
 
     /// One connection.
@@ -209,14 +238,20 @@ impl Control {
             for (key, _) in over.collect::<Vec<_>>() {
                 let _turn = self.turn(&key).await;
                 // It may have been refreshed while we waited.
-                if self.get(&key).is_some_and(|established| established.expires <= now) {
-                    if let Some(established) = self.forget(&key) {
-                        self.undo(established).await;
-                    }
+                if self.get(&key).is_some_and(|established| established.expires <= now)
+                    && let Some(established) = self.forget(&key)
+                {
+                    self.undo(established).await;
                 }
             }
         }
     }
+}
+
+/// Holds a folder.
+fn open(folder: &FilePath) -> Result<OwnedFd, Error> {
+    let held = rustix::fs::open(folder, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+    held.map_err(|error| Error::new(format!("open {}", folder.display()), error))
 }
 
 /// A second descriptor of the same file.

@@ -8,10 +8,18 @@
 //!                                              token: who passed what on to whom
 //! ```
 //!
+//! The engine's own endpoints and clients (`endpoint`, `client`) come in the same way as the programs in the sandboxes.
+//!
 //! The messages are in `wire`, what has come as a descriptor is in `descriptors`, and all of it works on one `Control`.
 
+mod client;
 mod control;
 mod descriptors;
+mod endpoint;
+#[cfg(test)]
+mod hostile_tests;
+mod line;
+mod mechanism;
 mod monitor;
 mod network_service;
 mod registration;
@@ -21,4 +29,9 @@ mod token;
 mod transport;
 mod wire;
 
-pub(super) use self::{control::Control, descriptors::Inode, remote::Remote};
+pub(super) use self::{client::Client, control::Control, descriptors::Inode, endpoint::Endpoint, remote::Remote};
+
+const REQUEST: &str = "/networkservice.NetworkService/Request";
+const CLOSE: &str = "/networkservice.NetworkService/Close";
+const MONITOR: &str = "/connection.MonitorConnection/MonitorConnections";
+const REGISTER_ENDPOINT: &str = "/registry.NetworkServiceEndpointRegistry/Register";

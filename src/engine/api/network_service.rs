@@ -1,12 +1,15 @@
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use ipnet::IpNet;
 use tokio::time::timeout;
 use tonic::{Request, Response, Status};
 
 use super::{
+    CLOSE, REQUEST,
     control::{Control, Established, Key, MANAGER},
-    remote::{Line, Remote},
+    descriptors::{Descriptors, Inode},
+    line::Line,
+    mechanism::{INODE_URL, KERNEL, LOCAL, NAME, choose, kernel, pairs},
+    remote::Remote,
     server::Caller,
     token::{self, Step},
     wire::{Connection, Empty, IpContext, Mechanism, NetworkServiceRequest, PathSegment, State},
@@ -16,29 +19,17 @@ use crate::{
         forwarder::{self, End},
         identity::Member,
         names,
-        registry::{Change, Found, NotFound},
+        registry::{Asked, Change, Found, NotFound},
     },
-    model::{AddressPair, InterfaceName},
+    model::InterfaceName,
     net,
 };
 
-/// The only kind of interface that is made here.
-const KERNEL: &str = "KERNEL";
-const LOCAL: &str = "LOCAL";
-/// The mechanism's parameter that says in which network namespace the interface is to be.
-const INODE_URL: &str = "inodeURL";
-/// The mechanism's parameter that says how the interface is named.
-const NAME: &str = "name";
 /// How long to wait for an endpoint that is asked for by its name: one that was killed comes back within that.
 const RETURNS: Duration = Duration::from_secs(5);
 /// The longest name of a service, in bytes, and the most labels of a connection.
 const MAX_NAME: usize = 253;
 const MAX_LABELS: usize = 64;
-/// The most addresses of one end.
-const MAX_ADDRESSES: usize = 32;
-
-const REQUEST: &str = "/networkservice.NetworkService/Request";
-const CLOSE: &str = "/networkservice.NetworkService/Close";
 
 /// A request, as far as it is understood.
 struct Wanted {
@@ -88,7 +79,7 @@ impl Control {
         }
         let mut failure = Status::not_found(NotFound::Endpoint.to_string());
         for candidate in &found.candidates {
-            let Some(remote) = self.registry().endpoint(candidate).and_then(|registration| registration.remote.clone()) else { continue };
+            let Some(remote) = self.registry().endpoint(candidate).map(|registration| Arc::clone(&registration.remote)) else { continue };
             match self.connect(wanted, &found, &remote, before.as_ref()).await {
                 Ok(established) => {
                     // What led to another endpoint is of no use any more.
@@ -109,7 +100,9 @@ impl Control {
         let mut changes = self.registry().watch();
         let look = || {
             let now = jiff::Timestamp::now().as_second();
-            let mut found = self.registry().find(&connection.network_service, &member.instance, &member.pod.namespace, now);
+            let asked = Asked { service: &connection.network_service, instance: &member.instance, namespace: &member.pod.namespace };
+            let loads = self.loads();
+            let mut found = self.registry().find(&asked, now, |endpoint| loads.get(endpoint).copied().unwrap_or_default());
             if let Ok(found) = &mut found {
                 found.candidates.retain(|candidate| name.is_empty() || candidate.name == *name);
             }
@@ -250,15 +243,6 @@ fn check(connection: &Connection) -> Result<(), Status> {
     }
 }
 
-/// The mechanism that is agreed on, or the first that can be made here.
-fn choose<'a>(agreed: Option<&'a Mechanism>, preferences: &'a [Mechanism]) -> Result<&'a Mechanism, Status> {
-    let is_ours = |mechanism: &&Mechanism| mechanism.r#type == KERNEL && (mechanism.cls.is_empty() || mechanism.cls == LOCAL);
-    let chosen = agreed
-        .filter(|mechanism| !mechanism.r#type.is_empty())
-        .map_or_else(|| preferences.iter().find(is_ours), |mechanism| Some(mechanism).filter(is_ours));
-    chosen.ok_or_else(|| Status::invalid_argument("cannot support any of the requested mechanism: here it is KERNEL"))
-}
-
 /// The caller's end, and its mechanism with a name for the interface.
 async fn near_end(caller: &Caller, member: &Member, mechanism: &Mechanism, service: &str) -> Result<(Mechanism, End), Status> {
     let mut mechanism = mechanism.clone();
@@ -273,12 +257,12 @@ async fn near_end(caller: &Caller, member: &Member, mechanism: &Mechanism, servi
 
 /// One end, as somebody's mechanism says: an interface in the network namespace whose descriptor it has sent. It can only be
 /// that of the sandbox that it is in itself.
-async fn end(received: &super::descriptors::Descriptors, member: &Member, mechanism: &Mechanism) -> Result<Option<End>, Status> {
+async fn end(received: &Descriptors, member: &Member, mechanism: &Mechanism) -> Result<Option<End>, Status> {
     let parameter = |name| mechanism.parameters.get(name).map(String::as_str).unwrap_or_default();
     let url = parameter(INODE_URL);
-    let inode: super::Inode = url.parse().map_err(|error| Status::invalid_argument(format!("the mechanism's {INODE_URL} {error}")))?;
+    let inode: Inode = url.parse().map_err(|error| Status::invalid_argument(format!("the mechanism's {INODE_URL} {error}")))?;
     received.wait(inode).await.map_err(|error| Status::deadline_exceeded(error.to_string()))?;
-    let own = super::Inode::of_path(&format!("/proc/self/fd/{}", member.namespace.descriptor()));
+    let own = Inode::of_path(&format!("/proc/self/fd/{}", member.namespace.descriptor()));
     if own.map_err(|error| Status::internal(error.to_string()))? != inode {
         return Err(Status::permission_denied(format!("{inode} is not the network namespace of pod {}", member.pod)));
     }
@@ -309,8 +293,7 @@ fn for_endpoint(wanted: &Wanted, found: &Found, remote: &Remote, same: Option<&E
     connection.state = State::Up.into();
     connection.payload = found.payload.to_string();
     connection.network_service_endpoint_name.clone_from(&remote.key.name);
-    let kernel = Mechanism { cls: LOCAL.to_owned(), r#type: KERNEL.to_owned(), ..Mechanism::default() };
-    NetworkServiceRequest { connection: Some(connection), mechanism_preferences: vec![kernel] }
+    NetworkServiceRequest { connection: Some(connection), mechanism_preferences: vec![kernel([])] }
 }
 
 /// The connection as its caller is told of it.
@@ -322,48 +305,4 @@ fn for_caller(near: &Connection, wanted: &Wanted) -> Connection {
     }
     answer.labels.clone_from(&wanted.connection.labels);
     answer
-}
-
-/// The addresses of both ends, those together that are of one family and come one after the other.
-fn pairs(context: Option<&IpContext>) -> Result<Vec<AddressPair>, String> {
-    let Some(context) = context else { return Ok(Vec::new()) };
-    let read = |texts: &[String]| -> Result<Vec<IpAddr>, String> {
-        let address = |text: &String| {
-            let shown: String = text.chars().take(60).collect();
-            text.parse::<IpNet>().map(|net| net.addr()).map_err(|_| format!("{shown:?} is no address with its prefix"))
-        };
-        texts.iter().map(address).collect()
-    };
-    if context.src_ip_addrs.len() > MAX_ADDRESSES || context.dst_ip_addrs.len() > MAX_ADDRESSES {
-        return Err(format!("an end has more than {MAX_ADDRESSES} addresses"));
-    }
-    let (clients, mut endpoints) = (read(&context.src_ip_addrs)?, read(&context.dst_ip_addrs)?);
-    let pair = |client: IpAddr| {
-        let at = endpoints.iter().position(|endpoint| endpoint.is_ipv4() == client.is_ipv4());
-        at.map(|at| AddressPair { client, endpoint: endpoints.remove(at) }).ok_or_else(|| format!("{client} has no peer"))
-    };
-    clients.into_iter().map(pair).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_paired_within_their_family() {
-        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-        let context = |src: &[&str], dst: &[&str]| IpContext { src_ip_addrs: texts(src), dst_ip_addrs: texts(dst), ..IpContext::default() };
-        let found = pairs(Some(&context(&["10.0.0.1/32", "2001:db8::1/128"], &["2001:db8::/128", "10.0.0.0/32"]))).unwrap();
-        let shown: Vec<_> = found.iter().map(|pair| format!("{} {}", pair.client, pair.endpoint)).collect();
-        assert_eq!(shown, ["10.0.0.1 10.0.0.0", "2001:db8::1 2001:db8::"]);
-        assert!(pairs(Some(&context(&["10.0.0.1/32"], &[]))).is_err() && pairs(Some(&context(&["x"], &["y"]))).is_err());
-        assert_eq!(pairs(None), Ok(vec![]));
-    }
-
-    #[test]
-    fn only_a_kernel_interface_is_made() {
-        let of = |kind: &str| Mechanism { cls: LOCAL.into(), r#type: kind.into(), ..Mechanism::default() };
-        assert_eq!(choose(None, &[of("MEMIF"), of("KERNEL")]).unwrap().r#type, "KERNEL");
-        assert!(choose(Some(&of("MEMIF")), &[of("KERNEL")]).is_err() && choose(None, &[]).is_err());
-    }
 }

@@ -74,18 +74,18 @@ impl Control {
         if let Some(owner) = known.as_ref().filter(|known| known.pod != member.pod) {
             return Err(Status::permission_denied(format!("no sufficient privileges: endpoint {} is registered by pod {}", entry.name, owner.pod)));
         }
-        let before = known.and_then(|known| known.remote).filter(|remote| remote.inode == inode);
+        let before = known.map(|known| known.remote).filter(|remote| remote.inode == inode);
         entry.initial_registration_time = before.as_ref().and_then(|remote| remote.entry().initial_registration_time).or(Some(now.into()));
         let remote = match before {
             Some(remote) => {
                 remote.refresh(entry.clone());
                 remote
             }
-            None => Arc::new(Remote::new(key.clone(), caller.peer.id.clone(), duplicate(&socket)?, inode, entry.clone())),
+            None => Arc::new(Remote::new(key, caller.peer.id.clone(), duplicate(&socket)?, inode, entry.clone())),
         };
         let expires_at = Timestamp::try_from(expires).map_or(i64::MAX, Timestamp::as_second);
         let services = entry.network_service_names.clone();
-        registry.register_remote(key, Registration { pod: member.pod, instance: member.instance, services, expires_at, remote: Some(remote) });
+        registry.register(Registration { pod: member.pod, instance: member.instance, services, expires_at, remote });
         drop(registry);
         let mut response = Response::new(entry);
         response.metadata_mut().insert(RegistryPath::KEY, path);
@@ -120,12 +120,12 @@ impl Control {
         let registry = self.registry();
         let changes = registry.watch();
         let answer = |entry, deleted| Ok(NetworkServiceEndpointResponse { network_service_endpoint: Some(entry), deleted });
-        let all = registry.endpoints().filter_map(|(_, registration)| entry_of(registration));
+        let all = registry.endpoints().map(|(_, registration)| registration.remote.entry());
         let first: Vec<_> = all.filter(|entry| endpoint_matches(entry, &query)).map(|entry| answer(entry, false)).collect();
         drop(registry);
         let pick = move |change| match change {
             Change::Endpoint(registration, deleted) => {
-                entry_of(&registration).filter(|entry| endpoint_matches(entry, &query)).map(|entry| answer(entry, deleted))
+                Some(registration.remote.entry()).filter(|entry| endpoint_matches(entry, &query)).map(|entry| answer(entry, deleted))
             }
             Change::Service(..) => None,
         };
@@ -202,11 +202,6 @@ fn check_socket(socket: &OwnedFd) -> Result<(), Status> {
         Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Socket => Ok(()),
         _ => Err(Status::invalid_argument("the endpoint's url is that of no socket")),
     }
-}
-
-/// An endpoint that can be spoken of: the engine's own that have not registered themselves have no entry.
-fn entry_of(registration: &Registration) -> Option<NetworkServiceEndpoint> {
-    registration.remote.as_ref().map(|remote| remote.entry())
 }
 
 /// Whether an endpoint is what was asked for: by its name, by a service, by labels, or by nothing.

@@ -1,30 +1,23 @@
 use std::{
     io,
     os::fd::OwnedFd,
+    path::Path as FilePath,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use prost::Message;
-use tokio::{net::UnixStream, time::timeout};
-use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
+use tokio::time::timeout;
 use tonic::{Request, Response, Status};
 
 use super::{
+    MONITOR,
     control::Control,
-    descriptors::{Descriptors, Inode, path_of},
-    server::HANDSHAKE,
-    token,
-    transport::DescriptorStream,
+    descriptors::{Inode, path_of},
+    line::Line,
     wire::{ConnectionEvent, EventType, MonitorScopeSelector, NetworkServiceEndpoint, State},
 };
-use crate::{
-    engine::{
-        grpc::Channel,
-        identity::{SpiffeId, peer_of},
-    },
-    model::Namespaced,
-};
+use crate::{engine::identity::SpiffeId, model::Namespaced};
 
 /// How long an endpoint may take for its answer: less than our caller waits, so that another can be tried.
 const ANSWERS: Duration = Duration::from_secs(6);
@@ -44,18 +37,18 @@ pub(in crate::engine) struct Remote {
     line: tokio::sync::Mutex<Option<Line>>,
 }
 
-/// A connection to an endpoint.
-#[derive(Debug, Clone)]
-pub(super) struct Line {
-    channel: Channel,
-    /// What has come over it.
-    pub(super) received: Descriptors,
-}
-
 impl Remote {
     /// An endpoint at a socket.
     pub(super) fn new(key: Namespaced, id: SpiffeId, socket: OwnedFd, inode: Inode, entry: NetworkServiceEndpoint) -> Self {
         Self { key, id, socket, inode, entry: Mutex::new(entry), line: tokio::sync::Mutex::default() }
+    }
+
+    /// One that nobody can call.
+    #[cfg(test)]
+    pub(in crate::engine) fn example(key: Namespaced) -> Self {
+        let socket = OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
+        let (id, inode) = (SpiffeId::parse("spiffe://example/nse").unwrap(), Inode::of(&socket).unwrap());
+        Self::new(key, id, socket, inode, NetworkServiceEndpoint::default())
     }
 
     /// What it has registered.
@@ -71,35 +64,27 @@ impl Remote {
     /// A connection to it, made where there is none.
     async fn line(self: &Arc<Self>, control: &Arc<Control>) -> Result<Line, Status> {
         let mut line = self.line.lock().await;
-        if let Some(line) = line.as_ref().filter(|line| !line.channel.is_closed()) {
+        if let Some(line) = line.as_ref().filter(|line| !line.is_closed()) {
             return Ok(line.clone());
         }
-        let made = self.connect(control).await?;
+        let made = Box::pin(self.connect(control)).await?;
         tokio::spawn(Arc::clone(self).watch(Arc::clone(control), made.clone()));
         *line = Some(made.clone());
         Ok(made)
     }
 
-    async fn connect(self: &Arc<Self>, control: &Arc<Control>) -> Result<Line, Status> {
-        let unavailable = |reason: &dyn ToString| Status::unavailable(format!("endpoint {} is not available: {}", self.key.name, reason.to_string()));
-        let stream = UnixStream::connect(path_of(&self.socket)).await.map_err(|error| {
+    async fn connect(self: &Arc<Self>, control: &Control) -> Result<Line, Status> {
+        let line = Line::open(FilePath::new(&path_of(&self.socket)), &control.connects).await.map_err(|error| {
             if error.kind() == io::ErrorKind::ConnectionRefused {
                 // Nobody listens any more, and its registration would go on for a minute.
                 control.registry().unregister_same(self);
             }
-            unavailable(&error)
+            Status::unavailable(format!("endpoint {} is not available: {error}", self.key.name))
         })?;
-        let stream = DescriptorStream::new(stream);
-        let received = stream.received();
-        let name = ServerName::try_from("localhost").map_err(|error| unavailable(&error))?;
-        let connecting = timeout(HANDSHAKE, TlsConnector::from(Arc::clone(&control.connects)).connect(name, stream)).await;
-        let stream = connecting.map_err(|error| unavailable(&error))?.map_err(|error| unavailable(&error))?;
-        let peer = peer_of(stream.get_ref().1.peer_certificates()).map_err(|error| unavailable(&error))?;
-        if peer.id != self.id {
-            return Err(Status::permission_denied(format!("endpoint {} is {}, and was registered by {}", self.key.name, peer.id, self.id)));
+        match line.peer.id == self.id {
+            true => Ok(line),
+            false => Err(Status::permission_denied(format!("endpoint {} is {}, and was registered by {}", self.key.name, line.peer.id, self.id))),
         }
-        let channel = Channel::new(stream).await.map_err(|error| unavailable(&error))?;
-        Ok(Line { channel, received })
     }
 
     /// Calls one of its methods, with our token for it.
@@ -109,21 +94,15 @@ impl Remote {
         A: Message + Default + 'static,
     {
         let line = self.line(control).await?;
-        let mut request = Request::new(message);
-        token::to_callee(request.metadata_mut(), &control.source, &self.id)?;
-        let answer = timeout(ANSWERS, line.channel.unary(method, request)).await;
+        let answer = timeout(ANSWERS, line.call(&control.source, method, Request::new(message))).await;
         let late = || Status::deadline_exceeded(format!("endpoint {} did not answer within {} s", self.key.name, ANSWERS.as_secs()));
         Ok((answer.map_err(|_| late())??, line))
     }
 
     /// Passes on what the endpoint tells of its connections, until its end.
     async fn watch(self: Arc<Self>, control: Arc<Control>, line: Line) {
-        let mut request = Request::new(MonitorScopeSelector::default());
-        let token = token::to_callee(request.metadata_mut(), &control.source, &self.id);
-        if token.is_ok()
-            && let Ok(events) = line.channel.stream::<_, ConnectionEvent>("/connection.MonitorConnection/MonitorConnections", request).await
-        {
-            let mut events = events.into_inner();
+        let events = line.stream::<_, ConnectionEvent>(&control.source, MONITOR, MonitorScopeSelector::default()).await;
+        if let Ok(mut events) = events {
             while let Ok(Some(event)) = events.message().await {
                 self.pass_on(&control, &event);
             }

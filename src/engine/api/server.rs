@@ -4,9 +4,10 @@ use tokio::{
     net::{UnixListener, UnixStream},
     time::{sleep, timeout},
 };
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{TlsAcceptor, rustls::ServerConfig, server::TlsStream};
 
 use super::{
+    CLOSE, MONITOR, REGISTER_ENDPOINT, REQUEST,
     control::Control,
     descriptors::Descriptors,
     transport::{DescriptorStream, Outgoing},
@@ -41,13 +42,7 @@ impl Control {
     }
 
     async fn converse(self: Arc<Self>, stream: UnixStream) {
-        let stream = DescriptorStream::new(stream);
-        let (received, outgoing) = (stream.received(), stream.outgoing());
-        let accepted = timeout(HANDSHAKE, TlsAcceptor::from(Arc::clone(&self.accepts)).accept(stream)).await;
-        // Whoever cannot prove who it is has been told by an alert of TLS.
-        let Ok(Ok(stream)) = accepted else { return };
-        let Ok(peer) = peer_of(stream.get_ref().1.peer_certificates()) else { return };
-        let caller = Caller { peer, received, outgoing };
+        let Some((caller, stream)) = accept(stream, &self.accepts).await else { return };
         // How a caller goes is its own matter.
         let _ = grpc::serve(stream, |question| Arc::clone(&self).route(caller.clone(), question)).await;
     }
@@ -55,12 +50,10 @@ impl Control {
     async fn route(self: Arc<Self>, caller: Caller, question: Question) -> Answer {
         let path = question.uri().path().to_owned();
         match path.as_str() {
-            "/networkservice.NetworkService/Request" => grpc::unary(question, async |request| self.request(&caller, request).await).await,
-            "/networkservice.NetworkService/Close" => grpc::unary(question, async |request| self.close_for(&caller, request).await).await,
-            "/connection.MonitorConnection/MonitorConnections" => grpc::stream(question, async |request| self.monitor(&caller, request)).await,
-            "/registry.NetworkServiceEndpointRegistry/Register" => {
-                grpc::unary(question, async |request| self.register_endpoint(&caller, request).await).await
-            }
+            REQUEST => grpc::unary(question, async |request| self.request(&caller, request).await).await,
+            CLOSE => grpc::unary(question, async |request| self.close_for(&caller, request).await).await,
+            MONITOR => grpc::stream(question, async |request| self.monitor(&caller, request)).await,
+            REGISTER_ENDPOINT => grpc::unary(question, async |request| self.register_endpoint(&caller, request).await).await,
             "/registry.NetworkServiceEndpointRegistry/Unregister" => {
                 grpc::unary(question, async |request| self.unregister_endpoint(&caller, request)).await
             }
@@ -71,4 +64,13 @@ impl Control {
             other => grpc::unimplemented(other),
         }
     }
+}
+
+/// Makes a connection of what has connected; none where it cannot prove who it is, which it has then been told by an alert of TLS.
+pub(super) async fn accept(stream: UnixStream, config: &Arc<ServerConfig>) -> Option<(Caller, TlsStream<DescriptorStream>)> {
+    let stream = DescriptorStream::new(stream);
+    let (received, outgoing) = (stream.received(), stream.outgoing());
+    let stream = timeout(HANDSHAKE, Box::pin(TlsAcceptor::from(Arc::clone(config)).accept(stream))).await.ok()?.ok()?;
+    let peer = peer_of(stream.get_ref().1.peer_certificates()).ok()?;
+    Some((Caller { peer, received, outgoing }, stream))
 }

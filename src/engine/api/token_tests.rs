@@ -52,7 +52,9 @@ fn a_caller_is_believed_with_its_own_token_only() {
     let peer = Peer { id: peer.id().clone(), public_key: key.public_key_raw().to_vec() };
     let with = |tokens: &[String]| {
         let mut metadata = MetadataMap::new();
-        tokens.iter().for_each(|token| drop(metadata.append(TOKEN, token.parse().unwrap())));
+        for token in tokens {
+            metadata.append(TOKEN, token.parse().unwrap());
+        }
         from_caller(&metadata, &peer, &own).map_err(|status| (status.code(), status.message().to_owned()))
     };
     assert!(with(&[cast.token("a", "nsmgr")]).is_ok());

@@ -68,7 +68,7 @@ impl Claims {
 
     /// Whether it is over.
     pub(in crate::engine) fn is_expired(&self, now: SystemTime) -> bool {
-        !(self.exp > exact(now))
+        self.exp.is_nan() || self.exp <= exact(now)
     }
 
     /// When it ends.

@@ -52,7 +52,9 @@ pub(super) struct Error {
 }
 
 impl Error {
-    fn new(what: impl Into<String>, reason: impl ToString) -> Self {
+    /// What was to be done, and why it was not.
+    #[expect(clippy::needless_pass_by_value, reason = "as map_err passes it")]
+    pub(super) fn new(what: impl Into<String>, reason: impl ToString) -> Self {
         Self { what: what.into(), reason: reason.to_string() }
     }
 }

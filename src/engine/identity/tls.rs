@@ -149,6 +149,7 @@ impl Verifier {
 }
 
 /// A refusal, with the alert that the other end is told.
+#[expect(clippy::needless_pass_by_value, reason = "as map_err passes it")]
 fn bad(error: webpki::Error) -> TlsError {
     use webpki::Error as Webpki;
     TlsError::InvalidCertificate(match error {

@@ -145,3 +145,85 @@ fn structure(claims: &Claims) -> Struct {
     fields.extend(claims.iat.map(|iat| ("iat", value(Kind::NumberValue(iat as f64)))));
     Struct { fields: fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect() }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tonic::Code;
+
+    use super::*;
+    use crate::{engine::grpc::Channel, model::Namespaced, net::Namespace};
+
+    /// The API on one end of a socket, called from the other by this very process, which is in a sandbox or in none.
+    async fn api(ttl: Duration, is_sandboxed: bool) -> (Arc<Identity>, Channel) {
+        let (identity, sandboxes) = (Arc::new(Identity::new(ttl).unwrap()), Arc::new(Sandboxes::default()));
+        if is_sandboxed {
+            let namespace = Namespace::current().unwrap();
+            sandboxes.insert(Member { pod: Namespaced::new("ns", "alpine"), instance: "i".into(), namespace }).unwrap();
+        }
+        let (near, far) = UnixStream::pair().unwrap();
+        tokio::spawn(WorkloadApi::new(Arc::clone(&identity), sandboxes).converse(far));
+        (identity, Channel::new(near).await.unwrap())
+    }
+
+    fn asked<T>(message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        request.metadata_mut().insert(SECURITY_HEADER, "true".parse().unwrap());
+        request
+    }
+
+    #[tokio::test]
+    async fn an_svid_comes_at_once_and_the_next_at_half_of_its_life() {
+        let (identity, channel) = api(Duration::from_secs(4), true).await;
+        let mut stream = channel.stream("/SpiffeWorkloadAPI/FetchX509SVID", asked(Nothing {})).await.unwrap().into_inner();
+        let mut next = async || -> X509Svid { stream.message().await.unwrap().map(|mut answer: X509SvidResponse| answer.svids.remove(0)).unwrap() };
+        let (first, second) = (next().await, next().await);
+        assert_eq!(first.spiffe_id, format!("spiffe://{}/ns/ns/pod/alpine", identity.domain()));
+        assert!(first.certificates != second.certificates && first.private_key == second.private_key && first.bundle == second.bundle);
+        assert!(!first.bundle.is_empty() && !first.private_key.is_empty());
+    }
+
+    #[tokio::test]
+    async fn bundles_are_those_of_the_domain() {
+        let (identity, channel) = api(SVID_TTL, true).await;
+        let uri = identity.domain().uri();
+        let x509: Option<X509BundlesResponse> =
+            channel.stream("/SpiffeWorkloadAPI/FetchX509Bundles", asked(Nothing {})).await.unwrap().into_inner().message().await.unwrap();
+        let jwt: Option<JwtBundlesResponse> =
+            channel.stream("/SpiffeWorkloadAPI/FetchJWTBundles", asked(Nothing {})).await.unwrap().into_inner().message().await.unwrap();
+        assert!(x509.unwrap().bundles[&uri].len() > 100 && jwt.unwrap().bundles[&uri].starts_with(b"{"));
+    }
+
+    #[tokio::test]
+    async fn a_jwt_svid_is_made_and_validated() {
+        let (_, channel) = api(SVID_TTL, true).await;
+        let request = asked(JwtSvidRequest { audience: vec!["me".into()], spiffe_id: String::new() });
+        let made: JwtSvidResponse = channel.unary("/SpiffeWorkloadAPI/FetchJWTSVID", request).await.unwrap().into_inner();
+        let svid = made.svids[0].svid.clone();
+        let validate = async |audience: &str| {
+            let request = asked(ValidateJwtSvidRequest { audience: audience.into(), svid: svid.clone() });
+            channel.unary::<_, ValidateJwtSvidResponse>("/SpiffeWorkloadAPI/ValidateJWTSVID", request).await
+        };
+        let valid = validate("me").await.unwrap().into_inner();
+        assert!(valid.spiffe_id.ends_with("/ns/ns/pod/alpine") && valid.claims.unwrap().fields.contains_key("exp"));
+        assert_eq!(validate("you").await.unwrap_err().code(), Code::InvalidArgument);
+        for (audience, spiffe_id, code) in [(vec![], "", Code::InvalidArgument), (vec!["me".to_owned()], "spiffe://x/y", Code::PermissionDenied)] {
+            let request = asked(JwtSvidRequest { audience, spiffe_id: spiffe_id.into() });
+            let refused = channel.unary::<_, JwtSvidResponse>("/SpiffeWorkloadAPI/FetchJWTSVID", request).await.unwrap_err();
+            assert_eq!(refused.code(), code);
+        }
+    }
+
+    #[tokio::test]
+    async fn who_is_in_no_sandbox_is_nobody_and_who_does_not_know_the_rules_is_refused() {
+        let (_, channel) = api(SVID_TTL, false).await;
+        let fetch = async |channel: &Channel, request| channel.stream::<_, X509SvidResponse>("/SpiffeWorkloadAPI/FetchX509SVID", request).await;
+        let refused = fetch(&channel, asked(Nothing {})).await.unwrap_err();
+        assert_eq!((refused.code(), refused.message()), (Code::PermissionDenied, "no identity issued"));
+        let (_, channel) = api(SVID_TTL, true).await;
+        assert_eq!(fetch(&channel, Request::new(Nothing {})).await.unwrap_err().code(), Code::InvalidArgument);
+        let unknown = channel.unary::<_, JwtSvidResponse>("/SpiffeWorkloadAPI/Nothing", asked(Nothing {})).await.unwrap_err();
+        assert_eq!(unknown.code(), Code::Unimplemented);
+    }
+}
