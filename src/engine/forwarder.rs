@@ -38,6 +38,13 @@ pub(super) struct End {
     pub(super) interface: InterfaceName,
 }
 
+impl End {
+    /// Whether another is the same interface.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.pod == other.pod && self.interface == other.interface
+    }
+}
+
 /// An address of one's own and the address of the peer that belongs to it.
 type Addresses = Vec<(IpAddr, IpAddr)>;
 
@@ -49,8 +56,8 @@ impl Connection {
 
     /// Whether the links of another would be the same.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        let ends = |connection: &Self| [connection.client.clone(), connection.endpoint.clone()].map(|end| (end.pod, end.interface));
-        ends(self) == ends(other) && self.pairs == other.pairs && self.payload == other.payload
+        let same_ends = self.client.is_same(&other.client) && self.endpoint.is_same(&other.endpoint);
+        same_ends && self.pairs == other.pairs && self.payload == other.payload
     }
 
     fn ends(&self) -> [(&End, Addresses); 2] {

@@ -3,7 +3,7 @@ use std::{
     os::fd::OwnedFd,
     path::{Path as FilePath, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use rustix::fs::{Mode, OFlags};
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     engine::{
-        forwarder,
+        forwarder::{self, End},
         identity::{Error, Identity, Member, Sandboxes, Source, SpiffeId, client_config, server_config},
         registry::Registry,
     },
@@ -29,6 +29,8 @@ use crate::{
 pub(super) const MANAGER: &str = "nsmgr";
 /// How often it is looked whether a registration or a connection has run out.
 const SWEEP: Duration = Duration::from_secs(1);
+/// How long links wait for somebody to ask for them again: a client of upstream does so within seconds.
+const ADOPTED: Duration = Duration::from_secs(60);
 /// How many events a monitor may be behind; one that is further is told all again.
 const EVENTS: usize = 1024;
 
@@ -75,6 +77,8 @@ pub(in crate::engine) struct Control {
     registry: Mutex<Registry>,
     connections: Mutex<BTreeMap<Key, Established>>,
     turns: Mutex<HashMap<Key, Weak<Turn>>>,
+    /// Links that are there and that nobody has asked for since, with the time of their adoption.
+    orphans: Mutex<Vec<(forwarder::Connection, Instant)>>,
     pub(super) events: broadcast::Sender<ConnectionEvent>,
 }
 
@@ -98,6 +102,7 @@ impl Control {
             registry: Mutex::default(),
             connections: Mutex::default(),
             turns: Mutex::default(),
+            orphans: Mutex::default(),
             events: broadcast::Sender::new(EVENTS),
         }))
     }
@@ -214,10 +219,39 @@ impl Control {
         for (key, _) in own.collect::<Vec<_>>() {
             closed.extend(self.close(&key).await);
         }
+        self.close_orphans(|link, _| link.touches(pod)).await;
         if let Ok(id) = self.identity.id_of(pod) {
             self.identity.forget(&id);
         }
         closed
+    }
+
+    /// Takes links on that an earlier manager has made. They stay as they are for the client that asks for them again, and go where
+    /// none does.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for a manager that follows another"))]
+    pub(in crate::engine) fn adopt(&self, link: forwarder::Connection) {
+        self.orphans.lock().unwrap_or_else(PoisonError::into_inner).push((link, Instant::now()));
+    }
+
+    /// The link at an interface that nobody has asked for since it was adopted.
+    pub(super) fn orphan(&self, end: &End) -> Option<forwarder::Connection> {
+        let orphans = self.orphans.lock().unwrap_or_else(PoisonError::into_inner);
+        orphans.iter().map(|(link, _)| link).find(|link| link.client.is_same(end)).cloned()
+    }
+
+    /// Somebody has asked for the link at an interface.
+    pub(super) fn take_orphan(&self, end: &End) {
+        self.orphans.lock().unwrap_or_else(PoisonError::into_inner).retain(|(link, _)| !link.client.is_same(end));
+    }
+
+    /// Closes adopted links.
+    async fn close_orphans(&self, which: impl Fn(&forwarder::Connection, Instant) -> bool) {
+        let closing: Vec<_> =
+            self.orphans.lock().unwrap_or_else(PoisonError::into_inner).extract_if(.., |(link, since)| which(link, *since)).collect();
+        for (link, _) in closing {
+            // What cannot be removed goes with its namespace.
+            let _ = link.close().await;
+        }
     }
 
     /// Closes a connection, at its endpoint too; the result is what was closed, with the error of the kernel where it kept the link.
@@ -234,6 +268,7 @@ impl Control {
             tick.tick().await;
             let now = SystemTime::now();
             self.registry().expire(jiff::Timestamp::now().as_second());
+            self.close_orphans(|_, since| since.elapsed() > ADOPTED).await;
             let over = self.list().into_iter().filter(|(_, established)| established.expires <= now);
             for (key, _) in over.collect::<Vec<_>>() {
                 let _turn = self.turn(&key).await;

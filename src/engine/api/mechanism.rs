@@ -17,7 +17,7 @@ pub(super) const NAME: &str = "name";
 const MAX_ADDRESSES: usize = 32;
 
 /// A kernel interface on this machine.
-pub(super) fn kernel<const N: usize>(parameters: [(&str, String); N]) -> Mechanism {
+pub(super) fn kernel<'a>(parameters: impl IntoIterator<Item = (&'a str, String)>) -> Mechanism {
     let parameters = parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<BTreeMap<_, _>>();
     Mechanism { cls: LOCAL.to_owned(), r#type: KERNEL.to_owned(), parameters }
 }

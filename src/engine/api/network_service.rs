@@ -8,7 +8,7 @@ use super::{
     control::{Control, Established, Key, MANAGER},
     descriptors::{Descriptors, Inode},
     line::Line,
-    mechanism::{INODE_URL, KERNEL, LOCAL, NAME, choose, kernel, pairs},
+    mechanism::{INODE_URL, KERNEL, LOCAL, NAME, choose, give, kernel, pairs},
     remote::Remote,
     server::Caller,
     token::{self, Step},
@@ -19,7 +19,7 @@ use crate::{
         forwarder::{self, End},
         identity::Member,
         names,
-        registry::{Asked, Change, Found, NotFound},
+        registry::{Asked, Change, Found, NotFound, Registration},
     },
     model::InterfaceName,
     net,
@@ -77,15 +77,20 @@ impl Control {
         if !wanted.connection.payload.is_empty() && wanted.connection.payload != found.payload.to_string() {
             return Err(Status::not_found(NotFound::Service(wanted.connection.network_service.clone()).to_string()));
         }
+        let orphan = self.orphan(&wanted.end);
+        let mut registered: Vec<_> = found.candidates.iter().filter_map(|candidate| self.registry().endpoint(candidate).cloned()).collect();
+        // Where its link leads to is the endpoint that it had.
+        registered.sort_by_key(|registration| orphan.as_ref().is_none_or(|orphan| orphan.endpoint.pod != registration.pod));
         let mut failure = Status::not_found(NotFound::Endpoint.to_string());
-        for candidate in &found.candidates {
-            let Some(remote) = self.registry().endpoint(candidate).map(|registration| Arc::clone(&registration.remote)) else { continue };
-            match self.connect(wanted, &found, &remote, before.as_ref()).await {
+        for registration in registered {
+            // The client's interface has one name, so that what leads to another endpoint goes first.
+            if let Some(old) = before.take_if(|old| old.remote.key != registration.remote.key) {
+                self.forget(key);
+                self.undo(old).await;
+            }
+            match self.connect(wanted, &found, &registration, before.as_ref(), orphan.as_ref()).await {
                 Ok(established) => {
-                    // What led to another endpoint is of no use any more.
-                    if let Some(old) = before.filter(|old| old.remote.key != remote.key) {
-                        self.undo(old).await;
-                    }
+                    self.take_orphan(&wanted.end);
                     return Ok(established);
                 }
                 Err(status) => failure = status,
@@ -129,13 +134,15 @@ impl Control {
         self: &Arc<Self>,
         wanted: &Wanted,
         found: &Found,
-        remote: &Arc<Remote>,
-        before: Option<&Established>,
+        registration: &Registration,
+        same: Option<&Established>,
+        orphan: Option<&forwarder::Connection>,
     ) -> Result<Established, Status> {
-        let same = before.filter(|before| before.remote.key == remote.key);
-        let asked = for_endpoint(wanted, found, remote, same);
+        let remote = &registration.remote;
+        let asked = for_endpoint(wanted, found, remote, same, orphan.filter(|orphan| orphan.endpoint.pod == registration.pod));
         let (answer, line) = remote.call::<_, Connection>(self, REQUEST, asked.clone()).await?;
-        let made = self.accept(wanted, found, remote, &line, answer.into_inner(), same).await;
+        let old = same.map(|same| &same.link).or(orphan);
+        let made = self.accept(wanted, found, remote, &line, answer.into_inner(), old).await;
         if made.is_err() && same.is_none() {
             // The first error is what counts.
             let _ = remote.call::<_, Empty>(self, CLOSE, asked.connection.unwrap_or_default()).await;
@@ -151,7 +158,7 @@ impl Control {
         remote: &Arc<Remote>,
         line: &Line,
         mut answer: Connection,
-        before: Option<&Established>,
+        old: Option<&forwarder::Connection>,
     ) -> Result<Established, Status> {
         let refuse = |reason: &dyn ToString| Status::internal(format!("endpoint {} answers wrongly: {}", remote.key.name, reason.to_string()));
         let mechanism = answer.mechanism.as_ref().filter(|mechanism| mechanism.r#type == KERNEL).ok_or_else(|| refuse(&"not a kernel interface"))?;
@@ -182,19 +189,19 @@ impl Control {
             endpoint: far,
             pairs,
         };
-        self.link(&link, before).await?;
+        self.link(&link, old).await?;
         let near = Connection { mechanism: Some(wanted.mechanism.clone()), ..answer.clone() };
         Ok(Established { link, near, far: answer, remote: Arc::clone(remote), expires: wanted.expires })
     }
 
     /// Makes the links of a connection, where they are not there and whole.
-    async fn link(&self, link: &forwarder::Connection, before: Option<&Established>) -> Result<(), Status> {
+    async fn link(&self, link: &forwarder::Connection, old: Option<&forwarder::Connection>) -> Result<(), Status> {
         let failed = |error: net::Error| Status::internal(error.to_string());
-        if let Some(before) = before {
-            if before.link.is_same(link) && before.link.fault().await.is_none() {
+        if let Some(old) = old {
+            if old.is_same(link) && old.fault().await.is_none() {
                 return Ok(());
             }
-            before.link.close().await.map_err(failed)?;
+            old.close().await.map_err(failed)?;
         }
         link.establish().await.map_err(failed)
     }
@@ -272,7 +279,13 @@ async fn end(received: &Descriptors, member: &Member, mechanism: &Mechanism) -> 
 }
 
 /// The connection as an endpoint is asked for it.
-fn for_endpoint(wanted: &Wanted, found: &Found, remote: &Remote, same: Option<&Established>) -> NetworkServiceRequest {
+fn for_endpoint(
+    wanted: &Wanted,
+    found: &Found,
+    remote: &Remote,
+    same: Option<&Established>,
+    orphan: Option<&forwarder::Connection>,
+) -> NetworkServiceRequest {
     let mut connection = wanted.connection.clone();
     let mut path = wanted.step.path.clone();
     if connection.network_service_endpoint_name != remote.key.name {
@@ -280,6 +293,15 @@ fn for_endpoint(wanted: &Wanted, found: &Found, remote: &Remote, same: Option<&E
         if let Some(context) = connection.context.as_mut().and_then(|context| context.ip_context.as_mut()) {
             let excluded_prefixes = std::mem::take(&mut context.excluded_prefixes);
             *context = IpContext { excluded_prefixes, ..IpContext::default() };
+        }
+    }
+    let mut parameters = Vec::new();
+    if let Some(orphan) = orphan.filter(|_| same.is_none()) {
+        // What is there is asked for, so that it can stay.
+        parameters.push((NAME, orphan.endpoint.interface.to_string()));
+        let context = connection.context.get_or_insert_default().ip_context.get_or_insert_default();
+        if context.src_ip_addrs.is_empty() {
+            give(context, &orphan.pairs);
         }
     }
     if let Some(known) = same.and_then(|same| same.far.path.as_ref()) {
@@ -293,7 +315,7 @@ fn for_endpoint(wanted: &Wanted, found: &Found, remote: &Remote, same: Option<&E
     connection.state = State::Up.into();
     connection.payload = found.payload.to_string();
     connection.network_service_endpoint_name.clone_from(&remote.key.name);
-    NetworkServiceRequest { connection: Some(connection), mechanism_preferences: vec![kernel([])] }
+    NetworkServiceRequest { connection: Some(connection), mechanism_preferences: vec![kernel(parameters)] }
 }
 
 /// The connection as its caller is told of it.
@@ -305,4 +327,70 @@ fn for_caller(near: &Connection, wanted: &Wanted) -> Connection {
     }
     answer.labels.clone_from(&wanted.connection.labels);
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::{
+        engine::{api::wire, identity::Identity},
+        model::{Namespaced, Payload},
+        net::Namespace,
+    };
+
+    fn end(pod: &str, interface: &str) -> End {
+        End { pod: Namespaced::new("ns", pod), namespace: Namespace::current().unwrap(), interface: interface.parse().unwrap() }
+    }
+
+    fn wanted() -> Wanted {
+        let segment = |name: &str| PathSegment { name: name.into(), id: name.into(), ..PathSegment::default() };
+        let path = wire::Path { index: 1, path_segments: vec![segment("alpine-0"), segment(MANAGER)] };
+        let ip_context =
+            Some(IpContext { src_ip_addrs: vec!["10.0.0.9/32".into()], excluded_prefixes: vec!["10.1.0.0/16".into()], ..Default::default() });
+        let context = Some(wire::ConnectionContext { ip_context, ..Default::default() });
+        Wanted {
+            connection: Connection { id: "alpine-0".into(), network_service: "s".into(), context, ..Connection::default() },
+            step: Step { path, own: 1 },
+            expires: SystemTime::now(),
+            member: Member { pod: Namespaced::new("ns", "alpine"), instance: "i".into(), namespace: Namespace::current().unwrap() },
+            mechanism: kernel([]),
+            end: end("alpine", "nsm-1"),
+        }
+    }
+
+    fn asked(wanted: &Wanted, orphan: Option<&forwarder::Connection>) -> (Vec<String>, Vec<String>, Mechanism, Connection) {
+        let found = Found { service: Namespaced::new("ns", "s"), payload: Payload::Ip, candidates: vec![] };
+        let remote = Remote::example(Namespaced::new("ns", "nse"));
+        let mut request = for_endpoint(wanted, &found, &remote, None, orphan);
+        let connection = request.connection.take().unwrap();
+        let context = connection.context.clone().unwrap().ip_context.unwrap();
+        (context.src_ip_addrs, context.excluded_prefixes, request.mechanism_preferences.remove(0), connection)
+    }
+
+    #[test]
+    fn an_endpoint_is_asked_with_our_id_and_without_anothers_addresses() {
+        let (addresses, excluded, mechanism, connection) = asked(&wanted(), None);
+        assert_eq!((addresses, excluded, mechanism), (vec![], vec!["10.1.0.0/16".to_owned()], kernel([])));
+        assert_eq!((connection.id.as_str(), connection.network_service_endpoint_name.as_str(), connection.payload.as_str()), (MANAGER, "nse", "IP"));
+        let mut again = wanted();
+        again.connection.network_service_endpoint_name = "nse".into();
+        assert_eq!(asked(&again, None).0, ["10.0.0.9/32"], "its own are asked for");
+    }
+
+    #[test]
+    fn links_of_an_earlier_manager_are_asked_for_as_they_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let control = Control::new(Arc::new(Identity::new(Duration::from_secs(60)).unwrap()), [dir.path(); 2], "x").unwrap();
+        let pairs = vec![crate::model::AddressPair { client: "10.0.0.1".parse().unwrap(), endpoint: "10.0.0.0".parse().unwrap() }];
+        let (service, payload) = (Namespaced::new("ns", "s"), Payload::Ip);
+        control.adopt(forwarder::Connection { request: 0, service, payload, client: end("alpine", "nsm-1"), endpoint: end("nse", "s-abcd"), pairs });
+        assert!(control.orphan(&end("alpine", "nsm-2")).is_none() && control.orphan(&end("nse", "nsm-1")).is_none());
+        let orphan = control.orphan(&end("alpine", "nsm-1"));
+        let (addresses, _, mechanism, _) = asked(&wanted(), orphan.as_ref());
+        assert_eq!((addresses, mechanism), (vec!["10.0.0.1/32".to_owned()], kernel([(NAME, "s-abcd".to_owned())])));
+        control.take_orphan(&end("alpine", "nsm-1"));
+        assert!(control.orphan(&end("alpine", "nsm-1")).is_none());
+    }
 }

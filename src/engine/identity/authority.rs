@@ -9,6 +9,7 @@ use ring::{
     rand::SystemRandom,
     signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair},
 };
+use serde::{Deserialize, Serialize};
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
 use super::{Error, SpiffeId, TrustDomain, svid::Svid};
@@ -27,7 +28,15 @@ pub(super) struct Authority {
     /// Signs JWT-SVIDs; another key than that of the certificates (JWT-SVID, 4.1 keeps them apart by their use).
     jwt_key: EcdsaKeyPair,
     jwt_key_id: String,
-    jwt_public_key: Vec<u8>,
+    jwt: KeyPair,
+}
+
+/// An authority as it is handed on to a process that follows. It holds private keys, and is for memory alone.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SavedAuthority {
+    key: Vec<u8>,
+    certificate: Vec<u8>,
+    jwt_key: Vec<u8>,
 }
 
 impl std::fmt::Debug for Authority {
@@ -39,7 +48,21 @@ impl std::fmt::Debug for Authority {
 impl Authority {
     /// A new authority. Its domain is named after its key, so that no two engines have the same.
     pub(super) fn new(ttl: Duration) -> Result<Self, Error> {
-        let (key, jwt) = (new_key()?, new_key()?);
+        Self::with(new_key()?, new_key()?, None, ttl)
+    }
+
+    /// The authority that another process has handed on.
+    pub(super) fn restore(saved: SavedAuthority, ttl: Duration) -> Result<Self, Error> {
+        Self::with(read_key(&saved.key)?, read_key(&saved.jwt_key)?, Some(saved.certificate.into()), ttl)
+    }
+
+    /// What another process needs to go on as this authority.
+    pub(super) fn save(&self) -> SavedAuthority {
+        let [key, jwt_key] = [self.issuer.key(), &self.jwt].map(|key| key.serialized_der().to_vec());
+        SavedAuthority { key, certificate: self.certificate.to_vec(), jwt_key }
+    }
+
+    fn with(key: KeyPair, jwt: KeyPair, known: Option<CertificateDer<'static>>, ttl: Duration) -> Result<Self, Error> {
         let fingerprint = digest::digest(&digest::SHA256, key.public_key_raw());
         let hex: String = fingerprint.as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
         let domain = TrustDomain::new(&format!("{hex}.nsm.local"))?;
@@ -49,12 +72,12 @@ impl Authority {
         // It signs SVIDs and no further authorities.
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let certificate = params.self_signed(&key).map_err(|error| Error::new("sign the authority's certificate", error))?.der().clone();
-        let jwt_public_key = jwt.public_key_raw().to_vec();
-        let id = digest::digest(&digest::SHA256, &jwt_public_key);
+        let sign = || params.self_signed(&key).map(|signed| signed.der().clone());
+        let certificate = known.map_or_else(sign, Ok).map_err(|error| Error::new("sign the authority's certificate", error))?;
+        let id = digest::digest(&digest::SHA256, jwt.public_key_raw());
         let jwt_key_id = id.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         let (issuer, jwt_key) = (Issuer::new(params, key), signing_key(jwt.serialized_der())?);
-        Ok(Self { domain, ttl, issuer, certificate, jwt_key, jwt_key_id, jwt_public_key })
+        Ok(Self { domain, ttl, issuer, certificate, jwt_key, jwt_key_id, jwt })
     }
 
     /// What it is responsible for.
@@ -79,7 +102,7 @@ impl Authority {
 
     /// Its public half: an uncompressed point.
     pub(super) fn jwt_public_key(&self) -> &[u8] {
-        &self.jwt_public_key
+        self.jwt.public_key_raw()
     }
 
     /// Says who somebody with a key is, from `now` on.
@@ -97,6 +120,11 @@ impl Authority {
 /// A new ECDSA P-256 key: the kind that NSM's tokens need (ES256).
 pub(super) fn new_key() -> Result<KeyPair, Error> {
     KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(|error| Error::new("make a key", error))
+}
+
+/// A key that was handed on.
+pub(super) fn read_key(pkcs8: &[u8]) -> Result<KeyPair, Error> {
+    KeyPair::from_pkcs8_der_and_sign_algo(&pkcs8.into(), &PKCS_ECDSA_P256_SHA256).map_err(|error| Error::new("read a key", error))
 }
 
 /// The same key, as it signs JWTs: their signatures are two numbers of fixed length (RFC 7518, 3.4).

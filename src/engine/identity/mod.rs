@@ -29,7 +29,9 @@ use std::{
     time::Duration,
 };
 
-use self::authority::Authority;
+use serde::{Deserialize, Serialize};
+
+use self::authority::{Authority, SavedAuthority, read_key};
 pub(super) use self::{
     attest::{Member, Sandboxes},
     jwt::{Claims, JwtError, decode, verify},
@@ -59,6 +61,13 @@ impl Error {
     }
 }
 
+/// As it is handed on.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    authority: SavedAuthority,
+    sources: Vec<(String, Vec<u8>)>,
+}
+
 /// The authority of this engine and the identities that it has given.
 #[derive(Debug)]
 pub(super) struct Identity {
@@ -73,6 +82,34 @@ impl Identity {
     /// There is no randomness for its keys.
     pub(super) fn new(ttl: Duration) -> Result<Self, Error> {
         Ok(Self { authority: Arc::new(Authority::new(ttl)?), sources: Mutex::default() })
+    }
+
+    /// All of it, for a process that goes on in place of this one: identities stay valid then. It holds private keys, and is to be
+    /// kept nowhere but in memory.
+    ///
+    /// # Errors
+    /// It has no form as JSON, which it always has.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for a manager that follows another"))]
+    pub(super) fn save(&self) -> Result<Vec<u8>, Error> {
+        let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        let sources = sources.values().map(|source| (source.id().to_string(), source.key().to_vec())).collect();
+        serde_json::to_vec(&Saved { authority: self.authority.save(), sources }).map_err(|error| Error::new("keep the identities", error))
+    }
+
+    /// What another process has handed on.
+    ///
+    /// # Errors
+    /// It is nothing that [`Self::save`] has made.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for a manager that follows another"))]
+    pub(super) fn restore(saved: &[u8], ttl: Duration) -> Result<Self, Error> {
+        let saved: Saved = serde_json::from_slice(saved).map_err(|error| Error::new("read the identities that were kept", error))?;
+        let authority = Arc::new(Authority::restore(saved.authority, ttl)?);
+        let source = |(id, key): (String, Vec<u8>)| {
+            let id = SpiffeId::parse(&id)?;
+            Ok((id.clone(), Arc::new(Source::with(Arc::clone(&authority), id, read_key(&key)?)?)))
+        };
+        let sources = saved.sources.into_iter().map(source).collect::<Result<_, Error>>()?;
+        Ok(Self { authority, sources: Mutex::new(sources) })
     }
 
     /// What the authority is responsible for.
@@ -105,5 +142,23 @@ impl Identity {
     /// Forgets the key of somebody who is gone.
     pub(super) fn forget(&self, id: &SpiffeId) {
         self.sources.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_takes_over_is_the_same_authority() {
+        let before = Identity::new(SVID_TTL).unwrap();
+        let id = before.domain().id(&["x"]).unwrap();
+        let source = before.source(&id).unwrap();
+        let (token, jwt) = (source.svid(), source.jwt_svid(vec!["me".into()], SVID_TTL).unwrap());
+        let after = Identity::restore(&before.save().unwrap(), SVID_TTL).unwrap();
+        assert_eq!(after.domain(), before.domain());
+        let restored = after.source(&id).unwrap();
+        assert_eq!((restored.bundle(), &restored.svid().private_key), (source.bundle(), &token.private_key));
+        assert!(restored.validate(&jwt, "me").is_ok() && Identity::restore(b"{}", SVID_TTL).is_err());
     }
 }

@@ -39,10 +39,19 @@ impl std::fmt::Debug for Source {
 impl Source {
     /// Somebody with a new key.
     pub(super) fn new(authority: Arc<Authority>, id: SpiffeId) -> Result<Self, Error> {
-        let key = new_key()?;
+        Self::with(authority, id, new_key()?)
+    }
+
+    /// Somebody with a key that was handed on.
+    pub(super) fn with(authority: Arc<Authority>, id: SpiffeId, key: KeyPair) -> Result<Self, Error> {
         let signing_key = signing_key(key.serialized_der())?;
         let current = Mutex::new(Arc::new(authority.issue(&id, &key, SystemTime::now())?));
         Ok(Self { authority, id, key, signing_key, current, renewals: AtomicU64::new(0) })
+    }
+
+    /// The private key, as PKCS #8 in DER.
+    pub(super) fn key(&self) -> &[u8] {
+        self.key.serialized_der()
     }
 
     /// Whose they are.
