@@ -60,7 +60,7 @@ impl Sandboxed {
         let file = File::create(&log).unwrap();
         command.arg(format!("--net={path}")).args(["unshare", "--mount", "sh", "-c", ENTER, "sh"]).arg(machine.dir());
         command.arg(upstream(program)).args(arguments);
-        command.env("SPIFFE_ENDPOINT_SOCKET", "unix:///run/spire/sockets/agent.sock").env("NSM_LOG_LEVEL", "DEBUG");
+        command.env("SPIFFE_ENDPOINT_SOCKET", "unix:///run/spire/sockets/agent.sock").env("NSM_LOG_LEVEL", "DEBUG").env("TMPDIR", "/tmp");
         command.envs(environment.iter().copied());
         let child = command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file).spawn().expect("nsenter of util-linux");
         Self { child, log }
