@@ -3,7 +3,6 @@
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io,
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -22,15 +21,14 @@ impl FileLock {
     /// The file cannot be opened or locked.
     pub fn take(path: &Path) -> io::Result<Option<Self>> {
         loop {
-            let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+            let file = open(path)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(error)) => return Err(error),
             }
             // Whoever lets go removes the file while holding the lock; what we have locked may be that one.
-            let locked = file.metadata()?;
-            if fs::metadata(path).is_ok_and(|current| current.ino() == locked.ino() && current.dev() == locked.dev()) {
+            if is_at(&file, path)? {
                 return Ok(Some(Self { path: path.to_owned(), file }));
             }
         }
@@ -48,6 +46,28 @@ impl Drop for FileLock {
         // What is gone already, or cannot be removed, locks nobody out.
         let _ = fs::remove_file(&self.path);
     }
+}
+
+/// Opens the file for its owner alone, and makes it where it is not there.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.read(true).write(true).create(true).truncate(false).open(path)
+}
+
+/// Whether the file is still the one at the path.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let own = file.metadata()?;
+    Ok(fs::metadata(path).is_ok_and(|current| current.ino() == own.ino() && current.dev() == own.dev()))
+}
+
+/// Windows opens no file any more that is to be removed.
+#[cfg(not(unix))]
+fn is_at(_: &File, path: &Path) -> io::Result<bool> {
+    Ok(path.exists())
 }
 
 #[cfg(test)]

@@ -4,12 +4,18 @@
 //!   cli ─► settings ─► commands ─┬─► manifest    YAML → Plan with its Expectations
 //!                                ├─► target      cluster (kube-rs) or local (engine ─► net)
 //!                                ├─► check       Expectations × Observation → Findings
+//!                                ├─► status      Snapshot → what there is now
 //!                                ├─► diagnose    Expectations × Snapshot → path and causes
 //!                                ├─► bundle      Snapshot ⇄ a file without secrets
 //!                                ├─► report      Findings → table, JSON, JUnit
 //!                                └─► terminal    the person's, for a program in a pod
 //!                    all of them ───► model      pure
 //! ```
+
+#![cfg_attr(
+    not(target_os = "linux"),
+    allow(irrefutable_let_patterns, unused_variables, reason = "without this machine as a target there is one kind of it only")
+)]
 
 pub mod bundle;
 pub mod cancel;
@@ -24,9 +30,11 @@ pub mod manifest;
 pub mod model;
 #[cfg(target_os = "linux")]
 pub mod net;
+pub mod prometheus;
 pub mod report;
 pub mod runtime_dir;
 pub mod settings;
+pub mod status;
 pub mod target;
 pub mod terminal;
 
@@ -37,12 +45,9 @@ use std::{
     process::ExitCode,
 };
 
-use clap::Parser;
-use tokio::signal::unix::{SignalKind, signal};
-
 use self::{
-    cancel::Cancel,
-    cli::{Cli, Command, EngineCommand, completions},
+    cancel::{Cancel, Held, Signals},
+    cli::{BUILD, Cli, Command, EngineCommand, OutputArg, Program, Question, StatusArgs, VerifyArgs, completions, parse, version_asked},
     model::{Failure, IntoFailure, Outcome, Result, Sink},
     report::{Progress, Report, annotations, complain, schema, write_out},
     settings::Settings,
@@ -64,23 +69,46 @@ fn guarded(work: impl FnOnce() -> Outcome + UnwindSafe) -> Outcome {
 }
 
 fn dispatch(arguments: Vec<OsString>) -> Outcome {
-    let Cli { command, global } = match Cli::try_parse_from(arguments) {
+    let held = Held::signals();
+    // Before anything that takes time: these are asked for by shells and scripts, again and again.
+    if let Some(in_full) = version_asked(&arguments) {
+        return unwritten(&write_out(&if in_full { BUILD.long() } else { BUILD.short() }));
+    }
+    if let Some(question) = Question::asked(&arguments) {
+        return unwritten(&write_out(&commands::complete(&question)));
+    }
+    let program = Program::of(arguments.first().map(OsString::as_os_str));
+    let Cli { command, global } = match parse(program, arguments) {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
     match &command {
         // Before anything has made a second thread: Linux moves no such process into a user namespace.
-        Command::Engine(arguments) => return engine(&arguments.command),
-        Command::Completions(arguments) => return unwritten(&write_out(&completions(arguments.shell))),
-        Command::Verify(arguments) if arguments.schema => return unwritten(&write_out(&schema())),
+        Command::Engine(arguments) if arguments.command != EngineCommand::Restart => {
+            drop(held);
+            return engine(&arguments.command);
+        }
+        Command::Completions(arguments) => return unwritten(&write_out(completions(arguments.shell))),
+        Command::Version(_) => return unwritten(&write_out(&version(global.output))),
+        Command::Verify(VerifyArgs { schema: true, .. }) | Command::Status(StatusArgs { schema: true, .. }) => {
+            return unwritten(&write_out(&schema()));
+        }
         _ => {}
     }
     match Settings::new(global, &command) {
-        Ok(settings) => execute(&command, &settings),
+        Ok(settings) => execute(&command, &settings, program, held),
         Err(failure) => {
+            let failure = failure.reworded(|hint| program.speak(hint));
             Progress::new().error(&failure);
             failure.outcome
         }
+    }
+}
+
+fn version(output: OutputArg) -> String {
+    match output {
+        OutputArg::Json => BUILD.json(),
+        _ => BUILD.long(),
     }
 }
 
@@ -98,6 +126,10 @@ fn usage(error: &clap::Error) -> Outcome {
 fn engine(command: &EngineCommand) -> Outcome {
     let done = match command {
         EngineCommand::Run { dir, svid_ttl } => engine::run(dir, *svid_ttl),
+        EngineCommand::Manage { parent } => engine::manage(*parent),
+        EngineCommand::Sandbox => engine::run_sandbox(),
+        EngineCommand::Inside => engine::inside(),
+        EngineCommand::Restart => Err(Failure::msg(Outcome::Defect, "a restart is a command like others")),
         EngineCommand::Probe => engine::probe(),
         EngineCommand::Enter(cli::EnterArgs { net, user, terminal, command }) => Err(engine::enter(net, user.as_deref(), *terminal, command)),
     };
@@ -119,7 +151,7 @@ fn engine(_: &EngineCommand) -> Outcome {
     Outcome::CannotTell
 }
 
-fn execute(command: &Command, settings: &Settings) -> Outcome {
+fn execute(command: &Command, settings: &Settings, program: Program, held: Held) -> Outcome {
     let progress = Progress::new();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = match runtime.or_fail(Outcome::Defect, "cannot start a runtime") {
@@ -141,7 +173,7 @@ fn execute(command: &Command, settings: &Settings) -> Outcome {
         let ctx = Ctx::new(Cancel::default(), settings.timeout, progress.sink());
         tokio::select! {
             biased;
-            left = signals(&ctx.cancel, &ctx.events) => Err(left),
+            left = signals(&ctx.cancel, &ctx.events, held) => Err(left),
             result = commands::run(command, settings, &ctx, &mut report) => Ok(result),
         }
     });
@@ -155,7 +187,10 @@ fn execute(command: &Command, settings: &Settings) -> Outcome {
         Err(Err(failure)) => report.failure = Some(failure),
         Ok(result) => report.failure = result.err(),
     }
-    report.reword(|hint| settings.complete(hint));
+    // What a hint has deployed anew is to be as it was.
+    let deployed = report.options.as_deref().and_then(|options| settings.as_deployed(options).ok().flatten());
+    let meant = deployed.as_ref().unwrap_or(settings);
+    report.reword(|hint| program.speak(&meant.complete(hint)));
     publish(&mut report, settings, &progress)
 }
 
@@ -190,18 +225,13 @@ fn unwritten(written: &io::Result<()>) -> Outcome {
 }
 
 /// Asks everything to stop at the first signal; comes back at the second.
-async fn signals(cancel: &Cancel, events: &Sink) -> Result<Outcome> {
-    let handle = |kind| signal(kind).or_fail(Outcome::Defect, "cannot handle signals");
-    let (mut interrupt, mut terminate) = (handle(SignalKind::interrupt())?, handle(SignalKind::terminate())?);
-    let mut next = async || {
-        tokio::select! {
-            _ = interrupt.recv() => Outcome::Interrupted,
-            _ = terminate.recv() => Outcome::Terminated,
-        }
-    };
-    cancel.cancel(next().await);
+async fn signals(cancel: &Cancel, events: &Sink, held: Held) -> Result<Outcome> {
+    let mut signals = Signals::listen()?;
+    // From now on somebody listens.
+    drop(held);
+    cancel.cancel(signals.next().await);
     events.info("stopping; once more to leave at once");
-    Ok(next().await)
+    Ok(signals.next().await)
 }
 
 #[cfg(test)]

@@ -4,10 +4,10 @@ use std::{
     env,
     fs::{self, DirBuilder},
     io,
-    os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
 };
 
+#[cfg(unix)]
 use nix::unistd::{Uid, User, geteuid};
 
 use crate::model::{Failure, Result};
@@ -20,9 +20,14 @@ pub const VARIABLE: &str = "NSMCTL_RUNTIME_DIR";
 #[must_use]
 pub fn locate() -> PathBuf {
     let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    from(set(VARIABLE), set("XDG_RUNTIME_DIR"), geteuid().as_raw())
+    #[cfg(unix)]
+    return from(set(VARIABLE), set("XDG_RUNTIME_DIR"), geteuid().as_raw());
+    // Windows has a directory for each user there.
+    #[cfg(not(unix))]
+    return set(VARIABLE).unwrap_or_else(|| env::temp_dir().join("nsmctl"));
 }
 
+#[cfg(unix)]
 fn from(own: Option<PathBuf>, xdg: Option<PathBuf>, user: u32) -> PathBuf {
     match (own, xdg, user) {
         (Some(own), ..) => own,
@@ -39,7 +44,10 @@ fn from(own: Option<PathBuf>, xdg: Option<PathBuf>, user: u32) -> PathBuf {
 /// # Errors
 /// It cannot be made, or others have a right in it.
 pub fn prepare(dir: &Path) -> Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| failed("make the directory", dir, &error))?;
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(dir).map_err(|error| failed("make the directory", dir, &error))?;
     check(dir)
 }
 
@@ -49,17 +57,34 @@ pub fn prepare(dir: &Path) -> Result<()> {
 /// It does not exist, or others have a right in it.
 pub fn check(dir: &Path) -> Result<()> {
     let metadata = fs::symlink_metadata(dir).map_err(|error| failed("read", dir, &error))?;
-    let refuse = |what: &str, hint: String| Failure::failed(format!("the directory {} {what}", dir.display())).hint(hint);
-    let choose = format!("choose another with {VARIABLE}");
     if !metadata.is_dir() {
-        return Err(refuse("is not a directory", choose));
+        return Err(refuse(dir, "is not a directory", CHOOSE));
     }
+    is_ours(dir, &metadata)
+}
+
+const CHOOSE: &str = "choose another with NSMCTL_RUNTIME_DIR";
+
+fn refuse(dir: &Path, what: &str, hint: &str) -> Failure {
+    Failure::failed(format!("the directory {} {what}", dir.display())).hint(hint)
+}
+
+/// What is in a user's own directory is for that user: Windows sees to it.
+#[cfg(not(unix))]
+fn is_ours(_: &Path, _: &fs::Metadata) -> Result<()> {
+    Ok(())
+}
+
+#[cfg(unix)]
+fn is_ours(dir: &Path, metadata: &fs::Metadata) -> Result<()> {
+    use std::os::unix::fs::MetadataExt;
     if metadata.uid() != geteuid().as_raw() {
-        return Err(refuse(&format!("belongs to the user {}", user_name(metadata.uid())), format!("{choose}, or become that user")));
+        let owner = format!("belongs to the user {}", user_name(metadata.uid()));
+        return Err(refuse(dir, &owner, &format!("{CHOOSE}, or become that user")));
     }
     if metadata.mode() & 0o077 != 0 {
-        let hint = format!("close it with `chmod 700 {}`, or {choose}", dir.display());
-        return Err(refuse(&format!("is open to others (mode {:o})", metadata.mode() & 0o777), hint));
+        let hint = format!("close it with `chmod 700 {}`, or {CHOOSE}", dir.display());
+        return Err(refuse(dir, &format!("is open to others (mode {:o})", metadata.mode() & 0o777), &hint));
     }
     Ok(())
 }
@@ -76,8 +101,15 @@ pub fn holds(path: &Path) -> Result<bool> {
     }
 }
 
-/// Of the directories that lead to a path, the innermost that can be seen is the one that cannot be entered.
+#[cfg(not(unix))]
 fn closed(path: &Path, error: &io::Error) -> Failure {
+    Failure::cannot_tell(format!("cannot read {}: {error}", path.display())).hint(CHOOSE)
+}
+
+/// Of the directories that lead to a path, the innermost that can be seen is the one that cannot be entered.
+#[cfg(unix)]
+fn closed(path: &Path, error: &io::Error) -> Failure {
+    use std::os::unix::fs::MetadataExt;
     let seen = path.ancestors().skip(1).find_map(|dir| Some((dir, fs::metadata(dir).ok()?.uid())));
     let Some((dir, owner)) = seen else { return Failure::cannot_tell(format!("cannot read {}: {error}", path.display())) };
     let name = user_name(owner);
@@ -86,6 +118,7 @@ fn closed(path: &Path, error: &io::Error) -> Failure {
 }
 
 /// The user's name, or the number where there is none.
+#[cfg(unix)]
 fn user_name(user: u32) -> String {
     User::from_uid(Uid::from_raw(user)).ok().flatten().map_or_else(|| user.to_string(), |user| user.name)
 }

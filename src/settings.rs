@@ -2,6 +2,7 @@
 
 mod bundle;
 mod output;
+mod programs;
 
 use std::{fmt::Display, path::PathBuf, time::Duration};
 
@@ -87,14 +88,17 @@ impl Settings {
             Command::Verify(arguments) => LOOK + arguments.look.interval * arguments.look.count,
             Command::Exec(_) => ENDLESS,
             Command::Logs(arguments) if arguments.follow => ENDLESS,
-            Command::Logs(_) | Command::Troubleshoot(_) | Command::Explain(_) => LOOK,
-            Command::Manifests(_) | Command::Completions(_) | Command::Engine(_) => LOOK,
+            Command::Status(arguments) if arguments.watch.is_some() => ENDLESS,
+            Command::Metrics(arguments) if arguments.watch => ENDLESS,
+            Command::Metrics(_) | Command::Status(_) | Command::Logs(_) | Command::Troubleshoot(_) | Command::Explain(_) => LOOK,
+            Command::Manifests(_) | Command::Completions(_) | Command::Man(_) | Command::Version(_) | Command::Engine(_) => LOOK,
             Command::Cleanup(_) => CLEANUP,
         };
         let asked = command.customise().map(customisation).transpose()?.unwrap_or_default();
         let asked = match command {
             // What is to be removed is told by its label. A manifest that could not be deployed so does not keep it from going.
             Command::Cleanup(_) => Customisation { name_prefix: asked.name_prefix, ..Customisation::default() },
+            Command::Deploy(arguments) => Customisation { programs: programs::programs(&arguments.programs, target)?, ..asked },
             _ => asked,
         };
         Ok(Self {
@@ -128,17 +132,36 @@ impl Settings {
         plan(documents, &self.customisation, current).map_err(|error| bad_manifest(&error))
     }
 
+    /// These settings for what was deployed with options of its own, as [`Customisation::options`] writes them. Where the person
+    /// says what is different, that is what counts, and there is nothing to be changed: `None`.
+    ///
+    /// # Errors
+    /// This version does not know what is remembered.
+    pub fn as_deployed(&self, options: &str) -> Result<Option<Self>> {
+        if self.customisation.options().is_some() {
+            return Ok(None);
+        }
+        let unknown = |why: &str| {
+            let message = format!("the deployment was made with {options:?}, which this version of nsmctl does not know: {why}");
+            Failure::cannot_tell(message).hint("use the nsmctl that deployed it, or say by flags what is different from the manifests")
+        };
+        let arguments = CustomiseArgs::remembered(options).map_err(|why| unknown(&why))?;
+        let remembered = customisation(&arguments).map_err(|failure| unknown(&failure.message()))?;
+        let Customisation { namespace, name_prefix, .. } = self.customisation.clone();
+        Ok(Some(Self { customisation: Customisation { namespace, name_prefix, ..remembered }, ..self.clone() }))
+    }
+
     /// A command on the same deployment, as it would be typed.
     #[must_use]
     pub fn command_line(&self, command: &str) -> String {
-        self.flags().into_iter().fold(format!("nsmctl {command}"), with_flag)
+        self.flags(command).into_iter().fold(format!("nsmctl {command}"), with_flag)
     }
 
     /// Lets the commands in a hint be about the same deployment as this one.
     #[must_use]
     pub fn complete(&self, hint: &str) -> String {
         let mut hint = hint.to_owned();
-        for command in ["deploy", "verify", "troubleshoot", "cleanup", "exec", "logs"] {
+        for command in ["deploy", "verify", "status", "troubleshoot", "cleanup", "exec", "logs"] {
             let plain = format!("nsmctl {command}");
             let mut done = String::new();
             let mut rest = hint.as_str();
@@ -147,7 +170,7 @@ impl Settings {
                 done.push_str(&rest[..at]);
                 // What the hint says itself is not said again.
                 let said = behind.split(['`', '#', '&', ';']).next().unwrap_or_default();
-                let flags = self.flags().into_iter().filter(|(flag, _)| !said.split(' ').any(|word| word == *flag));
+                let flags = self.flags(command).into_iter().filter(|(flag, _)| !said.split(' ').any(|word| word == *flag));
                 done.push_str(&flags.fold(plain.clone(), with_flag));
                 rest = behind;
             }
@@ -157,8 +180,8 @@ impl Settings {
         hint
     }
 
-    /// The flags that say which deployment is meant.
-    fn flags(&self) -> Vec<(&'static str, Option<String>)> {
+    /// The flags that say which deployment is meant, and to deploy how it is to be: whoever looks at it reads that off.
+    fn flags(&self, command: &str) -> Vec<(&'static str, Option<String>)> {
         let path = |path: &PathBuf| path.display().to_string();
         let asked = &self.customisation;
         let target = match self.target {
@@ -173,14 +196,11 @@ impl Settings {
             ("--namespace", asked.namespace.clone()),
             ("--manifests", self.manifests.as_ref().map(path)),
             ("--name-prefix", asked.name_prefix.clone()),
-            ("--cidr", asked.cidr.as_ref().map(ToString::to_string)),
-            ("--clients", asked.clients.as_ref().map(ToString::to_string)),
-            ("--payload", asked.payload.map(|payload| payload.to_string().to_lowercase())),
-            ("--image-registry", asked.image_registry.clone()),
         ];
         let mut flags: Vec<(&'static str, Option<String>)> = all.into_iter().filter_map(|(flag, value)| Some((flag, Some(value?)))).collect();
-        flags.extend(asked.images.iter().map(|(container, image)| ("--image", Some(format!("{container}={image}")))));
-        flags.extend(asked.cross_node.then_some(("--cross-node", None)));
+        if command == "deploy" {
+            flags.extend(asked.flags());
+        }
         flags
     }
 
@@ -228,6 +248,7 @@ fn customisation(arguments: &CustomiseArgs) -> Result<Customisation> {
         name_prefix: prefix.transpose()?,
         image_registry: registry.transpose()?,
         images: images.iter().map(image).collect::<Result<_>>()?,
+        programs: Vec::new(),
     })
 }
 
@@ -308,6 +329,32 @@ mod tests {
     }
 
     #[test]
+    fn each_budget_is_in_the_help_and_in_the_readme() {
+        let help = |command: &str| {
+            let mut root = crate::cli::command(crate::cli::Program::Nsmctl);
+            root.build();
+            root.find_subcommand_mut(command).unwrap().render_help().to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        let budgets = [
+            ("deploy", DEPLOY, "3 minutes", "deploy 3m"),
+            ("cleanup", CLEANUP, "2 minutes", "cleanup 2m"),
+            ("status", LOOK, "30 seconds", "verify, status, metrics, troubleshoot and logs 30s"),
+            ("verify", LOOK, "30 seconds", "verify, status, metrics, troubleshoot and logs 30s"),
+            ("troubleshoot", LOOK, "30 seconds", "verify, status, metrics, troubleshoot and logs 30s"),
+            ("logs", LOOK, "30 seconds", "verify, status, metrics, troubleshoot and logs 30s"),
+            ("exec", ENDLESS, "no time budget", "none for exec"),
+        ];
+        for (command, budget, words, readme) in budgets {
+            assert!(help(command).contains(words), "{command}: {}", help(command));
+            assert!(include_str!("../README.md").contains(readme), "README: {command}");
+            // The words are of the number.
+            let number: String = words.chars().filter(char::is_ascii_digit).collect();
+            let unit = if words.contains("minutes") { 60 } else { 1 };
+            assert!(number.parse::<u64>().map_or(budget == ENDLESS, |number| number * unit == budget.as_secs()), "{command}");
+        }
+    }
+
+    #[test]
     fn logs_have_the_short_form_of_follow_and_manifests_by_its_long_one() {
         let settings = |arguments: &[&str]| settings(arguments).unwrap();
         assert_eq!(settings(&["logs", "-f", "--manifests", "a"]).manifests, Some(PathBuf::from("a")));
@@ -355,12 +402,34 @@ mod tests {
                 name_prefix: Some("blue-".into()),
                 image_registry: Some("localhost:5000/a".into()),
                 images: vec![("nse".into(), "x:1".into()), ("alpine".into(), "y@sha256:0=1".into())],
+                programs: Vec::new(),
             };
             assert_eq!(asked, expected, "{command}");
         }
         let line: Vec<&str> = ["cleanup"].into_iter().chain(flags.split_whitespace()).collect();
         let expected = Customisation { namespace: Some("demo".into()), name_prefix: Some("blue-".into()), ..Customisation::default() };
         assert_eq!(settings(&line).unwrap().customisation, expected);
+    }
+
+    #[test]
+    fn what_was_deployed_is_what_was_remembered() {
+        let flags = "--cidr [10.0.0.0/31,10.0.1.0/31] --clients 3 --cross-node --payload ip --image-registry localhost:5000/a --image nse=x:1";
+        let line: Vec<&str> = ["deploy", "-n", "demo"].into_iter().chain(flags.split(' ')).collect();
+        let deployed = settings(&line).unwrap();
+        let options = deployed.customisation.options().unwrap();
+        let plain = settings(&["verify", "-n", "demo"]).unwrap();
+        let remembered = plain.as_deployed(&options).unwrap().unwrap();
+        assert_eq!(remembered.customisation, deployed.customisation);
+        assert_eq!(
+            remembered.complete("`nsmctl verify`, `nsmctl deploy`"),
+            format!("`nsmctl verify --namespace demo`, `{}`", deployed.command_line("deploy"))
+        );
+        // The person's word counts.
+        assert!(settings(&["verify", "--clients", "2"]).unwrap().as_deployed(&options).unwrap().is_none());
+        for unknown in ["--colour=red", "--cidr=x", "deploy", "--cidr"] {
+            let failure = plain.as_deployed(unknown).unwrap_err();
+            assert!(failure.outcome.code() == 3 && failure.message().contains(unknown) && failure.hint.is_some(), "{failure:?}");
+        }
     }
 
     #[test]

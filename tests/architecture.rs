@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Each room, and the rooms that it may use. What is not in the list may be used by nobody and use nothing.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("model", &[]),
     ("file_lock", &[]),
     ("cli", &[]),
@@ -17,11 +17,13 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("manifest", &["model"]),
     ("check", &["model"]),
     ("diagnose", &["model", "check"]),
+    ("status", &["model", "check"]),
     ("bundle", &["model"]),
-    ("report", &["model"]),
+    ("prometheus", &["model"]),
+    ("report", &["model", "prometheus"]),
     ("net", &["model"]),
-    ("engine", &["model", "net", "file_lock", "runtime_dir"]),
-    ("target", &["model", "cancel", "engine", "runtime_dir"]),
+    ("engine", &["model", "net", "file_lock", "runtime_dir", "prometheus"]),
+    ("target", &["model", "cancel", "engine", "runtime_dir", "prometheus"]),
     ("settings", &["model", "cli", "manifest", "check", "report", "target"]),
     (
         "commands",
@@ -31,6 +33,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
             "manifest",
             "check",
             "diagnose",
+            "status",
             "bundle",
             "report",
             "settings",
@@ -169,4 +172,29 @@ fn the_page_draws_every_arrow() {
         let drawn: BTreeSet<&str> = row.split('|').nth(3).unwrap_or_default().split(',').map(str::trim).filter(|name| *name != "—").collect();
         assert_eq!(drawn, uses.iter().copied().collect(), "{row}");
     }
+}
+
+#[test]
+fn files_and_functions_can_be_read() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut wrong = Vec::new();
+    let mut functions = 0;
+    for path in ["src", "tests"].into_iter().flat_map(|dir| sources(&root.join(dir))).chain([root.join("build.rs")]) {
+        let text = fs::read_to_string(&path).expect("a source");
+        let lines: Vec<&str> = text.lines().collect();
+        if lines.len() > 600 {
+            wrong.push(format!("{}: {} lines", path.display(), lines.len()));
+        }
+        for (index, line) in lines.iter().enumerate().filter(|(_, line)| line.contains("fn ") && line.ends_with('{')) {
+            // rustfmt puts the end of a function below its beginning.
+            let indent = &line[..line.len() - line.trim_start().len()];
+            let length = lines[index..].iter().position(|line| line.strip_prefix(indent) == Some("}")).unwrap_or_default() + 1;
+            functions += 1;
+            if length > 75 {
+                wrong.push(format!("{}:{}: {length} lines", path.display(), index + 1));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(functions > 1000, "the test sees {functions} functions only");
 }

@@ -106,6 +106,10 @@ async fn serve(mut stream: TcpStream, pods: Value, answer: Arc<Answer>, seen: Ar
             continue;
         };
         let path = text.split(' ').nth(1).unwrap_or_default().to_owned();
+        if path.contains("/portforward?") {
+            seen.lock().expect("a path").clone_from(&path);
+            return forward(stream, &path, &*answer).await;
+        }
         if path.contains("/exec?") {
             seen.lock().expect("a path").clone_from(&path);
             return run(stream, &path, &*answer).await;
@@ -124,6 +128,36 @@ async fn serve(mut stream: TcpStream, pods: Value, answer: Arc<Answer>, seen: Ar
         let answer = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len());
         stream.write_all(answer.as_bytes()).await.expect("an answer");
     }
+}
+
+/// A port of a pod (kubernetes: portforward over websockets): each channel begins with the port, then what is read up to the end of
+/// an HTTP request's head is answered on the first channel.
+#[allow(clippy::result_large_err, reason = "the handshake's own type")]
+async fn forward(stream: TcpStream, path: &str, answer: &Answer) {
+    let protocol = |_: &Request, mut response: Response| {
+        response.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("v4.channel.k8s.io"));
+        Ok(response)
+    };
+    let port: u16 = path.rsplit_once("ports=").and_then(|(_, port)| port.parse().ok()).expect("a port");
+    let (mut to, mut from) = accept_hdr_async(stream, protocol).await.expect("a handshake").split();
+    for channel in [0, 1] {
+        to.send(Message::binary([&[channel], &port.to_le_bytes()[..]].concat())).await.expect("a reader");
+    }
+    let mut read = Vec::new();
+    while !read.ends_with(b"\r\n\r\n") {
+        match from.next().await {
+            Some(Ok(Message::Binary(frame))) if frame.first() == Some(&0) => read.extend_from_slice(&frame[1..]),
+            Some(Ok(_)) => {}
+            _ => return,
+        }
+    }
+    for Frame(bytes) in answer(&read) {
+        if to.send(Message::binary([&[0], &bytes[1..]].concat())).await.is_err() {
+            return;
+        }
+    }
+    // The end of the pod's side does not come through a websocket: it stays open until the other side goes.
+    while let Some(Ok(_)) = from.next().await {}
 }
 
 #[allow(clippy::result_large_err, reason = "the handshake's own type")]

@@ -3,7 +3,7 @@
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
 };
@@ -16,7 +16,7 @@ use nsmctl::model::{Outcome, Payload, PingStats, Pinged, Probe};
 
 use crate::machine::{Machine, client, endpoint, example, plan, service};
 
-fn received(pings: &[Pinged]) -> Vec<(u32, u32)> {
+pub(crate) fn received(pings: &[Pinged]) -> Vec<(u32, u32)> {
     let counts = |stats: &PingStats| (stats.transmitted, stats.received);
     let usual = pings.iter().filter(|ping| ping.packet_bytes.is_none());
     usual.map(|ping| if let Probe::Value(stats) = &ping.result { counts(stats) } else { panic!("{ping:?}") }).collect()
@@ -28,14 +28,16 @@ async fn namespaces(machine: &Machine) -> Vec<u64> {
     machine.status().await.namespaces.iter().map(|(_, path)| fs::metadata(path).expect("a namespace").st_ino()).collect()
 }
 
-/// Whether any process holds one of the namespaces, open or as its own.
-fn is_held(inodes: &[u64]) -> bool {
-    let links = |pid: &Path| {
+/// The processes that hold one of the namespaces, open or as their own.
+fn holders(inodes: &[u64]) -> Vec<String> {
+    let is_one = |path: PathBuf| fs::read_link(path).is_ok_and(|link| inodes.iter().any(|inode| link.to_string_lossy() == format!("net:[{inode}]")));
+    let holds = |pid: &Path| {
         let open = fs::read_dir(pid.join("fd")).into_iter().flatten().flatten().map(|entry| entry.path());
-        open.chain([pid.join("ns/net")]).filter_map(|path| fs::read_link(path).ok()).collect::<Vec<_>>()
+        open.chain([pid.join("ns/net")]).any(is_one)
     };
     let processes = fs::read_dir("/proc").expect("/proc").flatten().filter(|entry| entry.file_name().to_string_lossy().parse::<u32>().is_ok());
-    processes.flat_map(|entry| links(&entry.path())).any(|link| inodes.iter().any(|inode| link.to_string_lossy() == format!("net:[{inode}]")))
+    let name = |pid: PathBuf| format!("{}: {}", pid.display(), fs::read_to_string(pid.join("cmdline")).unwrap_or_default().replace('\0', " "));
+    processes.map(|entry| entry.path()).filter(|pid| holds(pid)).map(name).collect()
 }
 
 #[tokio::test]
@@ -71,19 +73,6 @@ async fn the_example_is_connected_as_its_document_promises() {
     assert_eq!(inventory.services.unwrap()[0].payload, Some(Payload::Ethernet));
     let pod = machine.pod("alpine").await;
     assert!(pod.ready && pod.is_injected() && pod.status() == "Running", "{pod:?}");
-}
-
-/// Tokens end with the identities that sign them, and both are refreshed in time.
-#[tokio::test]
-async fn a_connection_outlives_the_identities_that_made_it() {
-    let machine = Machine::new().with_environment("NSMCTL_SVID_TTL", "3s");
-    machine.apply(&example()).await;
-    let index = machine.index("alpine", "nsm-1").await;
-    tokio::time::sleep(Duration::from_secs(8)).await;
-    assert_eq!(machine.index("alpine", "nsm-1").await, index, "a refresh changes nothing");
-    assert_eq!(received(&machine.probe("alpine", &["172.16.1.100"]).await.pings), [(3, 3)]);
-    let endpoints = machine.inventory().await.endpoints.unwrap();
-    assert!(endpoints.len() == 1 && endpoints[0].spiffe_id.as_ref().unwrap().contains(".nsm.local/ns/ns-test/pod/nse-kernel-"), "{endpoints:?}");
 }
 
 #[tokio::test]
@@ -163,14 +152,21 @@ async fn a_route_over_another_interface_is_replaced() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_taken_away_is_told() {
+async fn an_address_that_is_taken_away_is_put_back() {
     let machine = Machine::new();
     machine.apply(&example()).await;
     machine.ip_set("alpine", &["addr", "del", "172.16.1.101/32", "dev", "nsm-1"]).await;
-    let probes = machine.probe("alpine", &["172.16.1.100"]).await;
-    let Probe::Value(links) = &probes.links else { panic!("{probes:?}") };
-    assert!(!links.iter().any(|link| link.has("172.16.1.101".parse().unwrap())));
-    assert_eq!(received(&probes.pings), [(3, 0)]);
+    for _ in 0..200 {
+        if machine.addresses("alpine").await == ["nsm-1 172.16.1.101/32"] {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(received(&machine.probe("alpine", &["172.16.1.100"]).await.pings), [(3, 3)]);
+    let system = machine.local.system(&machine.ctx, &example().expectations).await.unwrap();
+    let reasons: Vec<String> = system.events.unwrap().into_iter().map(|event| format!("{} {}", event.reason, event.message)).collect();
+    let told = |words: &str| reasons.iter().any(|reason| reason.contains(words));
+    assert!(told("DataPlaneDown the interface nsm-1 lacks the address 172.16.1.101") && told("Healed connected again to"), "{reasons:?}");
 }
 
 #[tokio::test]
@@ -283,7 +279,8 @@ async fn deployments_side_by_side_go_one_by_one_and_the_engine_with_the_last() {
     assert_eq!(machine.local.deployments(&machine.ctx).await.unwrap(), ["example", "other"]);
     let inodes = namespaces(&machine).await;
     let pid = machine.status().await.pid;
-    assert!(is_held(&inodes), "the look at /proc sees them");
+    let held_by = holders(&inodes);
+    assert!(!held_by.is_empty(), "the look at /proc sees them");
 
     let removed = machine.local.delete(&machine.ctx, "example").await.unwrap();
     assert_eq!(removed.left, []);
@@ -295,7 +292,8 @@ async fn deployments_side_by_side_go_one_by_one_and_the_engine_with_the_last() {
     let removed = machine.local.delete(&machine.ctx, "other").await.unwrap();
     assert!(removed.gone.iter().any(|object| object.kind == "Namespace") && removed.left.is_empty(), "{removed:?}");
     assert!(!machine.dir().exists() && !machine.local.is_running());
-    assert!(!is_held(&inodes), "a namespace is left");
+    // The kernel gives their numbers to the next, which other tests make meanwhile.
+    assert!(!holders(&inodes).iter().any(|holder| held_by.contains(holder)), "{held_by:?}");
     wait_for_end(pid);
     assert!(machine.local.delete(&machine.ctx, "other").await.unwrap().gone.is_empty(), "nothing to remove is no failure");
 }
@@ -320,7 +318,7 @@ async fn an_engine_that_was_killed_leaves_nothing_in_the_way() {
     let pid = machine.status().await.pid;
     kill(Pid::from_raw(pid.try_into().unwrap()), Signal::SIGKILL).unwrap();
     wait_for_end(pid);
-    assert!(!is_held(&inodes) && !machine.local.is_running());
+    assert!(holders(&inodes).is_empty() && !machine.local.is_running());
     assert_eq!(machine.inventory().await.pods, Ok(vec![]));
     let system = machine.local.system(&machine.ctx, &example().expectations).await.unwrap();
     assert_eq!(system.components[0].ready, Ok((1, 0)));
@@ -390,7 +388,7 @@ async fn more_pods_than_fit_are_refused_before_any_is_made() {
 }
 
 /// A program that starts nsmctl under a limit of open files.
-fn limited(machine: &Machine, limit: &str) -> std::path::PathBuf {
+fn limited(machine: &Machine, limit: &str) -> PathBuf {
     let program = machine.dir().with_file_name("limited");
     fs::write(&program, format!("#!/bin/sh\n{limit}\nexec {} \"$@\"\n", env!("CARGO_BIN_EXE_nsmctl"))).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();

@@ -188,8 +188,10 @@ pub(crate) fn plan(instance: &str, services: Vec<NetworkServiceSpec>, workloads:
         instance: instance.into(),
         part_of: "test".into(),
         namespace: NS.into(),
+        options: None,
         objects: objects.into_iter().map(planned).collect(),
         expectations,
+        programs: Vec::new(),
     }
 }
 

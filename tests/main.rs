@@ -6,23 +6,35 @@ mod architecture;
 mod attached;
 mod bad_input;
 mod bundle;
+#[cfg(unix)]
+mod completion;
 mod discovery;
 #[cfg(target_os = "linux")]
 mod engine;
+#[cfg(target_os = "linux")]
+mod engine_identities;
 #[cfg(target_os = "linux")]
 mod exec;
 mod formats;
 #[cfg(target_os = "linux")]
 mod in_cluster;
 #[cfg(target_os = "linux")]
+mod life;
+#[cfg(target_os = "linux")]
 mod local;
 #[cfg(target_os = "linux")]
 mod logs;
 #[cfg(target_os = "linux")]
 mod machine;
+#[cfg(target_os = "linux")]
+mod metrics;
 mod program;
 mod scripted;
+#[cfg(target_os = "linux")]
+mod shipped;
+mod status;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod troubleshoot;
 mod verify;
+mod watches;

@@ -1,8 +1,14 @@
 //! What a terminal is shown, by `script` of util-linux, which gives a program a terminal of its own.
 
-use std::process::Command;
+use std::{
+    io::{Read, Write},
+    process::{Command, Stdio},
+};
 
-use crate::program::Place;
+use crate::{
+    program::Place,
+    scripted::{Cluster, silence},
+};
 
 /// What nsmctl writes to a terminal of 80 columns, both streams together.
 fn on_a_terminal(place: &Place, arguments: &str, environment: &[(&str, &str)]) -> String {
@@ -76,4 +82,36 @@ fn a_ci_system_with_a_terminal_gets_plain_lines() {
     let place = Place::new();
     let text = on_a_terminal(&place, "deploy", &[("TERM", "xterm"), ("CI", "true")]);
     assert!(text.contains("Pod ns-kernel2kernel/alpine: ready after") && !text.contains("\u{1b}[1A") && !text.contains("\u{1b}[2K"), "{text:?}");
+}
+
+#[test]
+fn ctrl_c_moves_no_line_that_is_drawn_over() {
+    let place = Place::new();
+    // Nothing becomes ready, so that lines are drawn over until somebody has seen enough.
+    let cluster = Cluster::new(|method, _| (method == "WATCH").then(silence));
+    place.kubeconfig(&cluster.url());
+    let mut script = Command::new("script");
+    let line = format!("stty cols 80 rows 24; {} deploy --skip-preflight", env!("CARGO_BIN_EXE_nsmctl"));
+    script.args(["-qec", &line, "/dev/null"]).env_clear().env("TERM", "xterm").env("PATH", std::env::var_os("PATH").unwrap());
+    script.env("HOME", place.path("")).env("NSMCTL_RUNTIME_DIR", place.runtime()).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = script.spawn().expect("script of util-linux, which is this test's terminal");
+    let (mut keys, mut screen) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let mut seen = Vec::new();
+    let mut buffer = [0; 4096];
+    let mut pressed = false;
+    loop {
+        let read = screen.read(&mut buffer).unwrap_or_default();
+        if read == 0 {
+            break;
+        }
+        seen.extend_from_slice(&buffer[..read]);
+        if !pressed && String::from_utf8_lossy(&seen).contains("nse-kernel") {
+            keys.write_all(b"\x03").unwrap();
+            pressed = true;
+        }
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let text = String::from_utf8_lossy(&seen);
+    // What the terminal writes itself would be behind the end of the last line, which is on the next one.
+    assert!(pressed && text.contains("stopping") && !text.contains("^C"), "{text:?}");
 }

@@ -47,7 +47,6 @@ fn how_much_is_good_enough_is_said_by_flags() {
     for wrong in ["--count=0", "--interval=0s", "--interval=2h", "--max-loss=101", "--max-rtt=soon", "--watch=0s"] {
         place.run(&["verify", wrong]).exits(2);
     }
-    place.run(&["verify", "--heal"]).exits(2).says(&["--heal takes a cluster"]);
     place.run(&["cleanup"]).exits(0);
 }
 

@@ -1,6 +1,7 @@
 //! YAML as this crate writes it everywhere, and YAML of which nobody knows who wrote it.
 
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use serde_saphyr::options::DuplicateKeyPolicy;
 
 use super::{error::BundleError, limits};
@@ -19,10 +20,12 @@ pub(super) fn read<T: DeserializeOwned>(file: &str, text: &str, nodes: usize) ->
     let syntax = |reason: String| BundleError::Syntax { file: file.to_owned(), reason };
     let most = nodes.min(text.len() / limits::NODE + 1024);
     let (used, options) = counted(most);
-    let value = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+    // As a tree first: the parser is in the program once, and not once for each type, which would be megabytes of it.
+    let tree: Value = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let at = error.location().map(|location| format!("line {}: ", location.line())).unwrap_or_default();
         syntax(format!("{at}{}", error.to_string().lines().next().unwrap_or_default()))
     })?;
+    let value = serde_json::from_value(tree).map_err(|error| syntax(error.to_string()))?;
     Ok((value, used.get().min(most)))
 }
 

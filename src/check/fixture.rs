@@ -114,13 +114,14 @@ pub(crate) fn probes(pod: &str, container: &str, nsm: &str, routes: &str, routes
         pings: pings.iter().cloned().chain(pings.iter().map(|ping| packet(&ping.destination.to_string(), 16000, true))).collect(),
         resolver: Some(resolver(true, true)),
         traces: None,
+        counters: None,
     }
 }
 
 /// A container that runs.
 pub(crate) fn container(name: &str) -> ContainerState {
     let image = format!("ghcr.io/networkservicemesh/ci/{name}:a00fa0f");
-    ContainerState { name: name.into(), image, ready: true, running: true, restarts: 0, reason: None, message: None }
+    ContainerState { name: name.into(), image, ready: true, running: true, restarts: 0, reason: None, message: None, since: None }
 }
 
 /// A pod that is ready.

@@ -37,7 +37,13 @@ pub fn probe_requests(expectations: &Expectations, pods: &[PodState], look: &Loo
     for connection in &expectations.connections {
         let is_kernel = connection.url.mechanism == Mechanism::Kernel;
         let asked = asks.entry(&connection.client).or_default();
-        *asked = Asks { network: true, resolver: look.resolver, path_mtu: asked.path_mtu || is_kernel, traces: asked.traces || !is_kernel };
+        *asked = Asks {
+            network: true,
+            resolver: look.resolver,
+            path_mtu: asked.path_mtu || is_kernel,
+            traces: asked.traces || !is_kernel,
+            counters: false,
+        };
         for endpoint in connection.candidates.iter() {
             asks.entry(endpoint).or_default().network = true;
         }

@@ -1,12 +1,10 @@
 //! Which of the checks count, where a person has chosen.
 
 use super::{CATALOGUE, Check};
-use crate::model::{Finding, Verdict};
+use crate::model::{Finding, Verdict, similar};
 
 /// What the finding of a check that was left out is about.
 const SUBJECT: &str = "all";
-/// From here on two ids look as if one was meant and the other typed (Jaro-Winkler, 1 is the same).
-const ALIKE: f64 = 0.8;
 
 /// Which checks are left out, and why. The default leaves out none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -68,14 +66,9 @@ fn known(ids: &[String]) -> Result<Vec<&'static str>, InvalidSelection> {
     let known = |id: &String| {
         let id = id.trim();
         let found = CATALOGUE.iter().find(|check| check.id == id).map(|check| check.id);
-        found.ok_or_else(|| InvalidSelection::Unknown { id: id.to_owned(), similar: similar(id) })
+        found.ok_or_else(|| InvalidSelection::Unknown { id: id.to_owned(), similar: similar(id, CATALOGUE.map(|check| check.id)) })
     };
     ids.iter().map(known).collect()
-}
-
-fn similar(id: &str) -> Option<&'static str> {
-    let likeness = CATALOGUE.iter().map(|check| (strsim::jaro_winkler(&id.to_lowercase(), check.id), check.id));
-    likeness.filter(|(likeness, _)| *likeness >= ALIKE).max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, id)| id)
 }
 
 #[cfg(test)]

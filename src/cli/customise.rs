@@ -1,4 +1,4 @@
-use clap::{Args, ValueEnum};
+use clap::{Args, Parser, ValueEnum};
 
 /// What is to be different from the manifests, without editing them.
 #[derive(Debug, Clone, Default, Args)]
@@ -25,6 +25,25 @@ pub struct CustomiseArgs {
     /// The image of a container; may be given several times, and counts before --image-registry.
     #[arg(long = "image", global = true, value_name = "CONTAINER=IMAGE")]
     pub images: Vec<String>,
+}
+
+#[derive(Debug, Parser)]
+#[command(name = "options", no_binary_name = true, disable_help_flag = true)]
+struct Remembered {
+    #[command(flatten)]
+    customise: CustomiseArgs,
+}
+
+impl CustomiseArgs {
+    /// Reads options as they are remembered with a deployment: a line of flags.
+    ///
+    /// # Errors
+    /// One is not known, and what clap has to say about it.
+    pub fn remembered(options: &str) -> Result<Self, String> {
+        let read = Remembered::try_parse_from(options.split_whitespace());
+        // The first line says what is the matter; the rest is usage.
+        read.map(|remembered| remembered.customise).map_err(|error| error.to_string().lines().next().unwrap_or_default().replace("error: ", ""))
+    }
 }
 
 /// What travels over a network service.

@@ -13,6 +13,7 @@ Examples:
   nsmctl deploy --clients 3 --cidr 10.0.0.0/29
   nsmctl deploy --name-prefix blue-
   nsmctl deploy --diff
+  nsmctl deploy --target local --program cmd-nse-icmp-responder=./my-endpoint
   nsmctl deploy --junit nsm.xml
 
 Applying again on top is a no-op that succeeds. The time budget is 3 minutes unless --timeout says otherwise.")]
@@ -20,6 +21,10 @@ pub struct DeployArgs {
     /// How to apply.
     #[command(flatten)]
     pub apply: ApplyArgs,
+    /// On this machine, run a program in the place of an image; NAME is the last part of the image's. May be given several times,
+    /// also for NSM's own client: cmd-nsc and cmd-nsc-init.
+    #[arg(long = "program", value_name = "NAME=FILE")]
+    pub programs: Vec<String>,
     /// Where the report goes besides standard output.
     #[command(flatten)]
     pub report: ReportArgs,

@@ -13,7 +13,7 @@ pub struct EngineArgs {
 }
 
 /// What can be done with the engine.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, PartialEq, Eq, Subcommand)]
 pub enum EngineCommand {
     /// Run the engine in this process.
     Run {
@@ -24,6 +24,23 @@ pub enum EngineCommand {
         #[arg(long, env = "NSMCTL_SVID_TTL", value_parser = parse_duration, value_name = "DURATION")]
         svid_ttl: Option<Duration>,
     },
+    /// Run the engine's manager in this process; its supervisor starts it.
+    #[command(hide = true)]
+    Manage {
+        /// The supervisor's process.
+        #[arg(long)]
+        parent: u32,
+    },
+    /// Run a program in a sandbox, as the supervisor says on standard input.
+    #[command(hide = true)]
+    Sandbox,
+    /// Become the first process of a sandbox, as its launcher says on standard input.
+    #[command(hide = true)]
+    Inside,
+    /// Put another manager in the place of the one that runs: its sandboxes, links and addresses are kept.
+    ///
+    /// The supervisor holds them meanwhile, and hands them over. The same happens by itself where the manager's process dies.
+    Restart,
     /// Say whether an engine could make its namespaces and links here.
     Probe,
     /// Become a program in the network namespace of a pod.
@@ -31,7 +48,7 @@ pub enum EngineCommand {
 }
 
 /// The arguments of `engine enter`.
-#[derive(Debug, Args)]
+#[derive(Debug, PartialEq, Eq, Args)]
 pub struct EnterArgs {
     /// The file of the network namespace.
     #[arg(long)]

@@ -32,7 +32,16 @@ pub struct ManifestsArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
 pub enum ManifestsCommand {
     /// The images of all containers, one a line: what a cluster without access to their registries needs a mirror of.
+    #[command(after_help = "\
+Examples:
+  nsmctl manifests images
+  nsmctl manifests images -f my-service/ | xargs -n1 docker pull
+  nsmctl manifests images --image-registry mirror.example.com/nsm")]
     Images,
     /// The least role that suffices for all commands, for an administrator to grant.
+    #[command(after_help = "\
+Examples:
+  nsmctl manifests rbac | kubectl apply -f -
+  nsmctl manifests rbac --namespace demo")]
     Rbac,
 }

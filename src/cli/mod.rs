@@ -1,6 +1,7 @@
 //! The command line: what may be typed. Types only; what it means is decided in [`settings`](crate::settings).
 
 mod apply;
+mod candidates;
 mod cleanup;
 mod completions;
 mod customise;
@@ -10,19 +11,26 @@ mod exec;
 mod explain;
 mod logs;
 mod look;
+mod man;
 mod manifests;
+mod metrics;
+mod program;
+mod reference;
 mod remove;
 mod report;
+mod status;
 mod troubleshoot;
 mod verify;
+mod version;
 
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use apply::ApplyArgs;
+pub use candidates::{Candidate, Question, Wanted};
 pub use cleanup::CleanupArgs;
-pub use completions::{CompletionsArgs, completions};
+pub use completions::{CompletionsArgs, ShellArg, completions};
 pub use customise::{CustomiseArgs, PayloadArg};
 pub use deploy::DeployArgs;
 pub use engine::{EngineArgs, EngineCommand, EnterArgs};
@@ -30,11 +38,17 @@ pub use exec::ExecArgs;
 pub use explain::ExplainArgs;
 pub use logs::LogsArgs;
 pub use look::{LookArgs, ScopeArgs};
+pub use man::{ManArgs, Table, man_pages};
 pub use manifests::{ManifestsArgs, ManifestsCommand};
+pub use metrics::MetricsArgs;
+pub use program::{Program, command, parse};
+pub use reference::{ENVIRONMENT, EXIT_CODES, FILES};
 pub use remove::RemoveArgs;
 pub use report::ReportArgs;
+pub use status::StatusArgs;
 pub use troubleshoot::TroubleshootArgs;
 pub use verify::VerifyArgs;
+pub use version::{BUILD, Build, VersionArgs, version_asked};
 
 /// Deploys a network service of Network Service Mesh, proves that it works, says what is wrong when it does not, and
 /// removes every trace: on a Kubernetes cluster, or on this machine where there is none.
@@ -53,6 +67,8 @@ const AFTER: &str = "\
 Examples:
   nsmctl deploy                       the kernel2kernel example, on the cluster or on this machine
   nsmctl verify -o json | jq .        in a pipeline; the exit code says whether all is well
+  nsmctl status                       NSM's health, and who is connected to whom
+  nsmctl metrics --watch              what is counted of each connection, and each second
   nsmctl troubleshoot                 the causes, the evidence and the fixes
   nsmctl explain address-pool-empty   what a cause is and how it works
   nsmctl exec -- ip addr              in the client's container, whichever pod that is in
@@ -71,6 +87,10 @@ pub enum Command {
     Deploy(DeployArgs),
     /// Check every connection against what its manifests promise.
     Verify(VerifyArgs),
+    /// Show NSM's health, services, endpoints and every connection, as a table or drawn.
+    Status(StatusArgs),
+    /// Show what is counted: by NSM's parts or the engine, and of each connection's interfaces.
+    Metrics(MetricsArgs),
     /// Name the causes of what is broken, with evidence and fix, and walk the path of each connection.
     Troubleshoot(TroubleshootArgs),
     /// Say what a cause is: what shows it, what it is not, how it works and how it is mended.
@@ -83,8 +103,12 @@ pub enum Command {
     Logs(LogsArgs),
     /// Print what deploy would apply, or the images that it takes.
     Manifests(ManifestsArgs),
-    /// Print the completions of a shell.
+    /// Print the completions of a shell, or of kubectl.
     Completions(CompletionsArgs),
+    /// Write the man pages into a directory.
+    Man(ManArgs),
+    /// Print the version, the commit, the target and the compiler.
+    Version(VersionArgs),
     /// The engine of this machine; deploy starts it.
     #[command(hide = true)]
     Engine(EngineArgs),
@@ -97,6 +121,8 @@ impl Command {
         match self {
             Self::Deploy(_) => "deploy",
             Self::Verify(_) => "verify",
+            Self::Status(_) => "status",
+            Self::Metrics(_) => "metrics",
             Self::Troubleshoot(_) => "troubleshoot",
             Self::Explain(_) => "explain",
             Self::Cleanup(_) => "cleanup",
@@ -104,6 +130,8 @@ impl Command {
             Self::Logs(_) => "logs",
             Self::Manifests(_) => "manifests",
             Self::Completions(_) => "completions",
+            Self::Man(_) => "man",
+            Self::Version(_) => "version",
             Self::Engine(_) => "engine",
         }
     }
@@ -114,12 +142,14 @@ impl Command {
         match self {
             Self::Deploy(DeployArgs { customise, .. })
             | Self::Verify(VerifyArgs { customise, .. })
+            | Self::Status(StatusArgs { customise, .. })
+            | Self::Metrics(MetricsArgs { customise, .. })
             | Self::Troubleshoot(TroubleshootArgs { customise, .. })
             | Self::Cleanup(CleanupArgs { customise, .. })
             | Self::Exec(ExecArgs { customise, .. })
             | Self::Logs(LogsArgs { customise, .. })
             | Self::Manifests(ManifestsArgs { customise, .. }) => Some(customise),
-            Self::Explain(_) | Self::Completions(_) | Self::Engine(_) => None,
+            Self::Explain(_) | Self::Completions(_) | Self::Man(_) | Self::Version(_) | Self::Engine(_) => None,
         }
     }
 }
@@ -173,6 +203,12 @@ pub enum OutputArg {
     Json,
     /// For CI systems.
     Junit,
+    /// A graph for graphviz: `status --topology`.
+    Dot,
+    /// A graph for Markdown: `status --topology`.
+    Mermaid,
+    /// For Prometheus: `metrics`.
+    Prometheus,
 }
 
 /// A duration above zero, in jiff's friendly format, which kubectl's is a part of.
@@ -195,10 +231,30 @@ mod tests {
     }
 
     #[test]
-    fn every_command_has_an_example() {
-        for command in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
+    fn every_command_has_an_example_also_below_another() {
+        fn seen(command: &clap::Command, typed: &str) -> usize {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-            assert!(help.contains(&format!("nsmctl {}", command.get_name())), "{}", command.get_name());
+            assert!(help.contains(&format!("\n  {typed}")), "{typed}: {help}");
+            let below = command.get_subcommands().filter(|command| !command.is_hide_set());
+            1 + below.map(|command| seen(command, &format!("{typed} {}", command.get_name()))).sum::<usize>()
+        }
+        assert!(seen(&Cli::command(), "nsmctl") > 12);
+    }
+
+    #[test]
+    fn every_example_is_a_command_line() {
+        fn examples(command: &clap::Command) -> Vec<String> {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let own = help.lines().filter(|line| line.starts_with("  nsmctl ")).map(str::to_owned).collect();
+            command.get_subcommands().map(examples).fold(own, |all, more| [all, more].concat())
+        }
+        for line in examples(&Cli::command()) {
+            // Up to what is the shell's, or for the reader.
+            let typed = line.trim().split("  ").next().unwrap().split(['|', '>', '<', '#', '&']).next().unwrap();
+            let words = typed.split_whitespace().map(|word| word.trim_matches('\''));
+            if let Err(error) = Cli::try_parse_from(words) {
+                assert!(!error.use_stderr(), "{line}: {error}");
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use crate::{
     report::Report,
     runtime_dir,
     settings::Settings,
-    target::{Ctx, DeleteOptions, Target},
+    target::{Ctx, DeleteOptions},
 };
 
 /// Removes the deployment, and proves that nothing is left of it.
@@ -42,7 +42,7 @@ fn stopped(ctx: &Ctx) -> Result<()> {
 /// Says where else something is deployed, so that nobody takes this target's end for the end of all.
 async fn name_the_other(session: &Session, ctx: &Ctx) {
     #[cfg(target_os = "linux")]
-    if matches!(session.target, Target::Cluster(_)) {
+    if matches!(session.target, crate::target::Target::Cluster(_)) {
         // An engine that does not answer is a matter for a command that is about it.
         let held = super::local_target().deployments(ctx).await.unwrap_or_default();
         if !held.is_empty() {

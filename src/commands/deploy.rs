@@ -22,6 +22,10 @@ pub(super) async fn run(arguments: &ApplyArgs, settings: &Settings, ctx: &Ctx, r
     report.shown = Shown { diff: arguments.diff, timings: arguments.timings, ..Shown::default() };
     let session = Session::open(settings, ctx, report).await?;
     session.has_workloads()?;
+    if let (Target::Cluster(_), Some((name, path))) = (&session.target, settings.customisation.programs.first()) {
+        let message = format!("--program {name}={}: the target is a cluster, which runs images", path.display());
+        return Err(Failure::usage(message).hint("use this machine with --target local, or leave it out"));
+    }
     let options = ApplyOptions { force_conflicts: arguments.force_conflicts };
     if arguments.dry_run || arguments.diff {
         return differences(&session, options, ctx, report).await;

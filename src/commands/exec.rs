@@ -1,10 +1,10 @@
 use super::{
-    select::{choose, did_you_mean, pods, runs},
+    select::{choose, pods, runs},
     session::Session,
 };
 use crate::{
     cli::ExecArgs,
-    model::{ExecRequest, Failure, IntoFailure, Outcome, PodState, Result},
+    model::{ExecRequest, Failure, IntoFailure, Outcome, PodState, Result, did_you_mean},
     report::Report,
     settings::Settings,
     target::{Ctx, Streams, Target},
@@ -30,7 +30,7 @@ fn not_run(failure: Failure) -> Failure {
 }
 
 async fn execute(arguments: &ExecArgs, settings: &Settings, ctx: &Ctx, report: &mut Report) -> Result<u8> {
-    let session = Session::open(settings, ctx, report).await?;
+    let session = Session::look(settings, ctx, report).await?;
     session.has_workloads()?;
     let pods = pods(&session, ctx).await?;
     let chosen = choose(&session.plan.expectations, &pods, arguments.name.as_deref())?;
@@ -75,7 +75,7 @@ async fn attend(target: &Target, ctx: &Ctx, request: &ExecRequest) -> Result<u8>
 fn check_container(pod: &PodState, name: &str, must_run: bool) -> Result<()> {
     let names: Vec<&str> = pod.containers.iter().chain(&pod.init_containers).map(|container| container.name.as_str()).collect();
     if !names.contains(&name) {
-        let meant = did_you_mean(name, &names);
+        let meant = did_you_mean(name, names.iter().copied());
         return Err(Failure::cannot_tell(format!("pod {} has no container {name}", pod.id)).hint(format!("{meant}it has {}", names.join(", "))));
     }
     if must_run && !runs(pod, name) {

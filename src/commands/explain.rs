@@ -1,12 +1,9 @@
 use crate::{
     cli::ExplainArgs,
     diagnose::{Cause, cause, causes, leads_to},
-    model::{Failure, Result},
+    model::{Failure, Result, did_you_mean},
     report::{Explained, Report},
 };
-
-/// From when on two ids are alike.
-const ALIKE: f64 = 0.8;
 
 /// Says what a cause is, or which there are.
 pub(super) fn run(arguments: &ExplainArgs, report: &mut Report) -> Result<()> {
@@ -36,9 +33,8 @@ fn explained(cause: &'static Cause) -> Explained {
 }
 
 fn unknown(id: &str) -> Failure {
-    let nearest = causes().max_by(|a, b| strsim::jaro_winkler(a.id, id).total_cmp(&strsim::jaro_winkler(b.id, id)));
-    let meant = nearest.filter(|cause| strsim::jaro_winkler(cause.id, id) >= ALIKE).map(|cause| format!("did you mean {}? ", cause.id));
-    Failure::usage(format!("there is no cause {id}")).hint(format!("{}`nsmctl explain --list` has their ids", meant.unwrap_or_default()))
+    let meant = did_you_mean(id, causes().map(|cause| cause.id));
+    Failure::usage(format!("there is no cause {id}")).hint(format!("{meant}`nsmctl explain --list` has their ids"))
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+#[cfg(target_os = "linux")]
+use crate::target::local::{Local, Lose, Loss};
 use crate::{
     check::{Outage, Thresholds, connections},
     model::{Expectations, Failure, Finding, Namespaced, Observation, PingOptions, PodState, Result, Verdict, Workload, WorkloadKind},
@@ -20,6 +22,13 @@ const REPLIES_BEFORE: usize = 5;
 /// How long replies must come without a gap, after the endpoint that was deleted is gone, for the connection to count as
 /// healed: longer than NSM's own liveness check takes to find out that it is not (4 pings every 200 ms, within 1 s).
 const STEADY: Duration = Duration::from_secs(2);
+/// The time between two pings on this machine, in milliseconds, where the person has not asked for less: what heals within some
+/// tens of milliseconds is to be seen.
+#[cfg(target_os = "linux")]
+const FINE_MS: u64 = 20;
+/// How long is waited on this machine: a program that ends again and again is started after pauses of up to a minute.
+#[cfg(target_os = "linux")]
+const LONGEST_HEAL: Duration = Duration::from_secs(60);
 /// How often is looked whether the pod is gone and another carries the connection. The outage is measured by the pings, not
 /// by this; but an endpoint that is gone goes on answering for a while, so that replies alone prove nothing.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -48,11 +57,16 @@ pub(super) async fn heal(
     ping: PingOptions,
     works: impl AsyncFn() -> Result<bool>,
 ) -> Result<Finding> {
-    let Target::Cluster(cluster) = target else {
-        return Err(Failure::usage("--heal takes a cluster: the engine on this machine makes no pod again")
-            .hint("leave it out, or name a cluster with --context"));
-    };
     let victim = victim(expectations, observation)?;
+    let cluster = match target {
+        Target::Cluster(cluster) => cluster,
+        #[cfg(target_os = "linux")]
+        Target::Local(local) => return heal_here(ctx, local, &victim, ping, works).await,
+    };
+    if victim.workload.kind == WorkloadKind::Pod {
+        let message = format!("--heal: {} is a pod that nothing makes again, so that deleting it would end the service", victim.workload.id);
+        return Err(Failure::usage(message).hint("run the endpoint as a Deployment, StatefulSet or DaemonSet"));
+    }
     ctx.events.info(format!("deleting pod {}, the endpoint of {} (--heal)", victim.pod.id, victim.subject));
     let begun = Instant::now();
     let mut pinging = cluster.pinging(&victim.client, &victim.container, &victim.device, victim.peer, ping).await?;
@@ -110,15 +124,34 @@ fn victim(expectations: &Expectations, observation: &Observation) -> Result<Vict
             pod: endpoint.pod.clone(),
         })
     });
-    let victim = working.ok_or_else(|| {
+    working.ok_or_else(|| {
         Failure::cannot_tell("--heal: there is no connection of which both ends can be seen")
             .hint("`nsmctl verify` without --heal says what is wrong")
-    })?;
-    if victim.workload.kind == WorkloadKind::Pod {
-        let message = format!("--heal: {} is a pod that nothing makes again, so that deleting it would end the service", victim.workload.id);
-        return Err(Failure::usage(message).hint("run the endpoint as a Deployment, StatefulSet or DaemonSet"));
+    })
+}
+
+/// On this machine the engine itself ends the endpoint, and pings all the while.
+#[cfg(target_os = "linux")]
+async fn heal_here(ctx: &Ctx, local: &Local, victim: &Victim, ping: PingOptions, works: impl AsyncFn() -> Result<bool>) -> Result<Finding> {
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    // The end of the command's time is the engine's too, less what the answer takes.
+    let limit = ctx.remaining().saturating_sub(Duration::from_secs(2)).min(LONGEST_HEAL);
+    ctx.events.info(format!("ending the endpoint of {}, pod {} (--heal)", victim.subject, victim.pod.id));
+    let asked = Lose { client: victim.client.clone(), peer: victim.peer, interval_ms: ping.interval_ms.min(FINE_MS), limit_ms: millis(limit) };
+    let interval = Duration::from_millis(asked.interval_ms);
+    let Loss { what, replies_ms, lost_at_ms, is_healed } = local.lose(ctx, asked).await?;
+    let finding = |verdict, observed: String| Finding::new("heal", "healing", &victim.subject, verdict, "it works again", observed);
+    let replies: Vec<Duration> = replies_ms.into_iter().map(Duration::from_millis).collect();
+    let Outage { lost, longest, healed_after } = Outage::of(&replies, Duration::from_millis(lost_at_ms), interval);
+    if !is_healed {
+        let advice = "nsmctl troubleshoot names the cause";
+        return Ok(finding(Verdict::Fail, format!("{what}; replies did not come steadily again within {}", seconds(limit))).advised(advice));
     }
-    Ok(victim)
+    let ms = |time: Duration| format!("{} ms", time.as_millis());
+    let outage =
+        if lost == 0 { "no gap in the replies".to_owned() } else { format!("{} at the longest, healed after {}", ms(longest), ms(healed_after)) };
+    let verdict = if works().await? { Verdict::Pass } else { Verdict::Fail };
+    Ok(finding(verdict, format!("{what}; {lost} pings lost, {outage} (pings {} apart)", ms(interval))))
 }
 
 async fn listen(pinging: &mut Pinging, begun: Instant, replies: &RefCell<Vec<Duration>>) -> Failure {

@@ -34,7 +34,7 @@ const QUEUE: usize = 1024;
 /// Shows what was logged on the way of one connection, and goes on with it where that is asked for.
 pub(super) async fn run(arguments: &LogsArgs, settings: &Settings, ctx: &Ctx, report: &mut Report) -> Result<()> {
     report.streamed = true;
-    let session = Session::open(settings, ctx, report).await?;
+    let session = Session::look(settings, ctx, report).await?;
     session.has_workloads()?;
     let pods = pods(&session, ctx).await?;
     let mut sources = way(&session.plan.expectations, &pods, arguments.name.as_deref(), ctx).map_err(|failure| mistaken(failure, arguments))?;

@@ -3,6 +3,8 @@
 //! ```text
 //!   Settings ─► session: manifests ─► Plan, target ─┬─► deploy        lock, apply, wait, observe, check, until it settles
 //!                                                   ├─► verify        observe, check
+//!                                                   ├─► status        observe without pings, overview, status
+//!                                                   ├─► metrics       what is exposed, and the counters in the pods
 //!                                                   ├─► troubleshoot  observe, system, diagnose
 //!                                                   ├─► exec          select, a program with our streams
 //!                                                   ├─► logs          select, read, merge
@@ -12,25 +14,32 @@
 
 mod bundle;
 mod cleanup;
+mod complete;
 mod deploy;
+mod engine;
 mod exec;
 mod explain;
 mod heal;
 mod lock;
 mod logs;
+mod man;
 mod manifests;
+mod metrics;
 mod observe;
 mod preflight;
 mod scope;
 mod select;
 mod session;
 mod settle;
+mod status;
 mod troubleshoot;
 mod verify;
 mod watch;
 
+pub use complete::complete;
+
 use crate::{
-    cli::Command,
+    cli::{Command, EngineArgs, EngineCommand},
     model::{Failure, Outcome, Result},
     report::Report,
     settings::Settings,
@@ -45,13 +54,17 @@ pub async fn run(command: &Command, settings: &Settings, ctx: &Ctx, report: &mut
     match command {
         Command::Deploy(arguments) => deploy::run(&arguments.apply, settings, ctx, report).await,
         Command::Verify(arguments) => verify::run(arguments, settings, ctx, report).await,
+        Command::Status(arguments) => status::run(arguments, settings, ctx, report).await,
+        Command::Metrics(arguments) => metrics::run(arguments, settings, ctx, report).await,
         Command::Troubleshoot(arguments) => troubleshoot::run(arguments, settings, ctx, report).await,
         Command::Cleanup(arguments) => cleanup::run(&arguments.remove, settings, ctx, report).await,
         Command::Explain(arguments) => explain::run(arguments, report),
         Command::Exec(arguments) => exec::run(arguments, settings, ctx, report).await,
         Command::Logs(arguments) => logs::run(arguments, settings, ctx, report).await,
         Command::Manifests(arguments) => manifests::run(arguments, settings, ctx, report).await,
-        Command::Completions(_) | Command::Engine(_) => Err(Failure::msg(Outcome::Defect, "this command works on no target")),
+        Command::Man(arguments) => man::run(arguments, report),
+        Command::Engine(EngineArgs { command: EngineCommand::Restart }) => engine::restart(ctx).await,
+        Command::Completions(_) | Command::Version(_) | Command::Engine(_) => Err(Failure::msg(Outcome::Defect, "this command works on no target")),
     }
 }
 

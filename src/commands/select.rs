@@ -1,15 +1,10 @@
 //! Which pod is meant.
 
-use similar::get_close_matches;
-
 use super::session::Session;
 use crate::{
-    model::{Expectations, Failure, PodState, Result, Workload},
+    model::{Expectations, Failure, PodState, Result, Workload, did_you_mean},
     target::Ctx,
 };
-
-/// How alike two names have to be for one to be taken for the other mistyped: one letter in three may differ.
-const ALIKE: f32 = 0.66;
 
 /// A pod of the deployment.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -63,16 +58,8 @@ fn unknown(workloads: &[Workload], pods: &[PodState], name: &str) -> Failure {
             pods => format!("{} ({})", workload.id.name, pods.join(", ")),
         })
         .collect();
-    let meant = did_you_mean(name, &names);
+    let meant = did_you_mean(name, names.iter().copied());
     Failure::cannot_tell(format!("the deployment has no workload or pod {name}")).hint(format!("{meant}there is {}", listed.join(", ")))
-}
-
-/// The beginning of a hint: the names that are like the one that was typed.
-pub(super) fn did_you_mean(name: &str, names: &[&str]) -> String {
-    match get_close_matches(name, names, 1, ALIKE).first() {
-        Some(meant) => format!("did you mean {meant}? "),
-        None => String::new(),
-    }
 }
 
 /// The pods of the deployment.

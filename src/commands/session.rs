@@ -15,6 +15,7 @@ pub(super) struct Session {
     pub(super) plan: Plan,
     /// Whether it is the example that nsmctl carries in itself.
     pub(super) is_example: bool,
+    documents: Vec<Document>,
 }
 
 /// The namespace of a plan that names none, where there is no context to name one.
@@ -39,7 +40,7 @@ impl Session {
             Choice::Auto => "a kubeconfig was found",
         };
         if settings.target == Choice::Local {
-            return Self::local(settings, &documents, ctx, report, why);
+            return Self::local(settings, documents, ctx, report, why);
         }
         match lookup(&settings.access).await? {
             Lookup::Found(found) => {
@@ -55,26 +56,37 @@ impl Session {
                 report.target = Some(TargetInfo::Cluster { server, context, version: Some(cluster.version().to_owned()) });
                 let plan = settings.plan(&documents, cluster.namespace())?;
                 report.namespace = Some(plan.namespace.clone());
-                Ok(Self { target: Target::Cluster(Box::new(cluster)), plan, is_example: settings.manifests.is_none() })
+                Ok(Self { target: Target::Cluster(Box::new(cluster)), plan, is_example: settings.manifests.is_none(), documents })
             }
-            Lookup::Absent(reason) if settings.target == Choice::Auto => Self::local(settings, &documents, ctx, report, &reason),
+            Lookup::Absent(reason) if settings.target == Choice::Auto => Self::local(settings, documents, ctx, report, &reason),
             Lookup::Absent(reason) => Err(Failure::cannot_tell(format!("{why} asks for a cluster, and {reason}"))
                 .hint("name a kubeconfig with --kubeconfig or KUBECONFIG, or use this machine with --target local")),
         }
     }
 
+    /// The same for whoever looks at what is there: where the person names no options, those that it was deployed with count.
+    pub(super) async fn look(settings: &Settings, ctx: &Ctx, report: &mut Report) -> Result<Self> {
+        let session = Self::open(settings, ctx, report).await?;
+        let Some(options) = session.target.options(ctx, &session.plan).await? else { return Ok(session) };
+        let Some(deployed) = settings.as_deployed(&options)? else { return Ok(session) };
+        let plan = deployed.plan(&session.documents, &session.plan.namespace)?;
+        ctx.events.info(format!("the deployment {} was made with {options}", plan.instance));
+        report.options = Some(options);
+        Ok(Self { plan, ..session })
+    }
+
     #[cfg(target_os = "linux")]
-    fn local(settings: &Settings, documents: &[Document], ctx: &Ctx, report: &mut Report, why: &str) -> Result<Self> {
-        let plan = settings.plan(documents, DEFAULT_NAMESPACE)?;
+    fn local(settings: &Settings, documents: Vec<Document>, ctx: &Ctx, report: &mut Report, why: &str) -> Result<Self> {
+        let plan = settings.plan(&documents, DEFAULT_NAMESPACE)?;
         let local = super::local_target();
         ctx.events.info(format!("target: this machine, namespace {} ({why})", plan.namespace));
         report.target = Some(TargetInfo::Local { directory: local.dir().display().to_string() });
         report.namespace = Some(plan.namespace.clone());
-        Ok(Self { target: Target::Local(local), plan, is_example: settings.manifests.is_none() })
+        Ok(Self { target: Target::Local(local), plan, is_example: settings.manifests.is_none(), documents })
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn local(_: &Settings, _: &[Document], _: &Ctx, _: &mut Report, why: &str) -> Result<Self> {
+    fn local(_: &Settings, _: Vec<Document>, _: &Ctx, _: &mut Report, why: &str) -> Result<Self> {
         let message = format!("this machine cannot be the target ({why}): it takes Linux's network namespaces");
         Err(Failure::cannot_tell(message).hint("name a cluster with --kubeconfig or --context"))
     }

@@ -27,7 +27,7 @@ pub(super) async fn run(arguments: &TroubleshootArgs, settings: &Settings, ctx: 
         let none = || Failure::cannot_tell("there is no client of NSM's in the bundle");
         return if is_empty && report.causes.is_empty() { Err(none()) } else { Ok(()) };
     }
-    let session = match Session::open(settings, ctx, report).await {
+    let session = match Session::look(settings, ctx, report).await {
         // Of a target that was found and does not answer, the path says so at its first step.
         Err(failure) if failure.outcome == Outcome::CannotTell => {
             if let Some(TargetInfo::Cluster { server, .. }) = &report.target {
@@ -119,7 +119,7 @@ async fn meant(arguments: &TroubleshootArgs, settings: &Settings, session: &Sess
 
 /// What there is in a scope. What may not be looked for is a finding; that the time was up, or a person stopped it, ends the
 /// command.
-async fn discover(target: &Target, ctx: &Ctx, scope: &Scope) -> Result<Result<Discovery, Unavailable>> {
+pub(super) async fn discover(target: &Target, ctx: &Ctx, scope: &Scope) -> Result<Result<Discovery, Unavailable>> {
     match target.discover(ctx, scope).await {
         Ok(discovery) => Ok(Ok(discovery)),
         Err(failure) if failure.outcome == Outcome::CannotTell => {

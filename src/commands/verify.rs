@@ -26,7 +26,7 @@ pub(super) async fn run(arguments: &VerifyArgs, settings: &Settings, ctx: &Ctx, 
         report.checks = Some(CATALOGUE.iter().map(listed).collect());
         return Ok(());
     }
-    let session = Session::open(settings, ctx, report).await?;
+    let session = Session::look(settings, ctx, report).await?;
     if arguments.scope.all_namespaces {
         report.namespace = None;
     }
@@ -174,7 +174,7 @@ fn how(arguments: &LookArgs) -> (Look, Thresholds) {
 }
 
 /// Observes and judges what was just deployed; what was found is in the report, also where the look was cut short.
-pub(super) async fn judge_deployed(Session { target, plan, is_example }: &Session, ctx: &Ctx, report: &mut Report) -> Result<()> {
+pub(super) async fn judge_deployed(Session { target, plan, is_example, .. }: &Session, ctx: &Ctx, report: &mut Report) -> Result<()> {
     // NSM's client sets its resolver up after the pod is ready, so that nothing could be told yet.
     let look = Look { resolver: false, ..Look::default() };
     let Observed { observation, cut_short } = observe(ctx, target, &plan.expectations, &look).await?;

@@ -1,4 +1,4 @@
-//! `verify --watch`: what has changed since the last look.
+//! `--watch`: what has changed since the last look.
 
 use std::{collections::BTreeMap, io, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// What one look may take, beside its pings.
-const LOOK: Duration = Duration::from_secs(30);
+pub(super) const LOOK: Duration = Duration::from_secs(30);
 
 /// Looks again and again, and prints what has changed: the whole table first, then a line a change. Ends with the time
 /// budget, where there is one: what it amounts to is then what was seen last.
@@ -27,36 +27,60 @@ pub(super) async fn watch(
 ) -> Result<()> {
     let mut before: Option<Vec<Finding>> = None;
     report.streamed = true;
-    loop {
-        let budget = (LOOK + pings).min(ctx.remaining());
-        let round = look(&Ctx::new(ctx.cancel.clone(), budget, ctx.events.clone())).await;
-        let findings = match round {
-            Ok(Round { findings, cut_short: None, .. }) => findings,
-            Ok(Round { cut_short: Some(failure), .. }) | Err(failure) => {
-                if let Some(reason) = ctx.cancel.reason() {
-                    return Err(Failure::msg(reason, "stopped while watching"));
-                }
-                if ctx.remaining().is_zero() {
-                    return Ok(());
-                }
-                if failure.outcome == Outcome::Usage {
-                    return Err(failure);
-                }
-                vec![Finding::new("target", "looking", "target", Verdict::Unknown, "an answer", failure.message())]
-            }
-        };
+    let findings = async |ctx: &Ctx| match look(ctx).await? {
+        Round { findings, cut_short: None, .. } => Ok(findings),
+        Round { cut_short: Some(failure), .. } => Err(failure),
+    };
+    again(ctx, pause, LOOK + pings, findings, |findings| {
+        let findings = findings.unwrap_or_else(|failure| vec![no_answer(&failure)]);
         report.findings = Some(findings.clone());
         let printed = match &before {
             None if format == Format::Table => print(report, format),
-            _ => print_changes(&changes(before.as_deref().unwrap_or_default(), &findings), format),
+            _ => print_changes(&changes(before.as_deref().unwrap_or_default(), &findings, |old, now| old.verdict == now.verdict), format),
         };
-        match printed {
+        before = Some(findings);
+        printed
+    })
+    .await
+}
+
+/// That the target gave no answer: a finding like others, for whoever watches goes on.
+pub(super) fn no_answer(failure: &Failure) -> Finding {
+    Finding::new("target", "looking", "target", Verdict::Unknown, "an answer", failure.message())
+}
+
+/// Looks again and again with a pause, each look within its budget, and tells what came of it. Ends with the time budget, where
+/// there is one, and when nobody reads what is told.
+///
+/// # Errors
+/// It was stopped, it is asked for what cannot be, or what it says cannot be written.
+pub(super) async fn again<T>(
+    ctx: &Ctx,
+    pause: Duration,
+    budget: Duration,
+    look: impl AsyncFn(&Ctx) -> Result<T>,
+    mut tell: impl FnMut(Result<T>) -> io::Result<()>,
+) -> Result<()> {
+    loop {
+        let budget = budget.min(ctx.remaining());
+        let looked = look(&Ctx::new(ctx.cancel.clone(), budget, ctx.events.clone())).await;
+        if let Err(failure) = &looked {
+            if let Some(reason) = ctx.cancel.reason() {
+                return Err(Failure::msg(reason, "stopped while watching"));
+            }
+            if ctx.remaining().is_zero() {
+                return Ok(());
+            }
+            if failure.outcome == Outcome::Usage {
+                return looked.map(drop);
+            }
+        }
+        match tell(looked) {
             // Nobody watches any more.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
             Err(error) => return Err(Failure::failed(format!("cannot write to standard output: {error}"))),
             Ok(()) => {}
         }
-        before = Some(findings);
         tokio::select! {
             reason = ctx.cancel.cancelled() => return Err(Failure::msg(reason, "stopped while watching")),
             () = tokio::time::sleep(pause.min(ctx.remaining())) => {}
@@ -67,13 +91,14 @@ pub(super) async fn watch(
     }
 }
 
-fn changes(before: &[Finding], now: &[Finding]) -> Vec<Change> {
+/// What is new, is gone, or is not the same any more.
+pub(super) fn changes(before: &[Finding], now: &[Finding], is_same: impl Fn(&Finding, &Finding) -> bool) -> Vec<Change> {
     let (old, new) = (by_key(before), by_key(now));
     let of = |finding: &Finding| Some(finding.clone());
     let gone = old.iter().filter(|(key, _)| !new.contains_key(*key)).map(|(_, finding)| Change { before: of(finding), now: None });
     let changed = new.iter().filter_map(|(key, finding)| {
         let old = old.get(key).copied();
-        let same = old.is_some_and(|old| old.verdict == finding.verdict);
+        let same = old.is_some_and(|old| is_same(old, finding));
         (!same).then(|| Change { before: old.cloned(), now: of(finding) })
     });
     let mut changes: Vec<Change> = gone.chain(changed).collect();
@@ -106,7 +131,8 @@ mod tests {
         let before =
             [finding("ping", "a", Verdict::Pass, "0.1 ms"), finding("ping", "b", Verdict::Pass, "0.1 ms"), finding("old", "", Verdict::Skip, "")];
         let now = [finding("ping", "a", Verdict::Pass, "0.9 ms"), finding("ping", "b", Verdict::Fail, "lost"), finding("new", "", Verdict::Pass, "")];
-        let words: Vec<String> = changes(&before, &now)
+        let same = |old: &Finding, now: &Finding| old.verdict == now.verdict;
+        let words: Vec<String> = changes(&before, &now, same)
             .iter()
             .map(|change| {
                 let word =
@@ -115,6 +141,6 @@ mod tests {
             })
             .collect();
         assert_eq!(words, ["old skip → -", "ping pass → ping fail", "- → new pass"]);
-        assert!(changes(&now, &now).is_empty());
+        assert!(changes(&now, &now, same).is_empty());
     }
 }

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use crate::{
     check::{Connection, Thresholds, connections, evaluate, evaluate_connection},
     model::{
-        ComponentState, EventRecord, Expectations, Finding, NSM_NAMESPACE, Namespaced, NetworkServiceState, ObjectRef, Observation, PodState,
+        ComponentState, EventRecord, Expectations, Finding, NSM_NAMESPACE, Namespaced, NetworkServiceState, Observation, PodState,
         RegisteredEndpoint, Snapshot, Verdict, Workload, WorkloadKind, is_nsm_client,
         log::{self, LogError},
     },
@@ -138,14 +138,9 @@ impl<'a> Case<'a> {
 
     /// The pods of a part of NSM or SPIRE, as far as they can be seen.
     pub(super) fn pods_of_part(&self, role: &str) -> Vec<&'a PodState> {
-        let objects: Vec<&ObjectRef> =
-            self.snapshot.system.components.iter().filter(|part| part.role == role).filter_map(|part| part.object.as_ref()).collect();
-        let made = |pod: &PodState, object: &ObjectRef| match &pod.controller {
-            Some((kind, name)) => object.kind == *kind && object.name == *name,
-            None => pod.id.name.strip_prefix(&object.name).is_some_and(|rest| rest.starts_with('-')),
-        };
-        let is_its = |pod: &&PodState| objects.iter().any(|object| object.namespace.as_ref() == Some(&pod.id.namespace) && made(pod, object));
-        self.snapshot.system.pods.as_deref().unwrap_or_default().iter().filter(is_its).collect()
+        let system = &self.snapshot.system;
+        let objects = system.components.iter().filter(|part| part.role == role).filter_map(|part| part.object.as_ref());
+        objects.flat_map(|object| system.pods_of(object)).collect()
     }
 
     /// The nodes on which pods of the expectations are, and a part that has to be on every node is not, or is not ready.

@@ -3,26 +3,27 @@
 use std::{
     fs::{self, OpenOptions, Permissions},
     io::{self, Write},
-    os::unix::{fs::PermissionsExt, net::UnixListener},
+    os::{
+        fd::AsFd,
+        unix::{fs::PermissionsExt, net::UnixListener},
+    },
     path::{Path, PathBuf},
-    sync::Arc,
     time::Duration,
 };
 
 use nix::{
-    sys::resource::{Resource, getrlimit, setrlimit},
+    sys::{
+        resource::{Resource, getrlimit, setrlimit},
+        signal::Signal,
+    },
     unistd::{dup2_stdout, setsid},
 };
-use tokio::{
-    runtime,
-    signal::unix::{SignalKind, signal},
-};
+use tokio::runtime::{self, Runtime};
 
 use super::{
-    api::Control,
-    identity::{Identity, SVID_TTL, WorkloadApi},
-    protocol::{LOCK, LOG, Refusal, SOCKET, Started, to_line},
+    protocol::{ENDPOINT_FOLDER, LOCK, LOG, NSM_FOLDER, NSM_SOCKET, Refusal, SOCKET, SPIRE_FOLDER, SPIRE_SOCKET, Started, to_line},
     server::serve,
+    supervisor::{Handover, Listeners, Socket, Supervisor, number, tie},
 };
 use crate::{
     file_lock::FileLock,
@@ -33,23 +34,13 @@ use crate::{
 /// The longest path of a unix socket, in bytes: `sun_path` of unix(7) less the closing zero.
 const MAX_SOCKET_PATH: usize = 107;
 
-/// The folder of the socket of NSM's API, which a sandbox sees as `/var/lib/networkservicemesh`.
-pub(super) const NSM_FOLDER: &str = "nsm";
-/// The folder of the socket of the SPIFFE Workload API, which a sandbox sees as `/run/spire/sockets`.
-pub(super) const SPIRE_FOLDER: &str = "spire";
-/// The folder in which the engine's own endpoints make their sockets; no sandbox sees it.
-const ENDPOINT_FOLDER: &str = "nse";
-/// The socket of NSM's API, by the name that its programs know.
-const NSM_SOCKET: &str = "nsm/nsm.io.sock";
-/// The socket of the SPIFFE Workload API, by the name that NSM's manifests give it.
-const SPIRE_SOCKET: &str = "spire/agent.sock";
 /// What an engine has in its directory beside its lock, which guards them.
-const FILES: [&str; 4] = [SOCKET, LOG, NSM_SOCKET, SPIRE_SOCKET];
+const FILES: [&str; 2] = [SOCKET, LOG];
 /// The folders that it has there.
 const FOLDERS: [&str; 3] = [NSM_FOLDER, SPIRE_FOLDER, ENDPOINT_FOLDER];
 
-/// Runs the engine in this process until nothing is deployed any more or a signal ends it. Tells by one line on its
-/// standard output whether it has started ([`Started`]), and closes that.
+/// Runs the engine until nothing is deployed any more or a signal ends it: its supervisor in this process, its manager in
+/// another. Tells by one line on its standard output whether it has started ([`Started`]), and closes that.
 ///
 /// X.509 SVIDs are valid for `svid_ttl`, or an hour. Must be called while the process has a single thread. That another
 /// engine holds the directory is no error.
@@ -65,12 +56,40 @@ pub fn run(dir: &Path, svid_ttl: Option<Duration>) -> Result<()> {
             return Err(failure);
         }
     };
-    let runtime = runtime::Builder::new_current_thread().enable_all().build().or_fail(Outcome::Defect, "cannot start a runtime")?;
-    runtime.block_on(live(dir, listeners, svid_ttl.unwrap_or(SVID_TTL)))?;
-    // Before the runtime goes and with it the connections, whose end tells clients that the files are gone.
-    drop(held);
-    drop(runtime);
-    Ok(())
+    let runtime = runtime()?;
+    let mut announced = false;
+    let ran = runtime.block_on(async {
+        let ready = || {
+            announced = true;
+            announce(&Started::Ready { pid: number() })
+        };
+        Supervisor::new(dir.to_owned(), svid_ttl, listeners, held).run(ready).await
+    });
+    match ran {
+        Err(failure) if !announced => {
+            let failure = failure.hint(format!("its last words are in {}", dir.join(LOG).display()));
+            announce(&Started::Error(Refusal::from(&failure)))?;
+            Err(failure)
+        }
+        ran => ran,
+    }
+}
+
+/// Runs the manager in this process, which the supervisor has started: answers until it is told that all is over.
+///
+/// # Errors
+/// The supervisor is gone, or hands over what cannot be used.
+pub fn manage(parent: u32) -> Result<()> {
+    tie(parent, Signal::SIGKILL).or_fail(Outcome::Failed, "cannot tie the manager to its supervisor")?;
+    let end = io::stdin().as_fd().try_clone_to_owned().or_fail(Outcome::Defect, "cannot use the supervisor's socket")?;
+    runtime()?.block_on(async {
+        let handover = Handover::take(end).await.or_fail(Outcome::Failed, "cannot take over from the supervisor")?;
+        serve(handover).await.or_fail(Outcome::Failed, "cannot use the engine's socket")
+    })
+}
+
+fn runtime() -> Result<Runtime> {
+    runtime::Builder::new_current_thread().enable_all().build().or_fail(Outcome::Defect, "cannot start a runtime")
 }
 
 /// Makes a network namespace and a link and lets go of both, in the way in which the engine would.
@@ -81,29 +100,6 @@ pub fn run(dir: &Path, svid_ttl: Option<Duration>) -> Result<()> {
 /// The machine does not let this user make them.
 pub fn probe() -> Result<()> {
     net::enter().map(drop).map_err(|missing| Failure::cannot_tell(&missing).hint(&missing.hint))
-}
-
-async fn live(dir: &Path, listeners: Listeners, svid_ttl: Duration) -> Result<()> {
-    let listener = |listener| tokio::net::UnixListener::from_std(listener).or_fail(Outcome::Defect, "cannot use the engine's socket");
-    let identity = Identity::new(svid_ttl).map(Arc::new).or_fail(Outcome::Defect, "cannot make identities")?;
-    let control = Control::new(Arc::clone(&identity), [&dir.join(NSM_FOLDER), &dir.join(ENDPOINT_FOLDER)], "nsm.io.sock")
-        .or_fail(Outcome::Defect, "cannot make identities")?;
-    // They end with the runtime.
-    tokio::spawn(WorkloadApi::new(identity, Arc::clone(&control.sandboxes)).serve(listener(listeners.spire)?));
-    tokio::spawn(Arc::clone(&control).serve(listener(listeners.nsm)?));
-    tokio::spawn(Arc::clone(&control).sweep());
-    let listener = listener(listeners.engine)?;
-    let handle = |kind| signal(kind).or_fail(Outcome::Defect, "cannot handle signals");
-    let (mut terminate, mut interrupt) = (handle(SignalKind::terminate())?, handle(SignalKind::interrupt())?);
-    announce(&Started::Ready { pid: std::process::id() })?;
-    let stop = async {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    };
-    serve(listener, control, stop).await;
-    Ok(())
 }
 
 /// The engine's directory while it is ours. Dropping it removes what is in it, the lock last; should the process die
@@ -117,25 +113,14 @@ struct Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
+        // What is gone already, or cannot be removed, stops nothing.
         for name in FILES {
-            // What is gone already, or cannot be removed, stops nothing.
             let _ = fs::remove_file(self.dir.join(name));
         }
         for name in FOLDERS {
-            let _ = fs::remove_dir(self.dir.join(name));
+            let _ = fs::remove_dir_all(self.dir.join(name));
         }
     }
-}
-
-/// The sockets of an engine.
-#[derive(Debug)]
-struct Listeners {
-    /// That of nsmctl.
-    engine: UnixListener,
-    /// That of NSM's API.
-    nsm: UnixListener,
-    /// That of the SPIFFE Workload API.
-    spire: UnixListener,
 }
 
 fn begin(dir: &Path) -> Result<Option<(Held, Listeners)>> {
@@ -146,11 +131,23 @@ fn begin(dir: &Path) -> Result<Option<(Held, Listeners)>> {
     let Some(held) = lock(dir)? else { return Ok(None) };
     raise_file_limit();
     net::enter().map_err(|missing| Failure::cannot_tell(&missing).hint(&missing.hint))?;
-    for folder in FOLDERS {
-        runtime_dir::prepare(&dir.join(folder))?;
+    for name in FOLDERS {
+        let folder = dir.join(name);
+        // Whatever an engine that was killed has left in them is of no use any more.
+        let _ = fs::remove_dir_all(&folder);
+        runtime_dir::prepare(&folder)?;
     }
-    let listen = |name: &str| listen(&dir.join(name));
-    Ok(Some((held, Listeners { engine: listen(SOCKET)?, nsm: listen(NSM_SOCKET)?, spire: listen(SPIRE_SOCKET)? })))
+    let listeners = Socket::ALL.into_iter().map(|socket| Ok((socket, listen(&socket_of(dir, socket))?))).collect::<Result<_>>()?;
+    Ok(Some((held, listeners)))
+}
+
+/// Where a socket is.
+fn socket_of(dir: &Path, socket: Socket) -> PathBuf {
+    match socket {
+        Socket::Engine => dir.join(SOCKET),
+        Socket::Nsm => dir.join(NSM_FOLDER).join(NSM_SOCKET),
+        Socket::Spire => dir.join(SPIRE_FOLDER).join(SPIRE_SOCKET),
+    }
 }
 
 fn listen(path: &Path) -> Result<UnixListener> {
@@ -178,10 +175,9 @@ fn raise_file_limit() {
 /// # Errors
 /// The path of one of the engine's sockets is longer than that of a socket can be.
 pub fn socket_path(dir: &Path) -> Result<PathBuf> {
-    let longest = [SOCKET, NSM_SOCKET, SPIRE_SOCKET].into_iter().max_by_key(|name| name.len()).unwrap_or(SOCKET);
-    let path = dir.join(longest);
-    let length = path.as_os_str().len();
-    if length > MAX_SOCKET_PATH {
+    let paths = Socket::ALL.map(|socket| socket_of(dir, socket));
+    if let Some(path) = paths.iter().find(|path| path.as_os_str().len() > MAX_SOCKET_PATH) {
+        let length = path.as_os_str().len();
         let message = format!("the path {} has {length} bytes, and a unix socket's has at most {MAX_SOCKET_PATH}", path.display());
         return Err(Failure::usage(message).hint("choose a directory with a shorter path"));
     }
@@ -200,7 +196,7 @@ fn lock(dir: &Path) -> Result<Option<Held>> {
 /// # Errors
 /// There is something to remove, and others have a right in the directory.
 pub fn clear(dir: &Path) -> Result<()> {
-    if FILES.iter().chain([&LOCK]).any(|name| dir.join(name).exists()) {
+    if FILES.iter().chain(&FOLDERS).chain([&LOCK]).any(|name| dir.join(name).exists()) {
         runtime_dir::check(dir)?;
         drop(lock(dir)?);
     }

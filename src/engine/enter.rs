@@ -29,8 +29,13 @@ pub fn enter(net: &Path, user: Option<&Path>, terminal: bool, command: &[OsStrin
     }
     let Some((program, arguments)) = command.split_first() else { return not_run("there is no program to be run") };
     let error = Command::new(program).args(arguments).exec();
+    not_executed(&program.display().to_string(), &error)
+}
+
+/// What a shell says of a program that could not be executed.
+pub(super) fn not_executed(program: &str, error: &io::Error) -> Failure {
     let code = if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { NOT_EXECUTABLE };
-    Failure::msg(Outcome::Ended(code), format!("cannot run {}: {error}", program.display()))
+    Failure::msg(Outcome::Ended(code), format!("cannot run {program}: {error}"))
 }
 
 fn prepare(net: &Path, user: Option<&Path>, terminal: bool) -> Result<(), Failure> {

@@ -32,6 +32,11 @@ impl Events {
         self.0.push_back(EventRecord { object, kind: kind.to_owned(), reason: reason.to_owned(), message, count, last_seen: Some(now()) });
     }
 
+    /// Goes on from events that were kept before.
+    pub(super) fn restore(events: Vec<EventRecord>) -> Self {
+        Self(events.into())
+    }
+
     /// All that are kept.
     pub(super) fn list(&self) -> Vec<EventRecord> {
         self.0.iter().cloned().collect()

@@ -25,6 +25,10 @@ pub(super) struct Connection {
     pub(super) endpoint: End,
     /// The addresses, one pair for each of the endpoint's groups of prefixes.
     pub(super) pairs: Vec<AddressPair>,
+    /// Since when the request has been served, in seconds since 1970: also while the connection was made anew.
+    pub(super) since: i64,
+    /// How often it was made anew because it was broken or its endpoint had gone.
+    pub(super) heals: u32,
 }
 
 /// One end of a connection.
@@ -77,20 +81,28 @@ impl Connection {
             peer_namespace: self.endpoint.namespace.clone(),
             payload: self.payload,
         };
-        self.client.namespace.run(async move |handle| net::create_veth_pair(&handle, &pair).await).await?;
-        for (end, addresses) in self.ends() {
-            if let Err(error) = configure(end, addresses).await {
-                // The first error is what counts; a link that cannot be removed either goes with its namespace.
-                let _ = self.close().await;
-                return Err(error);
-            }
+        let [(client, own), (endpoint, far)] = self.ends();
+        let (name, addresses) = (client.interface.clone(), own.clone());
+        // One entry into each namespace at a time does all that can be done there: entering costs more than the work.
+        let begin = async move |handle: Handle| {
+            net::create_veth_pair(&handle, &pair).await?;
+            Ok(switch_on(&handle, name.as_str(), &addresses).await)
+        };
+        let begun = client.namespace.run(begin).await?;
+        let done = match begun {
+            // Routes come last, when what they lead to carries: whoever sends before asks for the peer's link-layer address in vain,
+            // and the kernel asks again only a second later (RFC 1122, 2.3.2.1).
+            Ok(()) => match finish(endpoint, far, true).await {
+                Ok(()) => finish(client, own, false).await,
+                error => error,
+            },
+            error => error,
+        };
+        if done.is_err() {
+            // The first error is what counts; a link that cannot be removed either goes with its namespace.
+            let _ = self.close().await;
         }
-        // The client's end was switched on first, before there was anything at the other: the kernel is as late with it as it
-        // can be.
-        for end in [&self.client, &self.endpoint] {
-            carries(end).await?;
-        }
-        Ok(())
+        done
     }
 
     /// Removes the links. That they are gone already is no error.
@@ -103,6 +115,23 @@ impl Connection {
             end.namespace.run(async move |handle| net::delete_link(&handle, name.as_str()).await).await?;
         }
         Ok(())
+    }
+
+    /// Whether it serves this request of a client.
+    pub(super) fn is_of(&self, client: &Namespaced, request: usize) -> bool {
+        self.client.pod == *client && self.request == request
+    }
+
+    /// What of the connection is gone in a pod, by the links that the pod has: the interface, or an address of it.
+    pub(super) fn lacks(&self, pod: &Namespaced, links: &[Link]) -> Option<String> {
+        self.ends().into_iter().filter(|(end, _)| end.pod == *pod).find_map(|(end, addresses)| {
+            let name = end.interface.as_str();
+            let fault = match links.iter().find(|link| link.name == name) {
+                None => Some(no_interface(name)),
+                Some(link) => addresses.iter().find(|(own, _)| !link.has(*own)).map(|(own, _)| no_address(name, *own)),
+            };
+            fault.map(|fault| format!("{fault} in pod {pod}"))
+        })
     }
 
     /// What is wrong with the connection as the kernel has it now.
@@ -129,20 +158,16 @@ const CARRIES: Duration = Duration::from_secs(3);
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// Waits until the kernel sends packets over a link; one that never says so is taken as it is.
-async fn carries(end: &End) -> net::Result<()> {
-    let name = end.interface.clone();
-    let work = async move |handle: Handle| {
-        let begun = Instant::now();
-        while begun.elapsed() < CARRIES {
-            let links = net::list_links(&handle).await?;
-            if links.iter().find(|link| link.name == name.as_str()).is_some_and(is_carrying) {
-                break;
-            }
-            tokio::time::sleep(LOOK_AGAIN).await;
+async fn carries(handle: &Handle, name: &str) -> net::Result<()> {
+    let begun = Instant::now();
+    while begun.elapsed() < CARRIES {
+        let links = net::list_links(handle).await?;
+        if links.iter().find(|link| link.name == name).is_some_and(is_carrying) {
+            break;
         }
-        Ok(())
-    };
-    end.namespace.run(work).await
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+    Ok(())
 }
 
 /// Whether the kernel sends packets over a link: it has put a queueing discipline to it that does not drop them, and says that
@@ -151,13 +176,26 @@ fn is_carrying(link: &Link) -> bool {
     link.is_lower_up() && link.state.as_deref() == Some("UP") && link.qdisc.as_deref().is_some_and(|qdisc| qdisc != "noop")
 }
 
-async fn configure(end: &End, addresses: Addresses) -> net::Result<()> {
+/// Switches an interface on and gives it its addresses.
+async fn switch_on(handle: &Handle, name: &str, addresses: &Addresses) -> net::Result<()> {
+    let index = net::link_index(handle, name).await?;
+    net::set_up(handle, name, index).await?;
+    for (own, _) in addresses {
+        net::add_address(handle, index, *own).await?;
+    }
+    Ok(())
+}
+
+/// Switches an end on where it is not yet, waits until it carries, and leads over it to the peers behind it.
+async fn finish(end: &End, addresses: Addresses, is_off: bool) -> net::Result<()> {
     let name = end.interface.clone();
     let work = async move |handle: Handle| {
+        if is_off {
+            switch_on(&handle, name.as_str(), &addresses).await?;
+        }
+        carries(&handle, name.as_str()).await?;
         let index = net::link_index(&handle, name.as_str()).await?;
-        net::set_up(&handle, name.as_str(), index).await?;
         for (own, peer) in addresses {
-            net::add_address(&handle, index, own).await?;
             net::add_peer_route(&handle, index, peer, own).await?;
         }
         Ok(())
@@ -172,15 +210,23 @@ pub(super) async fn look(handle: Handle) -> net::Result<(Vec<Link>, Vec<Route>, 
     Ok((links, v4, v6))
 }
 
+fn no_interface(name: &str) -> String {
+    format!("there is no interface {name}")
+}
+
+fn no_address(name: &str, address: IpAddr) -> String {
+    format!("the interface {name} lacks the address {address}")
+}
+
 fn fault_of(name: &str, addresses: &[(IpAddr, IpAddr)], links: &[Link], routes: &[Route]) -> Option<String> {
     let Some(link) = links.iter().find(|link| link.name == name) else {
-        return Some(format!("there is no interface {name}"));
+        return Some(no_interface(name));
     };
     if !link.is_up() {
         return Some(format!("the interface {name} is switched off"));
     }
     addresses.iter().find_map(|(own, peer)| match Route::best(routes, *peer) {
-        _ if !link.has(*own) => Some(format!("the interface {name} lacks the address {own}")),
+        _ if !link.has(*own) => Some(no_address(name, *own)),
         Some(Route { refuses: Some(word), destination, .. }) => Some(format!("a {word} route to {destination} takes what is for {peer}")),
         Some(route) if route.device.as_deref() == Some(name) => None,
         _ => Some(format!("there is no route to {peer} over the interface {name}")),
@@ -189,6 +235,8 @@ fn fault_of(name: &str, addresses: &[(IpAddr, IpAddr)], links: &[Link], routes: 
 
 #[cfg(test)]
 mod tests {
+    use std::{fs::File, os::fd::OwnedFd};
+
     use super::*;
     use crate::model::InterfaceAddress;
 
@@ -205,6 +253,29 @@ mod tests {
         assert!(!is_carrying(&link("UP", "noop", &["UP", "LOWER_UP"])));
         // Seen on a busy machine: the qdisc is there, and the link is not.
         assert!(!is_carrying(&link("DOWN", "noqueue", &["NO-CARRIER", "UP", "LOWER_UP"])));
+    }
+
+    #[test]
+    fn what_is_gone_is_told_and_what_is_switched_off_is_not() {
+        let end = |pod: &str, interface: &str| End {
+            pod: Namespaced::new("ns", pod),
+            namespace: Namespace::from(OwnedFd::from(File::open("/dev/null").unwrap())),
+            interface: interface.parse().unwrap(),
+        };
+        let pairs = vec![AddressPair { client: "10.0.0.1".parse().unwrap(), endpoint: "10.0.0.0".parse().unwrap() }];
+        let service = Namespaced::new("ns", "s");
+        let (client, endpoint) = (end("client", "nsm-1"), end("nse", "s-abcd"));
+        let connection = Connection { request: 0, service, payload: Payload::Ethernet, client, endpoint, pairs, since: 0, heals: 0 };
+        let link = |name: &str, address: &str| {
+            let addresses = vec![InterfaceAddress { address: address.parse().unwrap(), prefix_length: 32 }];
+            Link { name: name.into(), addresses, ..Link::default() }
+        };
+        let lacks = |pod: &str, link: Link| connection.lacks(&Namespaced::new("ns", pod), &[link]);
+        assert_eq!(lacks("client", link("nsm-1", "10.0.0.1")), None, "it has no flag UP, and that is somebody's will");
+        assert_eq!(lacks("nse", link("s-abcd", "10.0.0.0")), None);
+        assert_eq!(lacks("other", link("lo", "127.0.0.1")), None);
+        assert_eq!(lacks("client", link("nsm-2", "10.0.0.1")).as_deref(), Some("there is no interface nsm-1 in pod ns/client"));
+        assert_eq!(lacks("nse", link("s-abcd", "10.0.0.1")).as_deref(), Some("the interface s-abcd lacks the address 10.0.0.0 in pod ns/nse"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The engine's own endpoints and clients, and what they have become by NSM's API.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, MutexGuard},
 };
 
@@ -12,14 +12,18 @@ use super::{
     registry::Registry,
 };
 use crate::{
-    model::{EndpointSpec, Namespaced, NsUrl},
+    model::{AddressPair, EndpointSpec, Namespaced, NsUrl},
     net,
 };
+
+/// What was closed, each with the error of the kernel where it kept the link.
+pub(super) type Closed = Vec<(Connection, Option<net::Error>)>;
 
 /// Registry, endpoints and connections of everything that is deployed.
 #[derive(Debug)]
 pub(super) struct Manager {
-    control: Arc<Control>,
+    /// What answers NSM's API.
+    pub(super) control: Arc<Control>,
     endpoints: BTreeMap<Namespaced, Endpoint>,
     clients: BTreeMap<Namespaced, Client>,
 }
@@ -46,18 +50,28 @@ impl Manager {
         self.control.registry()
     }
 
-    /// Starts an endpoint in a pod.
+    /// Starts an endpoint in a pod. What was `given` out before, by the ids of connections, stays so.
     ///
     /// # Errors
     /// It has no socket, or is not registered.
-    pub(super) async fn add_endpoint(&mut self, member: &Member, spec: &EndpointSpec) -> Result<(), Refused> {
-        let endpoint = Endpoint::start(&self.control, member, spec).await?;
+    pub(super) async fn add_endpoint(
+        &mut self,
+        member: &Member,
+        spec: &EndpointSpec,
+        given: HashMap<String, Vec<AddressPair>>,
+    ) -> Result<(), Refused> {
+        let endpoint = Endpoint::start(&self.control, member, spec, given).await?;
         self.endpoints.insert(member.pod.clone(), endpoint);
         Ok(())
     }
 
-    /// Ends what is in a pod, and closes what it takes part in; the result is what was closed, with errors of the kernel.
-    pub(super) async fn remove_pod(&mut self, pod: &Namespaced) -> Vec<(Connection, Option<net::Error>)> {
+    /// Whether the endpoint of a pod is the engine's own.
+    pub(super) fn has_endpoint(&self, pod: &Namespaced) -> bool {
+        self.endpoints.contains_key(pod)
+    }
+
+    /// Ends what is in a pod, and closes what it takes part in; the result is what was closed.
+    pub(super) async fn remove_pod(&mut self, pod: &Namespaced) -> Closed {
         // Before its connections go, so that it does not ask for them again.
         self.clients.remove(pod);
         let closed = self.control.remove_sandbox(pod).await;
@@ -66,38 +80,54 @@ impl Manager {
         closed
     }
 
-    /// Every connection.
+    /// Every connection, also those that were taken on and that their clients have not asked for again yet.
     pub(super) fn connections(&self) -> Vec<Connection> {
-        self.control.list().into_iter().map(|(_, established)| established.link).collect()
+        self.control.links()
     }
 
     /// The connection that serves a client's request.
     pub(super) fn connection_of(&self, client: &Namespaced, request: usize) -> Option<Connection> {
-        self.connections().into_iter().find(|connection| connection.client.pod == *client && connection.request == request)
+        let mut own = self.control.list().into_iter().map(|(_, established)| established.link);
+        own.find(|connection| connection.is_of(client, request))
+    }
+
+    async fn client(&mut self, member: &Member) -> Result<&mut Client, Refused> {
+        if !self.clients.contains_key(&member.pod) {
+            self.clients.insert(member.pod.clone(), Client::new(&self.control, member).await?);
+        }
+        self.clients.get_mut(&member.pod).ok_or_else(|| Refused("the client has gone again".to_owned()))
     }
 
     /// Makes a client's request.
     ///
     /// # Errors
     /// Why nobody serves it. Nothing is left of what was tried.
-    pub(super) async fn request(&mut self, member: &Member, request: usize, url: &NsUrl) -> Result<Connection, Refused> {
-        if !self.clients.contains_key(&member.pod) {
-            self.clients.insert(member.pod.clone(), Client::new(&self.control, member).await?);
-        }
-        if let Some(client) = self.clients.get_mut(&member.pod) {
-            client.request(request, url).await?;
-        }
-        self.connection_of(&member.pod, request).ok_or_else(|| Refused("the connection has gone again".to_owned()))
+    pub(super) async fn request(&mut self, member: &Member, request: usize, url: &NsUrl) -> Result<(), Refused> {
+        Ok(self.client(member).await?.request(request, url).await?)
     }
 
-    /// Closes the connections that `which` selects.
-    pub(super) async fn close(&mut self, which: impl Fn(&Connection) -> bool) {
+    /// Has a client keep the connections that an earlier manager has made for it.
+    ///
+    /// # Errors
+    /// It has no identity, or is not taken.
+    pub(super) async fn resume(&mut self, member: &Member) -> Result<(), Refused> {
+        let own = self.control.list().into_iter().filter(|(_, established)| established.link.client.pod == member.pod);
+        for (key, established) in own.collect::<Vec<_>>() {
+            self.client(member).await?.resume(established.link.request, Control::told(&key, &established));
+        }
+        Ok(())
+    }
+
+    /// Closes the connections that `which` selects; the result is what was closed.
+    pub(super) async fn close(&mut self, which: impl Fn(&Connection) -> bool) -> Closed {
+        let mut closed = self.control.close_orphans(|connection, _| which(connection)).await;
         for (key, established) in self.control.list() {
             if which(&established.link) {
                 self.stop(&established.link);
-                self.control.close(&key).await;
+                closed.extend(self.control.close(&key).await);
             }
         }
+        closed
     }
 
     /// Has its client keep a connection no longer.

@@ -1,27 +1,33 @@
 //! Everything that is deployed on this machine, and how it is made to be what was asked for.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fmt::Display,
     fs::File,
     io,
+    path::PathBuf,
     sync::Arc,
 };
+
+use tokio::sync::mpsc;
 
 use super::{
     api::Control,
     events::Events,
     forwarder::Connection,
-    identity::Member,
-    manager::{Manager, Refused},
+    heal::watch,
+    manager::{Closed, Manager, Refused},
+    metrics::Metrics,
     names,
+    program::Run,
     protocol::{AppliedAll, Apply, Refusal},
-    sandbox::{CLIENT_CONTAINER, CLIENT_INIT_CONTAINER, Sandbox},
+    sandbox::{CLIENT_CONTAINER, Sandbox},
+    supervisor::Link,
     validate::validate,
 };
 use crate::{
-    model::{Applied, Event, Namespaced, ObjectRef, ObjectState, Outcome, Workload},
-    net::{self, Namespace},
+    model::{Applied, ContainerProgram, ContainerRole, Event, Namespaced, ObjectRef, ObjectState, Outcome, Workload},
+    net::Namespace,
 };
 
 /// Where the events of an operation go while it works.
@@ -30,11 +36,27 @@ pub(super) type Emit<'a> = dyn FnMut(Event) + Send + 'a;
 /// What is deployed, and by what it is carried.
 #[derive(Debug)]
 pub(super) struct Mesh {
-    control: Arc<Control>,
     pub(super) manager: Manager,
     pub(super) sandboxes: BTreeMap<Namespaced, Sandbox>,
     pub(super) deployments: BTreeMap<String, Apply>,
     pub(super) events: Events,
+    pub(super) metrics: Metrics,
+    /// What holds the namespaces and runs the programs.
+    pub(super) link: Link,
+    pub(super) host: Host,
+    /// Where it is told that something has changed in a pod.
+    pub(super) changes: mpsc::UnboundedSender<Namespaced>,
+}
+
+/// Where the engine is.
+#[derive(Debug, Clone)]
+pub(super) struct Host {
+    /// The supervisor's process.
+    pub(super) supervisor: u32,
+    /// The engine's directory.
+    pub(super) dir: PathBuf,
+    /// How many managers there were before this one.
+    pub(super) restarts: u32,
 }
 
 /// The time by which registrations run out, in seconds since 1970.
@@ -72,6 +94,16 @@ fn same_template(one: &Workload, other: &Workload) -> bool {
     Workload { replicas: None, ..one.clone() } == Workload { replicas: None, ..other.clone() }
 }
 
+/// The programs of a workload.
+pub(super) fn programs_of<'a>(wanted: &'a Apply, workload: &Workload) -> impl Iterator<Item = &'a ContainerProgram> {
+    let (kind, id) = (workload.kind, workload.id.clone());
+    wanted.programs.iter().filter(move |program| program.kind == kind && program.workload == id)
+}
+
+fn same_programs(wanted: &Apply, workload: &Workload, sandbox: &Sandbox) -> bool {
+    programs_of(wanted, workload).eq(sandbox.programs.iter().map(|run| &run.program))
+}
+
 /// What a deployment had and is not to have any more.
 fn no_longer_wanted(before: &Apply, wanted: &Apply) -> Vec<ObjectRef> {
     let workloads = before.workloads.iter().filter(|workload| !wanted.workloads.iter().any(|w| w.id == workload.id && w.kind == workload.kind));
@@ -81,11 +113,11 @@ fn no_longer_wanted(before: &Apply, wanted: &Apply) -> Vec<ObjectRef> {
 }
 
 impl Mesh {
-    /// A machine with nothing deployed.
-    #[must_use]
-    pub(super) fn new(control: Arc<Control>) -> Self {
-        let manager = Manager::new(Arc::clone(&control));
-        Self { control, manager, sandboxes: BTreeMap::new(), deployments: BTreeMap::new(), events: Events::default() }
+    /// Nothing yet.
+    pub(super) fn new(control: Arc<Control>, link: Link, host: Host, changes: mpsc::UnboundedSender<Namespaced>) -> Self {
+        let (sandboxes, deployments, events, metrics) = Default::default();
+        let manager = Manager::new(control);
+        Self { manager, sandboxes, deployments, events, metrics, link, host, changes }
     }
 
     /// Whether nothing is deployed.
@@ -135,7 +167,7 @@ impl Mesh {
             emit(Event::Object(object_of(workload), ObjectState::Applied(applied)));
             objects.push((object_of(workload), applied));
         }
-        Ok(AppliedAll { objects, pending: self.report_pods(&wanted.instance, emit) })
+        Ok(AppliedAll { objects, pending: self.report_pods(&wanted.instance, emit), metrics: None })
     }
 
     /// A namespace is there as long as a deployment has something in it.
@@ -155,16 +187,23 @@ impl Mesh {
         let known = before.map(|before| before.services.as_slice()).unwrap_or_default();
         for service in known.iter().filter(|service| !wanted.services.iter().any(|w| w.id == service.id)) {
             self.manager.registry().remove_service(&service.id);
-            self.manager.close(|connection| connection.service == service.id).await;
+            self.close_on_purpose(|connection| connection.service == service.id).await;
         }
         let mut objects = Vec::new();
         for service in &wanted.services {
             let applied = self.manager.registry().put_service(&wanted.instance, service);
             // Another payload needs other links.
-            self.manager.close(|connection| connection.service == service.id && connection.payload != service.payload).await;
+            self.close_on_purpose(|connection| connection.service == service.id && connection.payload != service.payload).await;
             objects.push((object("NetworkService", &service.id), applied));
         }
         objects
+    }
+
+    /// Closes connections that are not wanted any more: what is made in their place later is no healing.
+    async fn close_on_purpose(&mut self, which: impl Fn(&Connection) -> bool) {
+        for (connection, _) in self.manager.close(which).await {
+            self.manager.control.forget_served(&connection.client.pod);
+        }
     }
 
     /// Makes and removes pods; the result is what was made.
@@ -174,7 +213,10 @@ impl Mesh {
             let shared = Arc::new(workload.clone());
             pods.extend(names::pods(workload).into_iter().map(|pod| (pod, Arc::clone(&shared))));
         }
-        let stays = |sandbox: &Sandbox| pods.get(&sandbox.pod).is_some_and(|workload| same_template(workload, &sandbox.workload));
+        let stays = |sandbox: &Sandbox| {
+            let same = |workload: &Arc<Workload>| same_template(workload, &sandbox.workload) && same_programs(wanted, workload, sandbox);
+            pods.get(&sandbox.pod).is_some_and(same)
+        };
         let own = self.sandboxes.values().filter(|sandbox| before.is_some() && sandbox.instance == wanted.instance);
         let leaving: Vec<_> = own.filter(|sandbox| !stays(sandbox)).map(|sandbox| sandbox.pod.clone()).collect();
         for pod in &leaving {
@@ -183,29 +225,38 @@ impl Mesh {
         let mut made = BTreeSet::new();
         for (pod, workload) in pods {
             if !self.sandboxes.contains_key(&pod) {
-                self.make_pod(&pod, &wanted.instance, workload).await?;
+                let programs = programs_of(wanted, &workload).map(|program| Run::new(program.clone())).collect();
+                self.make_pod(&pod, &wanted.instance, workload, programs).await?;
+                self.start_programs(&pod);
                 made.insert(pod);
             }
         }
         Ok(made)
     }
 
-    async fn make_pod(&mut self, pod: &Namespaced, instance: &str, workload: Arc<Workload>) -> Result<(), Refusal> {
+    async fn make_pod(&mut self, pod: &Namespaced, instance: &str, workload: Arc<Workload>, programs: Vec<Run>) -> Result<(), Refusal> {
         let refuse = |error: &dyn Display, is_out_of_files: bool| {
             let hint = match is_out_of_files {
-                true => "each pod takes open files of the engine: end it with `nsmctl cleanup`, raise the limit with `ulimit -n`, and deploy again",
+                true => "each pod is some open files of the engine: end it with `nsmctl cleanup`, raise the limit with `ulimit -n`, and deploy again",
                 false => "raise the limit in /proc/sys/user/max_net_namespaces, if it is reached",
             };
             Refusal::new(Outcome::Failed, format!("cannot make the pod {pod}: {error}")).hint(hint)
         };
+        let refuse_net = |error: crate::net::Error| refuse(&error, error.is_out_of_files());
         spare().map_err(|error| refuse(&error, true))?;
-        let namespace = Namespace::create().await.map_err(|error| refuse(&error, error.is_out_of_files()))?;
-        let member = Member { pod: pod.clone(), instance: instance.to_owned(), namespace: namespace.clone() };
-        self.control.sandboxes.insert(member.clone()).map_err(|error| refuse(&error, false))?;
+        let namespace = Namespace::create().await.map_err(refuse_net)?;
+        self.link.hold(&namespace).map_err(refuse_net)?;
         let mut sandbox = Sandbox::new(pod.clone(), instance.to_owned(), Arc::clone(&workload), namespace.clone());
-        if let Some(spec) = &workload.endpoint {
+        sandbox.programs = programs;
+        sandbox.watching = Some(watch(pod, &namespace, self.changes.clone()).await.map_err(refuse_net)?);
+        self.manager.control.sandboxes.insert(sandbox.member()).map_err(|error| refuse(&error, false))?;
+        if sandbox.runs(ContainerRole::Client) {
+            // It requests for itself.
+            sandbox.waiting = None;
+        }
+        if let Some(spec) = workload.endpoint.as_ref().filter(|_| !sandbox.runs(ContainerRole::Endpoint)) {
             let failed = |error: Refused| Refusal::new(Outcome::Failed, format!("cannot start the endpoint {pod}: {error}"));
-            self.manager.add_endpoint(&member, spec).await.map_err(failed)?;
+            self.manager.add_endpoint(&sandbox.member(), spec, HashMap::new()).await.map_err(failed)?;
             let text = format!("registered endpoint {} for {}, addresses from {}", pod.name, spec.services.join(", "), spec.prefixes);
             sandbox.log(&workload.container, "INFO", &pod.name, &text);
         }
@@ -215,9 +266,15 @@ impl Mesh {
     }
 
     /// Removes a pod and closes what it takes part in; the result is what was closed, with errors of the kernel.
-    pub(super) async fn remove_pod(&mut self, pod: &Namespaced) -> Vec<(Connection, Option<net::Error>)> {
+    pub(super) async fn remove_pod(&mut self, pod: &Namespaced) -> Closed {
+        for key in self.retire(|sandbox| sandbox.pod == *pod) {
+            self.link.stop(&key, true).await;
+            self.link.forget(&key);
+        }
         let closed = self.manager.remove_pod(pod).await;
-        self.sandboxes.remove(pod);
+        if let Some(sandbox) = self.sandboxes.remove(pod) {
+            self.link.release(&sandbox.namespace);
+        }
         self.events.normal(object("Pod", pod), "Removed", "let go of its network namespace");
         closed
     }
@@ -239,12 +296,25 @@ impl Mesh {
         broken.into_iter().map(|(pod, _)| pod).collect()
     }
 
+    /// Makes anew what is broken, and what nobody served.
+    pub(super) async fn mend(&mut self) {
+        self.close_broken().await;
+        self.serve_requests().await;
+    }
+
     /// Makes every request that nobody serves yet, of every deployment.
     pub(super) async fn serve_requests(&mut self) {
-        let Self { manager, sandboxes, events, .. } = self;
-        for sandbox in sandboxes.values_mut().filter(|sandbox| sandbox.workload.is_client()) {
-            serve(manager, events, sandbox).await;
+        let clients: Vec<_> = self.sandboxes.values().filter(|sandbox| sandbox.is_own_client()).map(|sandbox| sandbox.pod.clone()).collect();
+        for client in &clients {
+            let Some(sandbox) = self.sandboxes.get_mut(client) else { continue };
+            sandbox.waiting = None;
+            let waiting = serve(&mut self.manager, sandbox).await.err().map(|error| error.to_string());
+            self.take_note();
+            if let Some(sandbox) = self.sandboxes.get_mut(client) {
+                sandbox.waiting = waiting;
+            }
         }
+        self.take_note();
     }
 
     fn report_pods(&self, instance: &str, emit: &mut Emit<'_>) -> Vec<(Namespaced, String)> {
@@ -259,30 +329,11 @@ impl Mesh {
 }
 
 /// Makes a client's requests one after the other, as NSM's init container does, until one is not served.
-async fn serve(manager: &mut Manager, events: &mut Events, sandbox: &mut Sandbox) {
-    let workload = Arc::clone(&sandbox.workload);
-    sandbox.waiting = None;
-    for (request, url) in workload.requests.iter().enumerate() {
-        if manager.connection_of(&sandbox.pod, request).is_some() {
-            continue;
-        }
-        let member = Member { pod: sandbox.pod.clone(), instance: sandbox.instance.clone(), namespace: sandbox.namespace.clone() };
-        let id = format!("{}-{request}", sandbox.pod.name);
-        match manager.request(&member, request, url).await {
-            Ok(connection) => {
-                let addresses = connection.pairs.iter().map(|pair| format!("{} and {}", pair.client, pair.endpoint)).collect::<Vec<_>>().join(", ");
-                let text =
-                    format!("connected to {} of {} over {} with {addresses}", connection.endpoint.pod, url.service, connection.client.interface);
-                events.normal(object("Pod", &sandbox.pod), "Connected", &text);
-                sandbox.log(CLIENT_INIT_CONTAINER, "INFO", &id, &text);
-            }
-            Err(error) => {
-                let text = error.to_string();
-                events.warning(object("Pod", &sandbox.pod), "RequestFailed", &text);
-                sandbox.log(CLIENT_INIT_CONTAINER, "ERRO", &id, &format!("request to {url} failed: {text}"));
-                sandbox.waiting = Some(text);
-                return;
-            }
+async fn serve(manager: &mut Manager, sandbox: &Sandbox) -> Result<(), Refused> {
+    for (request, url) in sandbox.workload.requests.iter().enumerate() {
+        if manager.connection_of(&sandbox.pod, request).is_none() {
+            manager.request(&sandbox.member(), request, url).await?;
         }
     }
+    Ok(())
 }

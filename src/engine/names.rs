@@ -18,6 +18,13 @@ pub(super) fn interface(service: &str) -> Result<InterfaceName, InvalidInterface
     format!("{service}-{}", spell(random, ALPHANUMERIC, 4)).parse()
 }
 
+/// Whether an interface of this name may have been named after the service by [`interface`].
+pub(super) fn is_interface_of(name: &str, service: &str) -> bool {
+    let beginning: String = service.chars().take(SERVICE_CHARACTERS).collect();
+    let random = name.strip_prefix(&beginning).and_then(|rest| rest.strip_prefix('-'));
+    random.is_some_and(|random| random.len() == 4 && random.chars().all(|c| c.is_ascii_alphanumeric()))
+}
+
 /// How many pods a workload makes here.
 pub(super) fn pod_count(workload: &Workload) -> u64 {
     match workload.kind {
@@ -76,6 +83,8 @@ mod tests {
         assert!(name.as_str().starts_with("kernel2ker-") && name.as_str().len() == 15, "{name}");
         assert!(interface("a").unwrap().as_str().len() == 6);
         assert!(interface("a/b").is_err());
+        assert!(is_interface_of(name.as_str(), "kernel2kernel") && !is_interface_of(name.as_str(), "kernel2"));
+        assert!(!is_interface_of("kernel2ker-ab", "kernel2kernel") && !is_interface_of("nsm-1", "nsm"));
     }
 
     #[test]

@@ -1,23 +1,27 @@
 //! What there is, told without changing it. What the kernel knows is asked of the kernel, at that moment.
 
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use futures::{StreamExt, future::join_all, stream};
 
 use super::{
-    forwarder::look,
-    mesh::{Mesh, object},
+    forwarder::{Connection, look},
+    mesh::{Host, Mesh, object},
     protocol::Status,
     registry::Registration,
-    sandbox::{CLIENT_CONTAINER, Sandbox},
+    sandbox::{CLIENT_CONTAINER, Reached, Sandbox},
+    supervisor::number,
 };
 use crate::{
     model::{
-        ComponentState, Inventory, Link, LogTail, NetworkServiceState, PACKET_PLATEAUS, PingOptions, Pinged, PodProbes, Probe, ProbeRequest,
-        RegisteredEndpoint, Resolver, Route, System, Unavailable, UnavailableKind,
+        Carried, ComponentState, Inventory, Link, LogTail, Namespaced, NetworkServiceState, PACKET_PLATEAUS, PingOptions, Pinged, PodProbes, Probe,
+        ProbeRequest, RegisteredEndpoint, Resolver, Route, System, Unavailable, UnavailableKind,
     },
     net::{self, Namespace},
 };
+
+/// The parts of the engine. They are one process, so that an answer proves them all.
+pub(crate) const PARTS: [&str; 4] = ["engine", "registry", "manager", "forwarder"];
 
 impl Mesh {
     /// What exists.
@@ -32,13 +36,15 @@ impl Mesh {
             forwards_on: None,
         };
         let endpoints = registry.endpoints().map(endpoint).collect();
+        let registered: BTreeSet<Namespaced> = registry.endpoints().map(|(_, registration)| registration.pod.clone()).collect();
         drop(registry);
-        Inventory {
-            pods: Ok(self.sandboxes.values().map(Sandbox::state).collect()),
-            services: Ok(services),
-            endpoints: Ok(endpoints),
-            identities: Err(no_identities()),
-        }
+        let connections = self.manager.connections();
+        let reached = |sandbox: &Sandbox| Reached {
+            is_registered: registered.contains(&sandbox.pod),
+            is_connected: connections.iter().filter(|connection| connection.client.pod == sandbox.pod).count() >= sandbox.workload.requests.len(),
+        };
+        let pods = self.sandboxes.values().map(|sandbox| sandbox.state(reached(sandbox))).collect();
+        Inventory { pods: Ok(pods), services: Ok(services), endpoints: Ok(endpoints), identities: Err(no_identities()) }
     }
 
     /// The parts of the engine, what happened, what was logged, and which connections are broken now.
@@ -53,10 +59,19 @@ impl Mesh {
                 sandbox.log(CLIENT_CONTAINER, "WARN", &pod.name, &format!("Data plane is down: {fault}"));
             }
         }
-        // They are one process, so that this answer came proves them all.
-        let component = |role: &str| ComponentState { role: role.to_owned(), object: None, ready: Ok((1, 1)) };
-        let components = ["engine", "registry", "manager", "forwarder"].map(component).to_vec();
+        let components = PARTS.map(|role| ComponentState { role: role.to_owned(), object: None, ready: Ok((1, 1)) }).to_vec();
         System { events: Ok(self.events.list()), logs: self.logs(), ..System::of(components) }
+    }
+
+    /// What it knows of the connections that it carries. Nothing is asked of the kernel.
+    pub(super) fn carried(&self) -> Vec<Carried> {
+        let carried = |connection: &Connection| Carried {
+            client: connection.client.pod.clone(),
+            interface: connection.client.interface.to_string(),
+            since: connection.since,
+            heals: connection.heals,
+        };
+        self.manager.connections().iter().map(carried).collect()
     }
 
     /// What was logged. Nothing is looked at for it, so that asking again and again adds nothing.
@@ -66,10 +81,11 @@ impl Mesh {
 
     /// Who is there.
     pub(super) fn status(&self) -> Status {
-        let pid = std::process::id();
-        let path = |namespace: &Namespace| format!("/proc/{pid}/fd/{}", namespace.descriptor());
+        let manager = number();
+        let path = |namespace: &Namespace| format!("/proc/{manager}/fd/{}", namespace.descriptor());
         let namespaces = self.sandboxes.values().map(|sandbox| (sandbox.pod.clone(), path(&sandbox.namespace))).collect();
-        Status { pid, instances: self.deployments.keys().cloned().collect(), namespaces }
+        let Host { supervisor: pid, restarts, .. } = self.host;
+        Status { pid, manager, restarts, instances: self.deployments.keys().cloned().collect(), namespaces }
     }
 
     /// The namespaces that are to be looked into; `None` where there is no such pod.
@@ -100,6 +116,10 @@ async fn probe_pod(request: ProbeRequest, namespace: Option<Namespace>) -> PodPr
         },
         false => (not_asked(), not_asked(), not_asked()),
     };
+    let counters = match asks.counters {
+        true => Some(namespace.run(async |handle| net::list_counters(&handle).await).await.map_err(|error| not_seen(&error))),
+        false => None,
+    };
     let usual = pings.iter().map(|destination| ping_from(&namespace, *destination, None, ping));
     let longest =
         pings.iter().filter(|_| asks.path_mtu).filter_map(|destination| Some((*destination, admitted(&links, &routes, &routes_v6, *destination)?)));
@@ -110,7 +130,7 @@ async fn probe_pod(request: ProbeRequest, namespace: Option<Namespace>) -> PodPr
         Probe::Unavailable(Unavailable { kind: UnavailableKind::NotAsked, reason: "the engine puts no resolver into a pod".to_owned() });
     let resolver = asks.resolver.then(|| Resolver { configuration, lookups: Vec::new() });
     // What is no kernel interface is not made here.
-    PodProbes { pod, container, links, routes, routes_v6, pings, resolver, traces: None }
+    PodProbes { pod, container, links, routes, routes_v6, pings, resolver, traces: None, counters }
 }
 
 /// The longest packet that the interface towards an address admits.
@@ -136,7 +156,11 @@ async fn ping_from(namespace: &Namespace, destination: IpAddr, packet_bytes: Opt
 }
 
 fn unavailable<T>(error: &net::Error) -> Probe<T> {
-    Probe::Unavailable(Unavailable { kind: UnavailableKind::Transport, reason: error.to_string() })
+    Probe::Unavailable(not_seen(error))
+}
+
+fn not_seen(error: &net::Error) -> Unavailable {
+    Unavailable { kind: UnavailableKind::Transport, reason: error.to_string() }
 }
 
 fn not_asked<T>() -> Probe<T> {

@@ -11,17 +11,27 @@
 //!
 //! The hello and `"shutdown"` never change, so that every version can tell what it meets and end it.
 
-use std::fmt::Display;
+use std::{fmt::Display, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Applied, Event, Failure, Inventory, LogTail, Namespaced, NetworkServiceSpec, ObjectRef, Outcome, PodProbes, ProbeRequest, Removed, System,
-    Workload,
+    Applied, ContainerProgram, EngineState, Event, Failure, Family, Inventory, LogTail, Namespaced, NetworkServiceSpec, ObjectRef, Outcome,
+    PodProbes, ProbeRequest, Removed, System, Workload,
 };
 
 /// The name of the socket in the engine's directory.
 pub const SOCKET: &str = "engine.sock";
+/// The folder of the socket of NSM's API in the engine's directory, which a sandbox sees as `/var/lib/networkservicemesh`.
+pub const NSM_FOLDER: &str = "nsm";
+/// That socket, by the name that NSM's programs know.
+pub const NSM_SOCKET: &str = "nsm.io.sock";
+/// The folder of the socket of the SPIFFE Workload API, which a sandbox sees as `/run/spire/sockets`.
+pub const SPIRE_FOLDER: &str = "spire";
+/// That socket, by the name that NSM's manifests give it.
+pub const SPIRE_SOCKET: &str = "agent.sock";
+/// The folder in which the engine's own endpoints make their sockets; no sandbox sees it.
+pub const ENDPOINT_FOLDER: &str = "nse";
 /// The name of the log in the engine's directory.
 pub const LOG: &str = "engine.log";
 /// The name of the lock in the engine's directory.
@@ -44,12 +54,21 @@ pub enum Request {
     Inventory,
     /// Of what workloads is it made?
     Workloads,
+    /// With which options was it deployed?
+    Options {
+        /// The deployment.
+        instance: String,
+    },
     /// What is inside these pods?
     Probe(Vec<ProbeRequest>),
     /// What carries it, and what was logged?
     System,
     /// Only what was logged?
     Logs,
+    /// What carries which connections?
+    Carried,
+    /// What was counted, and where is that exposed?
+    Metrics,
     /// Remove a deployment.
     Delete {
         /// The deployment.
@@ -57,6 +76,10 @@ pub enum Request {
     },
     /// Who is there, and where are its namespaces?
     Status,
+    /// Put another manager in this one's place, and keep everything.
+    Restart,
+    /// End the endpoint of a connection, and say what that costs.
+    Lose(Lose),
     /// Remove everything and end.
     Shutdown,
 }
@@ -72,6 +95,38 @@ pub struct Apply {
     pub workloads: Vec<Workload>,
     /// Its network services.
     pub services: Vec<NetworkServiceSpec>,
+    /// What was asked to be different from the manifests.
+    #[serde(default)]
+    pub options: Option<String>,
+    /// What runs in its pods instead of images.
+    #[serde(default)]
+    pub programs: Vec<ContainerProgram>,
+}
+
+/// An endpoint that is to be lost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lose {
+    /// The client's pod.
+    pub client: Namespaced,
+    /// The endpoint's address.
+    pub peer: IpAddr,
+    /// The time between two pings, in milliseconds.
+    pub interval_ms: u64,
+    /// How long it may take to heal, in milliseconds.
+    pub limit_ms: u64,
+}
+
+/// What the loss of an endpoint came to. Times are in milliseconds since the pings began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loss {
+    /// What was done.
+    pub what: String,
+    /// When each reply came.
+    pub replies_ms: Vec<u64>,
+    /// When it was done.
+    pub lost_at_ms: u64,
+    /// Whether replies came steadily again in time.
+    pub is_healed: bool,
 }
 
 /// What the engine answers.
@@ -88,16 +143,26 @@ pub enum Reply {
     Inventory(Box<Inventory>),
     /// To the question of what workloads it is made.
     Workloads(Vec<Workload>),
+    /// To the question with which options it was deployed.
+    Options(Option<String>),
     /// To a probe, in the order of its requests.
     Probes(Vec<PodProbes>),
     /// To the question what carries it.
     System(Box<System>),
     /// To the question what was logged.
     Logs(Vec<LogTail>),
+    /// To the question what carries which connections.
+    Carried(EngineState),
+    /// To the question what was counted.
+    Metrics(Counted),
     /// To a delete.
     Removed(Removed),
     /// To the question who is there.
     Status(Status),
+    /// To the loss of an endpoint.
+    Lost(Loss),
+    /// The manager ends now, and another takes its place: connect again.
+    Restarting,
     /// The engine is ending and takes no more work: start another.
     Ending,
     /// The request was not done.
@@ -122,17 +187,32 @@ pub struct AppliedAll {
     pub objects: Vec<(ObjectRef, Applied)>,
     /// The pods whose requests nobody serves, each with the reason.
     pub pending: Vec<(Namespaced, String)>,
+    /// Where the engine's metrics are exposed; `None` where no port was free.
+    pub metrics: Option<String>,
 }
 
 /// The engine and where its namespaces are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
-    /// Its process.
+    /// Its process: the supervisor, with which everything ends.
     pub pid: u32,
+    /// The process of its manager, which can be restarted.
+    pub manager: u32,
+    /// How many managers there were before this one.
+    pub restarts: u32,
     /// The deployments that it holds.
     pub instances: Vec<String>,
     /// The network namespace of every pod, as `nsenter --net=PATH` takes it.
     pub namespaces: Vec<(Namespaced, String)>,
+}
+
+/// What the engine has counted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Counted {
+    /// Where it exposes that; `None` where no port was free.
+    pub address: Option<String>,
+    /// The metrics.
+    pub families: Vec<Family>,
 }
 
 /// Why a request was not done: a [`Failure`] that can travel.
@@ -227,7 +307,11 @@ mod tests {
         round_trip(&Request::Probe(vec![probe]));
         let object = ObjectRef::namespaced("Pod", "ns", "a");
         round_trip(&Reply::Event(Event::Object(object.clone(), ObjectState::Waiting("x".into()))));
-        round_trip(&Reply::Applied(AppliedAll { objects: vec![(object, Applied::Created)], pending: vec![(pod, "IPPool is empty".into())] }));
+        round_trip(&Reply::Applied(AppliedAll {
+            objects: vec![(object, Applied::Created)],
+            pending: vec![(pod, "IPPool is empty".into())],
+            metrics: None,
+        }));
         round_trip(&Reply::Refused(Refusal::new(Outcome::Usage, "no").hint("yes")));
         round_trip(&Started::Error(Refusal::new(Outcome::CannotTell, "no")));
     }

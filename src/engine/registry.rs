@@ -188,19 +188,27 @@ impl Registry {
         }
     }
 
-    /// Takes back all that a pod has registered.
-    pub(super) fn remove_pod(&mut self, pod: &Namespaced) {
+    /// Takes back the endpoints of a pod; the result is what they were registered by.
+    pub(super) fn unregister_pod(&mut self, pod: &Namespaced) -> Vec<Namespaced> {
         let endpoints: Vec<_> = self.endpoints.iter().filter(|(_, registration)| registration.pod == *pod).map(|(id, _)| id.clone()).collect();
         endpoints.iter().for_each(|id| self.unregister(id));
+        endpoints
+    }
+
+    /// Takes back all that a pod has registered; the result is what its endpoints were registered by.
+    pub(super) fn remove_pod(&mut self, pod: &Namespaced) -> Vec<Namespaced> {
+        let endpoints = self.unregister_pod(pod);
         let services: Vec<_> =
             self.services.iter().filter(|(_, service)| service.registered_by.as_ref() == Some(pod)).map(|(id, _)| id.clone()).collect();
         services.iter().for_each(|id| self.remove_service(id));
+        endpoints
     }
 
-    /// Takes back what has run out.
-    pub(super) fn expire(&mut self, now: i64) {
-        let ids: Vec<_> = self.endpoints.iter().filter(|(_, registration)| registration.expires_at <= now).map(|(id, _)| id.clone()).collect();
-        ids.iter().for_each(|id| self.unregister(id));
+    /// Takes back what has run out; the result is that.
+    pub(super) fn expire(&mut self, now: i64) -> Vec<Registration> {
+        let over: Vec<_> = self.endpoints.values().filter(|registration| registration.expires_at <= now).cloned().collect();
+        over.iter().for_each(|registration| self.unregister(&registration.remote.key));
+        over
     }
 
     /// Every registration.

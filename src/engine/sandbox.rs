@@ -6,8 +6,13 @@ use std::{
     sync::Arc,
 };
 
+use super::{
+    heal::Watching,
+    identity::Member,
+    program::{LAST_WORDS, Run},
+};
 use crate::{
-    model::{ContainerState, LogTail, Namespaced, PodState, Workload},
+    model::{ContainerRole, ContainerState, LogTail, Namespaced, PodState, Workload},
     net::Namespace,
 };
 
@@ -33,24 +38,71 @@ pub(super) struct Sandbox {
     pub(super) namespace: Namespace,
     /// Why a request of its is not served.
     pub(super) waiting: Option<String>,
-    logs: BTreeMap<String, VecDeque<String>>,
+    /// What runs in it beside what the engine does there itself.
+    pub(super) programs: Vec<Run>,
+    /// Tells when something changes in its network namespace.
+    pub(super) watching: Option<Watching>,
+    /// What its containers have logged.
+    pub(super) logs: BTreeMap<String, VecDeque<String>>,
+}
+
+/// What the programs of a pod have reached.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reached {
+    /// They have registered an endpoint.
+    pub(super) is_registered: bool,
+    /// There is a connection for each of the pod's requests.
+    pub(super) is_connected: bool,
 }
 
 impl Sandbox {
     /// A pod whose requests are still to be made.
     pub(super) fn new(pod: Namespaced, instance: String, workload: Arc<Workload>, namespace: Namespace) -> Self {
         let waiting = workload.is_client().then(|| "the requests have not been made".to_owned());
-        Self { pod, instance, workload, namespace, waiting, logs: BTreeMap::new() }
+        Self { pod, instance, workload, namespace, waiting, programs: Vec::new(), watching: None, logs: BTreeMap::new() }
     }
 
     /// Adds a line to a container's log, in the form of NSM's.
     pub(super) fn log(&mut self, container: &str, level: &str, id: &str, text: &str) {
-        let time = jiff::Timestamp::now().strftime("%b %e %H:%M:%S%.3f");
+        self.keep(container, format!("{} [{level}] [id:{id}] {text}", stamp(jiff::Timestamp::now())));
+    }
+
+    /// Adds a line that a program has logged, with the time where it tells none itself.
+    pub(super) fn log_line(&mut self, container: &str, at_ms: i64, text: &str) {
+        let time = jiff::Timestamp::from_millisecond(at_ms).unwrap_or_default();
+        let line = if has_stamp(text) { text.to_owned() } else { format!("{} {text}", stamp(time)) };
+        self.keep(container, line);
+    }
+
+    fn keep(&mut self, container: &str, line: String) {
         let lines = self.logs.entry(container.to_owned()).or_default();
         if lines.len() == LOG_LINES {
             lines.pop_front();
         }
-        lines.push_back(format!("{time} [{level}] [id:{id}] {text}"));
+        lines.push_back(line);
+    }
+
+    /// The last lines of a container's log.
+    fn last_words(&self, container: &str) -> Vec<String> {
+        let lines = self.logs.get(container).into_iter().flatten();
+        let mut last: Vec<String> = lines.rev().take(LAST_WORDS).cloned().collect();
+        last.reverse();
+        last
+    }
+
+    /// What it is known by where somebody has to prove that it is in it.
+    pub(super) fn member(&self) -> Member {
+        Member { pod: self.pod.clone(), instance: self.instance.clone(), namespace: self.namespace.clone() }
+    }
+
+    /// Whether the engine makes its requests, and no program.
+    pub(super) fn is_own_client(&self) -> bool {
+        self.workload.is_client() && !self.runs(ContainerRole::Client)
+    }
+
+    /// Whether a program does the work of a container, instead of the engine.
+    pub(super) fn runs(&self, role: ContainerRole) -> bool {
+        self.programs.iter().any(|run| run.program.role == role)
     }
 
     /// The ends of the logs of every container that has logged something.
@@ -62,42 +114,96 @@ impl Sandbox {
         })
     }
 
-    /// The pod as Kubernetes would show it.
-    pub(super) fn state(&self) -> PodState {
+    /// The pod as Kubernetes would show it, by what its programs have reached over NSM's API.
+    pub(super) fn state(&self, reached: Reached) -> PodState {
         let workload = &self.workload;
-        let ready = self.waiting.is_none();
-        let running = |name: &str| ContainerState {
+        let is_served = self.waiting.is_none();
+        let own = |name: &str| ContainerState {
             name: name.to_owned(),
             image: NO_IMAGE.to_owned(),
-            ready,
-            running: ready,
+            ready: is_served,
+            running: is_served,
             restarts: 0,
-            reason: (!ready).then(|| "PodInitializing".to_owned()),
+            reason: (!is_served).then(|| "PodInitializing".to_owned()),
             message: None,
+            since: None,
         };
-        let init = ContainerState {
-            running: !ready,
-            reason: (!ready).then(|| "RequestFailed".to_owned()),
+        let init = || ContainerState {
+            running: !is_served,
+            reason: (!is_served).then(|| "RequestFailed".to_owned()),
             message: self.waiting.clone(),
-            ..running(CLIENT_INIT_CONTAINER)
+            ..own(CLIENT_INIT_CONTAINER)
         };
+        let runs = |is_init: bool| self.programs.iter().filter(move |run| run.program.role.is_init() == is_init);
+        let mut init_containers: Vec<ContainerState> = runs(true).map(|run| run.state(&self.last_words(&run.program.container))).collect();
         let is_client = workload.is_client();
+        let is_done = |run: &Run| match run.program.role {
+            ContainerRole::Endpoint => workload.endpoint.is_none() || reached.is_registered,
+            ContainerRole::Client => !is_client || reached.is_connected,
+            ContainerRole::Init | ContainerRole::ClientInit | ContainerRole::Other => true,
+        };
+        let state = |run: &Run| run.state_by(&self.last_words(&run.program.container), is_done(run));
+        let mut containers: Vec<ContainerState> = runs(false).map(state).collect();
+        if is_client && !self.runs(ContainerRole::ClientInit) {
+            init_containers.push(init());
+        }
+        // What no program does is the engine's, the workload's own container first.
+        let others = is_client.then_some(CLIENT_CONTAINER);
+        for (at, name) in [workload.container.as_str()].into_iter().chain(others).enumerate() {
+            if !containers.iter().any(|container| container.name == name) {
+                containers.insert(at.min(containers.len()), own(name));
+            }
+        }
+        let ready = init_containers.iter().chain(&containers).all(|container| container.ready);
+        let is_begun = init_containers.iter().all(|container| container.ready);
         PodState {
             id: self.pod.clone(),
             labels: workload.pod_labels.clone(),
             annotation: is_client.then(|| workload.requests.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")),
             controller: None,
             node: Some(host_name()),
-            phase: if ready { "Running" } else { "Pending" }.to_owned(),
+            phase: if is_begun { "Running" } else { "Pending" }.to_owned(),
             ready,
             deleting: false,
             unschedulable: None,
-            init_containers: is_client.then_some(init).into_iter().collect(),
-            containers: [workload.container.as_str()].into_iter().chain(is_client.then_some(CLIENT_CONTAINER)).map(running).collect(),
+            init_containers,
+            containers,
         }
     }
 }
 
-fn host_name() -> String {
+/// The time in the form of NSM's logs.
+fn stamp(time: jiff::Timestamp) -> String {
+    time.strftime("%b %e %H:%M:%S%.3f").to_string()
+}
+
+/// Whether a line begins with a time in that form.
+fn has_stamp(line: &str) -> bool {
+    const FORM: &[u8] = b"Aaa 99 99:99:99.999 ";
+    let fits = |(byte, form): (&u8, &u8)| match form {
+        b'A' => byte.is_ascii_uppercase(),
+        b'a' => byte.is_ascii_lowercase(),
+        b'9' => byte.is_ascii_digit() || *byte == b' ',
+        exact => byte == exact,
+    };
+    line.len() >= FORM.len() && line.as_bytes().iter().zip(FORM).all(fits)
+}
+
+/// The name of this machine.
+pub(super) fn host_name() -> String {
     fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| "localhost".to_owned(), |name| name.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_with_a_time_of_its_own_is_known() {
+        assert!(has_stamp("Nov 23 09:05:01.123 [INFO] x") && has_stamp("Nov  3 09:05:01.123 [INFO] x"));
+        assert!(has_stamp(&format!("{} x", stamp(jiff::Timestamp::now()))));
+        for other in ["", "November 23", "nov 23 09:05:01.123 x", "Nov 23 09:05:01 x", "panic: x"] {
+            assert!(!has_stamp(other), "{other}");
+        }
+    }
 }

@@ -1,48 +1,99 @@
 //! Answers on the engine's socket.
 
-use std::{future::Future, io, sync::Arc, time::Duration};
+use std::{
+    io,
+    mem::take,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
+use futures::future::join_all;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::{UnixListener, UnixStream, unix::OwnedWriteHalf},
-    sync::{Mutex, Notify, mpsc},
+    sync::{Mutex, MutexGuard, Notify, mpsc},
     time::{Instant, interval_at},
 };
 
 use super::{
     api::Control,
-    mesh::Mesh,
+    delete::let_go,
+    exporter,
+    heal::keep_whole,
+    identity::{Identity, SVID_TTL, WorkloadApi},
+    loss::lose,
+    mesh::{Host, Mesh},
     observe,
-    protocol::{Hello, Refusal, Reply, Request, VERSION, to_line},
+    program::Again,
+    protocol::{AppliedAll, Counted, ENDPOINT_FOLDER, Hello, NSM_FOLDER, NSM_SOCKET, Refusal, Reply, Request, VERSION, to_line},
+    state::{self, Held},
+    supervisor::{Handover, Link, Notice, Socket},
 };
-use crate::model::{Event, Outcome, Removed};
+use crate::{
+    model::{EngineState, Event, Namespaced, Outcome, Removed},
+    prometheus::write,
+};
 
 /// How long an engine with nothing deployed and nobody connected stays: a client that starts it connects at once, and
 /// one that died before it did leaves an engine that nobody would end.
 const IDLE: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
-struct State {
-    mesh: Mesh,
-    /// Set when the last deployment has gone: no more is taken on.
-    ending: bool,
+pub(super) struct State {
+    pub(super) mesh: Mesh,
+    /// Where the metrics are exposed.
+    metrics: Option<String>,
+    /// Set when no more is taken on.
+    ending: Option<Ending>,
+}
+
+/// Why no more is taken on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// The last deployment has gone, or somebody wants the end.
+    Over,
+    /// Another manager goes on.
+    Restart,
 }
 
 #[derive(Debug)]
-struct Shared {
+pub(super) struct Shared {
     /// Held by whatever looks at or changes the state; not while pinging.
-    state: Mutex<State>,
-    /// The reply to whoever asked for the end has been written.
+    pub(super) state: Mutex<State>,
+    /// The reply to whoever asked for the end has been written, or nobody waits for one.
     ended: Notify,
+    /// What is asked of the supervisor without the state.
+    pub(super) link: Link,
 }
 
-/// Answers until nothing is deployed any more, somebody asks for the end, or `stop` comes true. A connection that
-/// is open then stays so until the runtime goes: its end tells the client that the engine has.
-pub(super) async fn serve(listener: UnixListener, control: Arc<Control>, stop: impl Future<Output = ()>) {
-    let state = State { mesh: Mesh::new(control), ending: false };
-    let shared = Arc::new(Shared { state: Mutex::new(state), ended: Notify::new() });
+/// Answers until nothing is deployed any more, or somebody asks for the end or for another manager. A connection that
+/// is open then stays so until the runtime goes: its end tells the client that the manager has.
+///
+/// # Errors
+/// The socket cannot be used.
+pub(super) async fn serve(mut handover: Handover) -> io::Result<()> {
+    let (changes, changed) = mpsc::unbounded_channel();
+    let (mut mesh, listener) = take_over(&mut handover, changes).await?;
+    let Handover { restarts, programs, link, notices, .. } = handover;
+    let control = Arc::clone(&mesh.manager.control);
+    let mut again = Vec::new();
+    for notice in programs {
+        again.extend(mesh.note(notice).await);
+    }
+    if restarts > 0 {
+        mesh.start_all();
+        mesh.mend().await;
+        mesh.save();
+    }
+    let shared = Arc::new(Shared { state: Mutex::new(State { mesh, metrics: None, ending: None }), ended: Notify::new(), link });
+    expose(&shared).await;
+    let over = Arc::new(Notify::new());
+    tokio::spawn(listen(notices, Arc::clone(&shared), Arc::clone(&over)));
+    again.into_iter().for_each(|again| start_later(&shared, again));
+    tokio::spawn(keep_whole(changed, Arc::downgrade(&shared)));
+    tokio::spawn(take_note(control, Arc::downgrade(&shared)));
     let mut idle = interval_at(Instant::now() + IDLE, IDLE);
-    tokio::pin!(stop);
+    shared.link.ready();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
@@ -50,19 +101,143 @@ pub(super) async fn serve(listener: UnixListener, control: Arc<Control>, stop: i
                     tokio::spawn(converse(stream, Arc::clone(&shared)));
                 }
             }
-            () = &mut stop => break,
             () = shared.ended.notified() => break,
             _ = idle.tick() => {
                 let is_empty = shared.state.try_lock().is_ok_and(|state| state.mesh.is_empty());
-                if is_empty && Arc::strong_count(&shared) == 1 {
+                // The other two are this function's and that of the one who listens to the supervisor.
+                if is_empty && Arc::strong_count(&shared) == 2 {
                     break;
                 }
             }
         }
     }
     let mut state = shared.state.lock().await;
-    state.ending = true;
+    if state.ending == Some(Ending::Restart) {
+        state.mesh.save();
+        shared.link.restart();
+        shared.link.flushed().await;
+        return Ok(());
+    }
+    state.ending = Some(Ending::Over);
+    let keys = state.mesh.retire(|_| true);
+    let mut state = say_goodbye(&shared, state, keys).await;
     remove_all(&mut state.mesh, &mut |_| {}).await;
+    drop(state);
+    let_go().await;
+    shared.link.end();
+    over.notified().await;
+    Ok(())
+}
+
+/// Goes on where the last manager was, and answers NSM's API and the Workload API from then on. The result is what there is, and the
+/// socket of nsmctl's requests.
+async fn take_over(handover: &mut Handover, changes: mpsc::UnboundedSender<Namespaced>) -> io::Result<(Mesh, UnixListener)> {
+    let mut listener = |socket| {
+        let listener = handover.listeners.remove(&socket).ok_or_else(|| io::Error::other("the supervisor has handed over no socket"))?;
+        UnixListener::from_std(listener)
+    };
+    let (engine, nsm, spire) = (listener(Socket::Engine)?, listener(Socket::Nsm)?, listener(Socket::Spire)?);
+    let state = handover.state.take().and_then(|bytes| state::State::read(&bytes));
+    let svid_ttl = handover.svid_ttl.unwrap_or(SVID_TTL);
+    let identity = state.as_ref().map_or_else(|| Identity::new(svid_ttl), |state| state.identity(svid_ttl));
+    let identity = Arc::new(identity.map_err(io::Error::other)?);
+    let folders = [NSM_FOLDER, ENDPOINT_FOLDER].map(|folder| handover.dir.join(folder));
+    let control = Control::new(Arc::clone(&identity), [&folders[0], &folders[1]], NSM_SOCKET).map_err(io::Error::other)?;
+    let host = Host { supervisor: handover.supervisor, dir: handover.dir.clone(), restarts: handover.restarts };
+    let mut mesh = Mesh::new(Arc::clone(&control), handover.link.clone(), host, changes);
+    let held = Held { namespaces: take(&mut handover.namespaces), endpoints: take(&mut handover.endpoints) };
+    let saved = match state {
+        Some(state) => Some(mesh.restore(state, held).await),
+        None => None,
+    };
+    // Endpoints register first: what was connected is known then, and nobody is given the addresses of somebody else.
+    control.set_open(false);
+    // They end with the runtime.
+    tokio::spawn(WorkloadApi::new(identity, Arc::clone(&control.sandboxes)).serve(spire));
+    tokio::spawn(Arc::clone(&control).serve(nsm));
+    if let Some(saved) = saved {
+        mesh.resume(saved).await;
+    }
+    control.set_open(true);
+    tokio::spawn(control.sweep());
+    Ok((mesh, engine))
+}
+
+/// Takes note of what the supervisor tells.
+async fn listen(mut notices: mpsc::UnboundedReceiver<Notice>, shared: Arc<Shared>, over: Arc<Notify>) {
+    while let Some(notice) = notices.recv().await {
+        match notice {
+            Notice::Stop => shared.ended.notify_one(),
+            Notice::Over => break,
+            notice => {
+                let is_end = matches!(notice, Notice::Ended { .. });
+                let mut state = shared.state.lock().await;
+                let again = state.mesh.note(notice).await;
+                if is_end {
+                    state.mesh.save();
+                }
+                drop(state);
+                again.into_iter().for_each(|again| start_later(&shared, again));
+            }
+        }
+    }
+    over.notify_one();
+}
+
+/// Starts a program again after its pause.
+fn start_later(shared: &Arc<Shared>, Again { key, pause }: Again) {
+    // It keeps no engine from ending that has nothing to do any more.
+    let shared = Arc::downgrade(shared);
+    tokio::spawn(async move {
+        tokio::time::sleep(pause).await;
+        if let Some(shared) = shared.upgrade() {
+            let mut state = shared.state.lock().await;
+            state.mesh.again(&key);
+            state.mesh.save();
+        }
+    });
+}
+
+/// Takes note of what happens over NSM's API, as long as the engine lives: people are told, and the next manager has to know it.
+async fn take_note(control: Arc<Control>, shared: Weak<Shared>) {
+    loop {
+        control.journal.more().await;
+        let Some(shared) = shared.upgrade() else { return };
+        let mut state = shared.state.lock().await;
+        let noted = state.mesh.take_note();
+        if noted.registered && state.ending.is_none() {
+            state.mesh.serve_requests().await;
+        }
+        if noted.anything {
+            state.mesh.save();
+        }
+    }
+}
+
+/// Ends programs as containers are ended, without holding anybody up: what they say goodbye to needs the state.
+async fn say_goodbye<'a>(shared: &'a Shared, state: MutexGuard<'a, State>, keys: Vec<String>) -> MutexGuard<'a, State> {
+    if keys.is_empty() {
+        return state;
+    }
+    drop(state);
+    join_all(keys.iter().map(|key| shared.link.stop(key, false))).await;
+    shared.state.lock().await
+}
+
+/// Exposes the metrics, where a port is free for them.
+async fn expose(shared: &Arc<Shared>) {
+    let Some((listener, address)) = exporter::bind().await else { return };
+    shared.state.lock().await.metrics = Some(format!("http://{address}/metrics"));
+    // It does not keep the engine alive.
+    let shared = Arc::downgrade(shared);
+    let tell: exporter::Tell = Arc::new(move || {
+        let shared = shared.upgrade();
+        Box::pin(async move {
+            let counted = shared?.state.lock().await.mesh.counted();
+            Some(write(&counted.complete().await))
+        })
+    });
+    tokio::spawn(exporter::serve(listener, tell));
 }
 
 /// One client's requests, in order. Its going away in between harms nothing: what has begun is done to its end.
@@ -77,13 +252,13 @@ async fn converse(stream: UnixStream, shared: Arc<Shared>) {
         };
         // The queue ends when the request is done, because that drops its sender.
         while let Some(event) = queue.recv().await {
-            if write(&mut writer, &Reply::Event(event)).await.is_err() {
+            if send(&mut writer, &Reply::Event(event)).await.is_err() {
                 break;
             }
         }
         let reply = answering.await.unwrap_or_else(|_| Reply::Refused(Refusal::new(Outcome::Defect, "the engine has a defect; its log says more")));
-        let written = write(&mut writer, &reply).await;
-        if shared.state.lock().await.ending {
+        let written = send(&mut writer, &reply).await;
+        if shared.state.lock().await.ending.is_some() {
             shared.ended.notify_one();
         }
         if written.is_err() {
@@ -92,7 +267,7 @@ async fn converse(stream: UnixStream, shared: Arc<Shared>) {
     }
 }
 
-async fn write(writer: &mut OwnedWriteHalf, reply: &Reply) -> io::Result<()> {
+async fn send(writer: &mut OwnedWriteHalf, reply: &Reply) -> io::Result<()> {
     writer.write_all(&to_line(reply)?).await
 }
 
@@ -106,32 +281,65 @@ async fn answer(line: &str, shared: &Shared, events: mpsc::UnboundedSender<Event
         let _ = events.send(event);
     };
     let mut state = shared.state.lock().await;
-    if state.ending {
-        return Reply::Ending;
+    match state.ending {
+        Some(Ending::Over) => return Reply::Ending,
+        Some(Ending::Restart) => return Reply::Restarting,
+        None => {}
     }
     match request {
         Request::Hello { .. } => {
             let status = state.mesh.status();
             Reply::Hello(Hello { version: VERSION.to_owned(), pid: status.pid, instances: status.instances })
         }
-        Request::Apply(wanted) => state.mesh.apply(&wanted, &mut emit).await.map_or_else(Reply::Refused, Reply::Applied),
-        Request::Inventory => Reply::Inventory(Box::new(state.mesh.inventory())),
+        Request::Apply(wanted) => {
+            let applied = state.mesh.apply(&wanted, &mut emit).await;
+            state.mesh.save();
+            applied.map_or_else(Reply::Refused, |all| Reply::Applied(AppliedAll { metrics: state.metrics.clone(), ..all }))
+        }
+        Request::Inventory => {
+            // Who waits for an endpoint that has registered is not told of as waiting.
+            if state.mesh.take_note().registered {
+                state.mesh.serve_requests().await;
+                state.mesh.save();
+            }
+            Reply::Inventory(Box::new(state.mesh.inventory()))
+        }
+        Request::Options { instance } => Reply::Options(state.mesh.deployments.get(&instance).and_then(|deployment| deployment.options.clone())),
         Request::Workloads => Reply::Workloads(state.mesh.deployments.values().flat_map(|deployment| deployment.workloads.clone()).collect()),
         Request::Probe(requests) => {
             let targets = state.mesh.targets(requests);
             drop(state);
             Reply::Probes(observe::probe(targets).await)
         }
+        Request::Lose(asked) => {
+            drop(state);
+            lose(shared, asked).await.map_or_else(Reply::Refused, Reply::Lost)
+        }
         Request::System => Reply::System(Box::new(state.mesh.system().await)),
         Request::Logs => Reply::Logs(state.mesh.logs()),
+        Request::Metrics => {
+            let (counted, address) = (state.mesh.counted(), state.metrics.clone());
+            drop(state);
+            Reply::Metrics(Counted { address, families: counted.complete().await })
+        }
+        Request::Carried => Reply::Carried(EngineState { carried: state.mesh.carried(), metrics: state.metrics.clone() }),
         Request::Delete { instance } => {
+            let keys = state.mesh.retire(|sandbox| sandbox.instance == instance);
+            let mut state = say_goodbye(shared, state, keys).await;
             let removed = state.mesh.delete(&instance, &mut emit).await;
-            state.ending = state.mesh.is_empty();
+            state.ending = state.mesh.is_empty().then_some(Ending::Over);
+            state.mesh.save();
             Reply::Removed(removed)
         }
         Request::Status => Reply::Status(state.mesh.status()),
+        Request::Restart => {
+            state.ending = Some(Ending::Restart);
+            Reply::Restarting
+        }
         Request::Shutdown => {
-            state.ending = true;
+            state.ending = Some(Ending::Over);
+            let keys = state.mesh.retire(|_| true);
+            let mut state = say_goodbye(shared, state, keys).await;
             Reply::Removed(remove_all(&mut state.mesh, &mut emit).await)
         }
     }

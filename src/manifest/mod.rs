@@ -18,6 +18,7 @@ mod layout;
 mod network_service;
 mod permissions;
 mod plan;
+mod programs;
 mod promises;
 mod selector;
 mod visit;

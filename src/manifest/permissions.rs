@@ -57,6 +57,8 @@ pub fn permissions(plan: &Plan) -> Vec<Permission> {
     }
     need(Purpose::Cleanup, "networkservicemesh.io", "networkserviceendpoints", Some(NSM_NAMESPACE), &["delete", "watch"]);
     need(Purpose::Troubleshoot, "", "nodes", None, &["list"]);
+    // A forwarder that exposes metrics is asked for them; as with exec, a websocket takes get.
+    need(Purpose::Troubleshoot, "", "pods/portforward", Some(NSM_NAMESPACE), &["get", "create"]);
     for namespace in [NSM_NAMESPACE, SPIRE_NAMESPACE] {
         need(Purpose::Troubleshoot, "", "pods", Some(namespace), &["list"]);
         need(Purpose::Troubleshoot, "", "pods/log", Some(namespace), &["get"]);
@@ -123,6 +125,7 @@ mod tests {
             }
         }
         assert!(has("get", "pods/exec", Some("ns-kernel2kernel")) && has("create", "pods/exec", Some("ns-kernel2kernel")));
+        assert!(has("get", "pods/portforward", Some("nsm-system")) && has("create", "pods/portforward", Some("nsm-system")));
         assert!(has("delete", "networkserviceendpoints", Some("nsm-system")));
         assert!(!all.iter().any(|p| p.resource == "secrets" || p.verb == "*" || p.resource == "*"), "nothing that is not needed");
     }

@@ -1,11 +1,15 @@
 use serde_json::{Map, Value, json};
 
-use crate::model::{INSTANCE_LABEL, MANAGED_BY, MANAGED_BY_LABEL, Namespaced, NetworkServiceSpec, ObjectRef, PART_OF_LABEL, Plan, PlannedObject};
+use crate::model::{
+    INSTANCE_LABEL, MANAGED_BY, MANAGED_BY_LABEL, Namespaced, NetworkServiceSpec, OPTIONS_ANNOTATION, ObjectRef, PART_OF_LABEL, Plan, PlannedObject,
+    Workload,
+};
 
 use super::{
     Customisation, Document, ManifestError, Object,
     customise::{customise, instance},
     layout::Layout,
+    programs::programs,
     promises::promises,
     visit::visit,
 };
@@ -27,6 +31,7 @@ pub fn plan(documents: &[Document], customisation: &Customisation, current_names
     ordered.sort_by_key(|document| document.rank());
 
     let mut workloads = Vec::new();
+    let mut made: Vec<(&Document, Workload)> = Vec::new();
     let mut services = Vec::new();
     let mut references = Vec::new();
     for document in &ordered {
@@ -46,16 +51,20 @@ pub fn plan(documents: &[Document], customisation: &Customisation, current_names
             })?;
             services.push(NetworkServiceSpec { id: Namespaced::new(&place, document.name()), payload });
         }
-        workloads.extend(layout.workload(document)?);
+        if let Some(workload) = layout.workload(document)? {
+            made.push((*document, workload.clone()));
+            workloads.push(workload);
+        }
     }
 
     let part_of = label_value(services.first().map_or(namespace.as_str(), |service| &service.id.name));
+    let options = customisation.options();
     let labels = [(MANAGED_BY_LABEL, MANAGED_BY), (PART_OF_LABEL, &part_of), (INSTANCE_LABEL, &instance)];
     let objects = ordered
         .iter()
         .zip(references)
         .map(|(document, reference)| PlannedObject {
-            body: body(document, &reference, &layout, &labels),
+            body: body(document, &reference, &layout, &labels, options.as_deref()),
             reference,
             api_version: document.api_version.clone(),
             plural: document.plural().to_owned(),
@@ -66,28 +75,23 @@ pub fn plan(documents: &[Document], customisation: &Customisation, current_names
         workload.pod_labels.extend(labels.map(|(key, value)| (key.to_owned(), value.to_owned())));
     }
     let expectations = promises(workloads, services);
-    Ok(Plan { instance, part_of, namespace, objects, expectations })
+    let programs = programs(&made, &customisation.programs)?;
+    Ok(Plan { instance, part_of, namespace, options, objects, expectations, programs })
 }
 
-/// What is applied: the document as it was written, with its place and the deployment's labels. The template of a workload
-/// is labelled as well, so that its pods can be found; its selector is not, because that cannot be changed later.
-fn body(document: &Document, reference: &ObjectRef, layout: &Layout, labels: &[(&str, &str)]) -> Value {
+/// What is applied: the document as it was written, with its place and the deployment's labels, and with what was asked to be
+/// different. The template of a workload is labelled as well, so that its pods can be found; its selector is not, because that
+/// cannot be changed later.
+fn body(document: &Document, reference: &ObjectRef, layout: &Layout, labels: &[(&str, &str)], options: Option<&str>) -> Value {
     let mut value = document.value.clone();
-    let mut label = |pointer: &str| {
-        if let Some(Value::Object(holder)) = value.pointer_mut(pointer) {
-            let metadata = holder.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
-            if let Value::Object(metadata) = metadata {
-                if !matches!(metadata.get("labels"), Some(Value::Object(_))) {
-                    metadata.insert("labels".to_owned(), Value::Object(Map::new()));
-                }
-                for (key, text) in labels {
-                    metadata["labels"][*key] = json!(text);
-                }
-            }
-        }
-    };
-    label("");
-    label("/spec/template");
+    for (key, text) in labels {
+        note(&mut value, "", "labels", key, text);
+        note(&mut value, "/spec/template", "labels", key, text);
+    }
+    // Not the template's: what is remembered is no reason to make pods anew.
+    if let Some(options) = options {
+        note(&mut value, "", "annotations", OPTIONS_ANNOTATION, options);
+    }
     value["metadata"]["name"] = json!(reference.name);
     if let Some(namespace) = &reference.namespace {
         value["metadata"]["namespace"] = json!(namespace);
@@ -99,6 +103,16 @@ fn body(document: &Document, reference: &ObjectRef, layout: &Layout, labels: &[(
         }
     });
     value
+}
+
+/// Puts a label or an annotation onto an object, or onto the template in it where there is one.
+fn note(object: &mut Value, holder: &str, what: &str, key: &str, text: &str) {
+    let Some(Value::Object(holder)) = object.pointer_mut(holder) else { return };
+    let Value::Object(metadata) = holder.entry("metadata").or_insert_with(|| Value::Object(Map::new())) else { return };
+    if !matches!(metadata.get(what), Some(Value::Object(_))) {
+        metadata.insert(what.to_owned(), Value::Object(Map::new()));
+    }
+    metadata[what][key] = json!(text);
 }
 
 /// A name cut to what Kubernetes takes for the value of a label: 63 characters, alphanumeric at both ends.

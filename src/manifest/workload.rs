@@ -64,6 +64,11 @@ fn parts(object: &Object) -> Option<Parts<'_>> {
     })
 }
 
+/// The pod that an object makes; `None` where it makes none.
+pub(super) fn pod_spec(object: &Object) -> Option<&PodSpec> {
+    parts(object)?.spec
+}
+
 /// Where a document comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {

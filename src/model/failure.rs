@@ -52,6 +52,13 @@ impl Failure {
         self
     }
 
+    /// Says what to do next in other words.
+    #[must_use]
+    pub fn reworded(mut self, change: impl Fn(&str) -> String) -> Self {
+        self.hint = self.hint.as_deref().map(change);
+        self
+    }
+
     /// Puts what was being done in front of what happened.
     #[must_use]
     pub fn context(mut self, what: impl Display) -> Self {

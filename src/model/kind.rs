@@ -39,6 +39,8 @@ pub const MANAGED_BY: &str = "nsmctl";
 pub const PART_OF_LABEL: &str = "app.kubernetes.io/part-of";
 /// The label that says which deployment an object belongs to.
 pub const INSTANCE_LABEL: &str = "app.kubernetes.io/instance";
+/// The annotation that remembers what deploy was asked to do differently from the manifests, as flags.
+pub const OPTIONS_ANNOTATION: &str = "nsmctl.networkservicemesh.io/options";
 /// The annotation by which a pod requests network services.
 pub const ANNOTATION: &str = "networkservicemesh.io";
 

@@ -9,6 +9,7 @@
 //!   Target ──► Observation ─────────────┘
 //! ```
 
+mod container_program;
 mod difference;
 mod dns_label;
 mod event;
@@ -19,6 +20,7 @@ mod finding;
 mod interface;
 mod kind;
 pub mod log;
+mod metrics;
 mod milestones;
 mod object;
 mod observation;
@@ -31,11 +33,14 @@ mod preflight;
 mod program;
 mod raw;
 mod scope;
+mod similar;
 mod snapshot;
+mod status;
 mod stream;
 mod url;
 mod workload;
 
+pub use container_program::{ContainerProgram, ContainerRole, Limits, Variable, VariableValue};
 pub use difference::{Change, Difference};
 pub use dns_label::check_dns_label;
 pub use event::{Event, Notice, ObjectState, Sink};
@@ -44,7 +49,11 @@ pub use failure::{Failure, IntoFailure, Result};
 pub use few::few;
 pub use finding::{Consequence, Diagnosed, Finding, Verdict};
 pub use interface::{InterfaceName, InvalidInterfaceName, MAX_INTERFACE_NAME};
-pub use kind::{ANNOTATION, INSTANCE_LABEL, KINDS, Kind, MANAGED_BY, MANAGED_BY_LABEL, NSM_NAMESPACE, PART_OF_LABEL, SPIFFE_LABEL, SPIRE_NAMESPACE};
+pub use kind::{
+    ANNOTATION, INSTANCE_LABEL, KINDS, Kind, MANAGED_BY, MANAGED_BY_LABEL, NSM_NAMESPACE, OPTIONS_ANNOTATION, PART_OF_LABEL, SPIFFE_LABEL,
+    SPIRE_NAMESPACE,
+};
+pub use metrics::{ConnectionMetrics, Counters, EndMetrics, Family, InterfaceCounters, MetricKind, Metrics, MetricsSource, Rates, Sample};
 pub use milestones::Milestones;
 pub use object::{Applied, ObjectRef, Removed};
 pub use observation::{
@@ -60,7 +69,12 @@ pub use preflight::{Facts, Holder, NodeState, WebhookState};
 pub use program::{ExecRequest, TerminalSize};
 pub use raw::RawObjects;
 pub use scope::{Discovery, Scope};
+pub use similar::{did_you_mean, similar};
 pub use snapshot::{ComponentState, EventRecord, LogTail, Snapshot, System};
+pub use status::{
+    Addresses, Carried, ComponentStatus, ConnectionStatus, EndpointStatus, EngineState, InstanceStatus, Known, PathStatus, Ready, ServiceStatus,
+    Status,
+};
 pub use stream::{LogLine, LogRange, LogSource, Mark, News, Window, merge, read_stamped, stamped};
 pub use url::{InvalidNsUrl, Mechanism, NsUrl, UrlParseReason};
 pub use workload::{EndpointSpec, Namespaced, NetworkServiceSpec, Payload, Workload, WorkloadKind};

@@ -5,7 +5,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Namespaced, Payload, Prefix};
+use super::{InterfaceCounters, Namespaced, Payload, Prefix};
 
 /// Why something could not be seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -232,6 +232,9 @@ pub struct PodProbes {
     /// `wireguard INTERFACE`. `None` where that was not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traces: Option<Probe<Vec<String>>>,
+    /// What the kernel has counted of each interface. `None` where that was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counters: Option<Result<Vec<InterfaceCounters>, Unavailable>>,
 }
 
 impl PodProbes {
@@ -248,6 +251,7 @@ impl PodProbes {
             pings: pings.iter().map(pinged).collect(),
             resolver: None,
             traces: None,
+            counters: None,
         }
     }
 }
@@ -269,6 +273,9 @@ pub struct ContainerState {
     pub reason: Option<String>,
     /// What Kubernetes adds to the reason.
     pub message: Option<String>,
+    /// Since when it runs, or when it has ended, in seconds since 1970; `None` where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<i64>,
 }
 
 /// The state of a pod.

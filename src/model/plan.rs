@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Expectations, ObjectRef};
+use super::{ContainerProgram, Expectations, ObjectRef};
 
 /// What a deployment consists of: its objects, in the order in which they must exist, and what they promise.
 ///
@@ -14,10 +14,15 @@ pub struct Plan {
     pub part_of: String,
     /// The namespace that everything goes into which names none.
     pub namespace: String,
+    /// What was asked to be different from the manifests, as flags; it is remembered with what is deployed.
+    pub options: Option<String>,
     /// The objects, in order.
     pub objects: Vec<PlannedObject>,
     /// What they promise.
     pub expectations: Expectations,
+    /// The programs of this machine that stand for images.
+    #[serde(default)]
+    pub programs: Vec<ContainerProgram>,
 }
 
 /// One object of a plan.
@@ -66,6 +71,9 @@ pub struct Asks {
     pub resolver: bool,
     /// What mechanisms without a kernel interface have left behind.
     pub traces: bool,
+    /// What the kernel has counted of each interface.
+    #[serde(default)]
+    pub counters: bool,
 }
 
 /// How to ping.
@@ -82,7 +90,7 @@ pub struct PingOptions {
 /// Packet lengths below an interface's own MTU that are worth trying, in bytes, the longest first: what links and tunnels of
 /// today admit (RFC 1191, section 7, and NSM's own: 9000 for vpp; 1446 for VXLAN, 1440 for WireGuard and 1419 for IPsec over
 /// 1500), down to what every IPv6 link (RFC 8200) and every IPv4 host (RFC 791) must take.
-pub const PACKET_PLATEAUS: [u32; 16] = [16000, 9000, 8950, 4352, 2002, 1500, 1492, 1450, 1446, 1440, 1420, 1419, 1400, 1360, 1280, 576];
+pub const PACKET_PLATEAUS: [u32; 12] = [16000, 9000, 8950, 4352, 1500, 1492, 1450, 1446, 1440, 1419, 1280, 576];
 
 impl Default for PingOptions {
     /// Four requests, as the source document sends; 100 ms apart, because a link that loses packets shows it at any pace

@@ -36,6 +36,17 @@ pub struct System {
 }
 
 impl System {
+    /// The pods that an object of a component has made, as far as they can be seen.
+    #[must_use]
+    pub fn pods_of(&self, object: &ObjectRef) -> Vec<&PodState> {
+        let made = |pod: &PodState| match &pod.controller {
+            Some((kind, name)) => object.kind == *kind && object.name == *name,
+            None => pod.id.name.strip_prefix(&object.name).is_some_and(|rest| rest.starts_with('-')),
+        };
+        let is_its = |pod: &&PodState| object.namespace.as_ref() == Some(&pod.id.namespace) && made(pod);
+        self.pods.iter().flatten().filter(is_its).collect()
+    }
+
     /// A system that has these parts and of which nothing else is to be seen.
     #[must_use]
     pub fn of(components: Vec<ComponentState>) -> Self {

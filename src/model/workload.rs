@@ -1,11 +1,12 @@
 use std::{collections::BTreeMap, fmt};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{NsUrl, PodState, PrefixGroups};
 
 /// The name of something that lives in a namespace; printed as `namespace/name`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Namespaced {
     /// The namespace.
     pub namespace: String,
@@ -46,7 +47,7 @@ impl fmt::Display for WorkloadKind {
 }
 
 /// What travels over a network service (upstream: `payload.Ethernet` and `payload.IP`; there is no third).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Payload {
     /// Ethernet frames: the interface has a link-layer address.

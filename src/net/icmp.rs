@@ -1,7 +1,11 @@
-use std::{net::IpAddr, time::Duration};
+use std::{
+    net::IpAddr,
+    time::{Duration, Instant},
+};
 
-use futures::future::join_all;
+use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
 use surge_ping::{Client, Config, ICMP, PingIdentifier, PingSequence};
+use tokio::sync::mpsc;
 
 use super::{Error, Result};
 use crate::model::{PingOptions, PingStats};
@@ -11,6 +15,8 @@ const PAYLOAD_BYTES: usize = 56;
 /// The headers in front of it, in bytes: IPv4 (RFC 791) or IPv6 (RFC 8200), and ICMP (RFC 792, RFC 4443).
 const HEADERS_V4: usize = 20 + 8;
 const HEADERS_V6: usize = 40 + 8;
+/// A reply that takes longer than this, in milliseconds, is lost where pings go on and on.
+const LATE_MS: u64 = 1000;
 /// The longest IP packet, in bytes (RFC 791).
 const LONGEST: usize = 65535;
 
@@ -38,6 +44,37 @@ pub async fn ping(destination: IpAddr, packet_bytes: Option<u32>, options: PingO
         (shortest, mean, longest)
     });
     Ok(PingStats { transmitted: options.count, received, round_trip_ms })
+}
+
+/// Sends echo requests at an interval from the namespace that the calling thread is in, and tells when each reply came, until
+/// nobody listens any more.
+///
+/// # Errors
+/// No socket could be opened; never that a reply is missing.
+pub async fn ping_on(destination: IpAddr, interval: Duration, replies: mpsc::UnboundedSender<Instant>) -> Result<()> {
+    let kind = if destination.is_ipv4() { ICMP::V4 } else { ICMP::V6 };
+    let client = Client::new(&Config::builder().kind(kind).build()).map_err(|error| Error::new("open an ICMP socket", error))?;
+    let options = PingOptions { count: 1, interval_ms: 0, wait_ms: LATE_MS };
+    let mut tick = tokio::time::interval(interval);
+    let mut waiting = FuturesUnordered::new();
+    let mut number = 0_u32;
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {
+                if replies.is_closed() {
+                    return Ok(());
+                }
+                let client = &client;
+                let identifier = number;
+                waiting.push(async move { one(client, destination, identifier, &[0; PAYLOAD_BYTES], options).await });
+                // A number of its own for each, without the pause that a number stands for in a series.
+                number = number.wrapping_add(1);
+            }
+            Some(reply) = waiting.next() => if reply.is_some() && replies.send(Instant::now()).is_err() {
+                return Ok(());
+            },
+        }
+    }
 }
 
 async fn one(client: &Client, destination: IpAddr, number: u32, payload: &[u8], options: PingOptions) -> Option<Duration> {

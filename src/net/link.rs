@@ -8,12 +8,12 @@ use std::{
 use futures::TryStreamExt;
 use netlink_packet_route::{
     address::{AddressAttribute, AddressHeaderFlags},
-    link::{InfoData, InfoVeth, LinkAttribute, LinkFlags, LinkMessage},
+    link::{InfoData, InfoVeth, LinkAttribute, LinkFlags, LinkMessage, Stats64},
 };
 use rtnetlink::{Handle, LinkMessageBuilder, LinkUnspec, LinkVeth};
 
 use super::{Error, Namespace, Result};
-use crate::model::{InterfaceAddress, InterfaceName, Link, Payload};
+use crate::model::{Counters, InterfaceAddress, InterfaceCounters, InterfaceName, Link, Payload};
 
 /// What a veth pair is to be: one end where it is made, the other in another namespace.
 #[derive(Debug, Clone)]
@@ -134,6 +134,34 @@ pub async fn list_links(handle: &Handle) -> Result<Vec<Link>> {
         links.push(Link { addresses, ..link(&message) });
     }
     Ok(links)
+}
+
+/// What the kernel has counted of each interface.
+///
+/// # Errors
+/// The kernel does not tell.
+pub async fn list_counters(handle: &Handle) -> Result<Vec<InterfaceCounters>> {
+    let mut counted = Vec::new();
+    let mut messages = handle.link().get().execute();
+    while let Some(message) = messages.try_next().await.map_err(|error| Error::netlink("read the counters of the interfaces", &error))? {
+        let name = message.attributes.iter().find_map(|a| if let LinkAttribute::IfName(name) = a { Some(name.clone()) } else { None });
+        let stats = message.attributes.iter().find_map(|a| if let LinkAttribute::Stats64(stats) = a { Some(stats) } else { None });
+        counted.extend(name.zip(stats).map(|(interface, stats)| InterfaceCounters { interface, counters: counters(stats) }));
+    }
+    Ok(counted)
+}
+
+fn counters(stats: &Stats64) -> Counters {
+    Counters {
+        rx_bytes: stats.rx_bytes,
+        rx_packets: stats.rx_packets,
+        rx_errors: stats.rx_errors,
+        rx_dropped: stats.rx_dropped,
+        tx_bytes: stats.tx_bytes,
+        tx_packets: stats.tx_packets,
+        tx_errors: stats.tx_errors,
+        tx_dropped: stats.tx_dropped,
+    }
 }
 
 fn link(message: &LinkMessage) -> Link {

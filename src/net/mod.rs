@@ -14,11 +14,13 @@ mod link;
 mod namespace;
 mod route;
 mod user_namespace;
+mod watch;
 
 pub use error::{Error, Result};
-pub use icmp::ping;
-pub use link::{VethPair, add_address, create_veth_pair, delete_link, link_index, list_links, set_up};
+pub use icmp::{ping, ping_on};
+pub use link::{VethPair, add_address, create_veth_pair, delete_link, link_index, list_counters, list_links, set_up};
 pub use namespace::{Namespace, join};
 pub use route::{add_peer_route, list_routes};
 pub use rtnetlink::Handle;
 pub use user_namespace::{Missing, Privilege, enter};
+pub use watch::Watch;

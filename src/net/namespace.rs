@@ -16,10 +16,10 @@ use tokio::{runtime, sync::oneshot};
 
 use super::{Error, Result, link};
 
-/// A network namespace that nothing but this process holds.
+/// A network namespace that nothing but descriptors hold.
 ///
-/// There is no bind mount and no child process: however this process dies, the kernel then removes the namespace
-/// and its links. Clones are the same namespace, which lives until the last of them is dropped.
+/// There is no bind mount: however the processes die that have a descriptor, the kernel then removes the namespace and its
+/// links. Clones are the same namespace, which lives until the last of them is dropped.
 #[derive(Debug, Clone)]
 pub struct Namespace(Arc<OwnedFd>);
 
@@ -86,6 +86,13 @@ impl Namespace {
     pub fn inode(&self) -> Result<u64> {
         let path = format!("/proc/self/fd/{}", self.descriptor());
         fs::metadata(&path).map(|metadata| metadata.st_ino()).map_err(|error| Error::new(format_args!("read {path}"), error))
+    }
+}
+
+impl From<OwnedFd> for Namespace {
+    /// The namespace of a file such as `/proc/PID/ns/net`.
+    fn from(descriptor: OwnedFd) -> Self {
+        Self(Arc::new(descriptor))
     }
 }
 

@@ -59,7 +59,7 @@ impl Change {
 pub(super) fn render(changes: &[Change], format: Format, look: Look, at: &Zoned) -> String {
     let line = |change: &Change| match format {
         Format::Json => change.json(at.timestamp()),
-        Format::Table | Format::Short | Format::Junit => change.text(at, look),
+        Format::Table | Format::Short | Format::Junit | Format::Dot | Format::Mermaid | Format::Prometheus => change.text(at, look),
     };
     changes.iter().filter_map(line).map(|line| line + "\n").collect()
 }

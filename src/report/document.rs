@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Format;
-use crate::model::{Applied, Change, Diagnosed, Difference, Failure, Finding, ObjectRef, Outcome, Removed, Verdict};
+use crate::model::{Applied, Change, Diagnosed, Difference, Failure, Finding, Metrics, ObjectRef, Outcome, Removed, Status, Verdict};
 
 /// The target, as reports name it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -92,6 +92,8 @@ pub struct Shown {
     pub timings: bool,
     /// All that says so, and not only as much as a person reads at once.
     pub evidence: bool,
+    /// Who is connected to whom, drawn.
+    pub topology: bool,
 }
 
 /// Everything that a command has found out, whether it came to its end or not.
@@ -103,6 +105,8 @@ pub struct Report {
     pub target: Option<TargetInfo>,
     /// The deployment's namespace.
     pub namespace: Option<String>,
+    /// The options that the deployment was made with, where they are what it was held against.
+    pub options: Option<String>,
     /// Whether the cluster is fit.
     pub preflight: Option<Vec<Finding>>,
     /// What applying would do, where only that was asked for.
@@ -117,6 +121,10 @@ pub struct Report {
     pub checks: Option<Vec<ListedCheck>>,
     /// What was explained.
     pub explained: Option<Vec<Explained>>,
+    /// What there is now.
+    pub status: Option<Status>,
+    /// What is counted.
+    pub metrics: Option<Metrics>,
     /// What was judged.
     pub findings: Option<Vec<Finding>>,
     /// The steps of the way that a connection takes.
@@ -148,6 +156,7 @@ impl Report {
             command,
             target: None,
             namespace: None,
+            options: None,
             preflight: None,
             differences: None,
             timings: Vec::new(),
@@ -155,6 +164,8 @@ impl Report {
             applied: None,
             checks: None,
             explained: None,
+            status: None,
+            metrics: None,
             findings: None,
             path: None,
             causes: Vec::new(),
@@ -184,19 +195,21 @@ impl Report {
         // `--diff` answers with its exit code; a dry run only tells.
         let differs = self.shown.diff && self.differences.iter().flatten().any(|difference| difference.change != Change::None);
         let differs = differs.then_some(Outcome::Failed);
+        let status = self.status.as_ref().map(Status::outcome);
+        let metrics = self.metrics.as_ref().map(Metrics::outcome);
         let path = self.path.as_deref().map(Finding::outcome);
         let unseen = (!self.unseen.is_empty()).then(|| Finding::outcome(&self.unseen));
         // What is left because there was no more time for it has not failed to go.
         let in_time = self.failure.as_ref().is_none_or(|failure| failure.outcome != Outcome::TimedOut);
         let removed = self.removed.as_ref().filter(|_| in_time).map(Removed::outcome);
-        [failure, ended, findings, differs, path, unseen, removed].into_iter().flatten().max().unwrap_or(Outcome::Passed)
+        [failure, ended, findings, differs, status, metrics, path, unseen, removed].into_iter().flatten().max().unwrap_or(Outcome::Passed)
     }
 
     /// Whether there is anything for standard output: a program always gets its one document, a person only what was found.
     #[must_use]
     pub fn is_printed(&self, format: Format) -> bool {
         let unfit = self.preflight.iter().flatten().any(|finding| finding.verdict == Verdict::Fail);
-        let found = self.findings.is_some() || self.path.is_some() || self.removed.is_some();
+        let found = self.findings.is_some() || self.status.is_some() || self.metrics.is_some() || self.path.is_some() || self.removed.is_some();
         let told = self.text.is_some() || self.differences.is_some() || self.checks.is_some() || self.explained.is_some();
         !self.streamed && (matches!(format, Format::Json | Format::Junit) || found || told || unfit)
     }
@@ -220,7 +233,8 @@ impl Report {
     pub fn reword(&mut self, change: impl Fn(&str) -> String) {
         let lists = [&mut self.preflight, &mut self.findings, &mut self.path];
         let causes = self.causes.iter_mut().map(|cause| &mut cause.finding);
-        let hints = lists.into_iter().flatten().flatten().chain(causes).chain(&mut self.unseen).map(|finding| &mut finding.hint);
+        let status = self.status.iter_mut().flat_map(|status| &mut status.findings);
+        let hints = lists.into_iter().flatten().flatten().chain(causes).chain(status).chain(&mut self.unseen).map(|finding| &mut finding.hint);
         for hint in hints.chain(self.failure.as_mut().map(|failure| &mut failure.hint)).flatten() {
             *hint = change(hint);
         }

@@ -1,9 +1,8 @@
 //! Reports in files: a reader sees the whole one, or the one before, never a part.
 
 use std::{
-    fs::{self, Permissions},
+    fs,
     io::{self, ErrorKind, Write},
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -86,16 +85,29 @@ fn prepare(path: &Path, mode: u32) -> Result<(NamedTempFile, PathBuf), FileError
         Some(dir) => dir,
         None => return Err(FileError::Directory),
     };
-    let file = Builder::new().prefix(".nsmctl-").permissions(Permissions::from_mode(mode)).tempfile_in(dir);
-    match file {
+    match beside(dir, mode) {
         Ok(file) => Ok((file, place)),
         Err(error) if error.kind() == ErrorKind::NotFound => Err(FileError::NoDirectory(dir.to_owned())),
         Err(error) => Err(error.into()),
     }
 }
 
+#[cfg(unix)]
+fn beside(dir: &Path, mode: u32) -> io::Result<NamedTempFile> {
+    use std::os::unix::fs::PermissionsExt;
+    Builder::new().prefix(".nsmctl-").permissions(fs::Permissions::from_mode(mode)).tempfile_in(dir)
+}
+
+/// The directory says who may read what is in it.
+#[cfg(not(unix))]
+fn beside(dir: &Path, _: u32) -> io::Result<NamedTempFile> {
+    Builder::new().prefix(".nsmctl-").tempfile_in(dir)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]

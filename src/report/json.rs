@@ -4,7 +4,7 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Serialize;
 
 use super::{Explained, ListedCheck, Report, TargetInfo};
-use crate::model::{Applied, Diagnosed, Difference, Finding, ObjectRef, Outcome};
+use crate::model::{Applied, Diagnosed, Difference, Finding, Metrics, ObjectRef, Outcome, Status};
 
 /// The version of the JSON document's schema. It grows with every change that could break a reader; new fields do not.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -32,6 +32,9 @@ struct Document<'a> {
     /// The deployment's namespace.
     #[serde(skip_serializing_if = "Option::is_none")]
     namespace: Option<&'a str>,
+    /// The options that the deployment was made with, where they are what it was held against.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    options: Option<&'a str>,
     /// Whether the cluster is fit.
     #[serde(skip_serializing_if = "Option::is_none")]
     preflight: Option<&'a [Finding]>,
@@ -47,6 +50,12 @@ struct Document<'a> {
     /// What was explained.
     #[serde(skip_serializing_if = "Option::is_none")]
     explained: Option<&'a [Explained]>,
+    /// What there is now: NSM's parts, services, endpoints and connections.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'a Status>,
+    /// What is counted, by whom, and of each connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metrics: Option<&'a Metrics>,
     /// What was judged.
     #[serde(skip_serializing_if = "Option::is_none")]
     findings: Option<&'a [Finding]>,
@@ -137,11 +146,14 @@ pub(super) fn render(report: &Report) -> String {
         duration_ms: milliseconds(report.elapsed()),
         target: report.target.as_ref(),
         namespace: report.namespace.as_deref(),
+        options: report.options.as_deref(),
         preflight: report.preflight.as_deref(),
         differences: report.differences.as_deref(),
         applied: applied.map(|applied| applied.iter().map(|(object, result)| AppliedObject { object, result: *result }).collect()),
         checks: report.checks.as_deref(),
         explained: report.explained.as_deref(),
+        status: report.status.as_ref(),
+        metrics: report.metrics.as_ref(),
         findings: report.findings.as_deref(),
         path: report.path.as_deref(),
         causes: report.path.as_ref().map(|_| report.causes.as_slice()),
@@ -157,6 +169,12 @@ pub(super) fn render(report: &Report) -> String {
         error: report.failure.as_ref().map(|failure| Error { message: failure.message(), hint: failure.hint.as_deref() }),
     };
     pretty(&document)
+}
+
+/// The same in one line.
+pub(super) fn line(report: &Report) -> String {
+    let document: serde_json::Value = serde_json::from_str(&render(report)).unwrap_or_default();
+    format!("{document}\n")
 }
 
 fn pretty(document: &impl Serialize) -> String {

@@ -6,7 +6,7 @@ use std::{
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-use super::{Format, is_lively};
+use super::{Format, is_lively, screen::harmless};
 use crate::model::{LogLine, LogSource};
 
 /// How the lines of logs are shown.
@@ -53,7 +53,7 @@ impl LogView {
             let Some((source, tag)) = self.sources.get(line.source).zip(tags.get(line.source)) else { continue };
             match self.format {
                 Format::Json => text.push_str(&json(source, line)),
-                Format::Table | Format::Short | Format::Junit => {
+                Format::Table | Format::Short | Format::Junit | Format::Dot | Format::Mermaid | Format::Prometheus => {
                     if self.prefix {
                         let style = if self.colour { style(source.role) } else { Style::new() };
                         // Writing to a string does not fail.
@@ -79,19 +79,6 @@ fn json(source: &LogSource, line: &LogLine) -> String {
     };
     // What is made of strings only has a form in JSON.
     serde_json::to_string(&line).unwrap_or_default()
-}
-
-/// A text in which nothing moves the cursor, changes colours or does worse.
-fn harmless(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() && c != '\t' {
-            plain.extend(c.escape_default());
-        } else {
-            plain.push(c);
-        }
-    }
-    plain
 }
 
 fn style(role: &str) -> Style {

@@ -15,13 +15,18 @@ mod diff;
 mod document;
 mod explain;
 mod file;
+mod graph;
 mod json;
 mod junit;
 mod logs;
+mod metrics;
 mod progress;
+mod screen;
 mod short;
+mod status;
 mod table;
 mod text;
+mod topology;
 mod wrap;
 
 use std::{
@@ -36,7 +41,9 @@ pub use document::{Explained, ListedCheck, Report, Shown, TargetInfo};
 pub use file::{FileError, check_writable, save_private};
 pub use json::{SCHEMA_VERSION, schema};
 pub use logs::{LogView, write_lines};
+pub use metrics::{documents, print_text};
 pub use progress::Progress;
+pub use status::{is_redrawn, redraw, told};
 pub use text::Look;
 
 /// The form of a report.
@@ -51,6 +58,12 @@ pub enum Format {
     Json,
     /// JUnit's XML.
     Junit,
+    /// A graph in graphviz's language.
+    Dot,
+    /// A graph in Mermaid's language.
+    Mermaid,
+    /// Prometheus' text.
+    Prometheus,
 }
 
 /// Prints a report on standard output, all of it or, where nobody reads it to the end, as much as is wanted.
@@ -74,18 +87,21 @@ pub fn save(report: &Report, format: Format, path: &Path) -> Result<(), FileErro
 
 fn render(report: &Report, format: Format) -> String {
     match format {
-        Format::Table | Format::Short => text::render(report, format, Look::of_stdout()),
+        Format::Table | Format::Short => screen::harmless_but_for_styles(&text::render(report, format, Look::of_stdout())),
         Format::Json => json::render(report),
         Format::Junit => junit::render(report),
+        Format::Prometheus => report.metrics.as_ref().map(metrics::prometheus).unwrap_or_default(),
+        Format::Dot => report.status.as_ref().map(graph::dot).unwrap_or_default(),
+        Format::Mermaid => report.status.as_ref().map(graph::mermaid).unwrap_or_default(),
     }
 }
 
 /// Prints what has changed just now, a line a change.
 ///
 /// # Errors
-/// As [`print`], and that the reader has gone: whoever watches for nobody is done.
+/// As [`print()`], and that the reader has gone: whoever watches for nobody is done.
 pub fn print_changes(changes: &[Change], format: Format) -> io::Result<()> {
-    let text = changes::render(changes, format, Look::of_stdout(), &jiff::Zoned::now());
+    let text = screen::harmless_but_for_styles(&changes::render(changes, format, Look::of_stdout(), &jiff::Zoned::now()));
     let mut output = anstream::stdout().lock();
     output.write_all(text.as_bytes()).and_then(|()| output.flush())
 }
@@ -93,7 +109,7 @@ pub fn print_changes(changes: &[Change], format: Format) -> io::Result<()> {
 /// Prints a text on standard output: help, the version.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn write_out(text: &str) -> io::Result<()> {
     // Takes the colours out where they are not wanted: no terminal, NO_COLOR, TERM=dumb.
     let mut output = anstream::stdout().lock();
@@ -107,7 +123,7 @@ pub fn write_out(text: &str) -> io::Result<()> {
 /// Prints a line on standard error: for what happens before there is a report.
 pub fn complain(text: &str) {
     // Whoever closed it does not want to hear.
-    let _ = writeln!(anstream::stderr().lock(), "{text}");
+    let _ = writeln!(anstream::stderr().lock(), "{}", screen::harmless_but_for_styles(text));
 }
 
 /// Whether nobody sits before it: the variable that every CI system sets, and whose `false` some tools set to say the opposite.
@@ -126,6 +142,19 @@ mod golden_tests;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_terminal_is_not_given_orders_by_a_pod() {
+        let mut report = Report::new("verify");
+        let said = "\u{1b}]0;owned\u{7}";
+        let evidence = vec![format!("$ ping\n{said}")];
+        let finding = crate::model::Finding::new("ping-endpoint", "ping", "a pod", crate::model::Verdict::Fail, "a reply", said);
+        report.findings = Some(vec![crate::model::Finding { evidence, ..finding }]);
+        for format in [Format::Table, Format::Short] {
+            let text = render(&report, format);
+            assert!(text.contains("owned") && !text.contains('\u{7}') && !text.contains("\u{1b}]"), "{text:?}");
+        }
+    }
 
     #[test]
     fn ci_is_any_value_but_none_and_false() {

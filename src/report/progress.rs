@@ -8,6 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{
     complain, is_ci, is_lively,
+    screen::harmless,
     text::{BOLD, DIM, GREEN, RED, YELLOW, is_utf8, seconds},
     wrap::paragraph,
 };
@@ -26,6 +27,8 @@ struct State {
     doing: Option<ProgressBar>,
     unicode: bool,
     started: Instant,
+    /// While lines are drawn over.
+    quiet: Option<Quiet>,
 }
 
 /// An object's line.
@@ -49,7 +52,7 @@ impl Progress {
         // What is drawn over is noise in a log, also where a CI system gives it a terminal.
         let lively = is_lively(&io::stderr()) && !is_ci(std::env::var_os("CI").as_deref());
         let bars = lively.then(MultiProgress::new);
-        Self(Arc::new(Mutex::new(State { bars, lines: Vec::new(), doing: None, unicode: is_utf8(), started: Instant::now() })))
+        Self(Arc::new(Mutex::new(State { bars, lines: Vec::new(), doing: None, unicode: is_utf8(), started: Instant::now(), quiet: None })))
     }
 
     /// Where events go to be shown.
@@ -75,6 +78,7 @@ impl Progress {
                 }
             }
             state.lines.clear();
+            state.quiet = None;
         });
     }
 
@@ -98,7 +102,7 @@ impl State {
         match event {
             Event::Notice(Notice::Info(text)) => self.say(&text),
             Event::Notice(Notice::Warning(text)) => self.say(&format!("{YELLOW}warning:{YELLOW:#} {text}")),
-            Event::Doing(text) => self.doing(text),
+            Event::Doing(text) => self.doing(&text),
             Event::Object(object, state) => self.object(&object, &state),
         }
     }
@@ -118,11 +122,12 @@ impl State {
         }
     }
 
-    fn doing(&mut self, text: String) {
+    fn doing(&mut self, text: &str) {
         self.stop_doing();
         if let Some(bars) = self.bars.as_ref().filter(|_| !text.is_empty()) {
+            self.quiet.get_or_insert_with(Quiet::new);
             let line = spinner(bars, self.unicode);
-            line.set_message(text);
+            line.set_message(harmless(text));
             self.doing = Some(line);
         }
     }
@@ -140,6 +145,7 @@ impl State {
             complain(&format!("{object}: {text}"));
             return;
         };
+        self.quiet.get_or_insert_with(Quiet::new);
         let index = self.lines.iter().position(|line| line.object == *object).unwrap_or_else(|| {
             self.lines.push(Line { object: object.clone(), bar: spinner(bars, self.unicode), last: String::new() });
             self.lines.len() - 1
@@ -155,13 +161,53 @@ impl State {
             (true, false) => format!("{GREEN}+{GREEN:#}"),
             (false, _) => format!("{YELLOW}?{YELLOW:#}"),
         };
-        let message = format!("{object} {DIM}{text}{DIM:#}");
+        let message = format!("{object} {DIM}{}{DIM:#}", harmless(&text));
         line.last = format!("{mark} {message}");
         if done {
             line.bar.set_style(style(&format!("{mark} {{wide_msg}}")));
             line.bar.finish_with_message(message);
         } else {
             line.bar.set_message(message);
+        }
+    }
+}
+
+/// Keeps the terminal from writing `^C` itself, behind the end of the last line that was drawn: it would be on the next line,
+/// and every line that is drawn over from then on a line too low.
+struct Quiet(#[cfg(unix)] Option<rustix::termios::Termios>);
+
+impl Quiet {
+    #[cfg(unix)]
+    fn new() -> Self {
+        use rustix::{
+            process::getpgrp,
+            termios::{LocalModes, OptionalActions, tcgetattr, tcgetpgrp, tcsetattr},
+        };
+        // A job in the background would be stopped for it, and Ctrl-C is not for that.
+        if tcgetpgrp(io::stderr()).ok() != Some(getpgrp()) {
+            return Self(None);
+        }
+        let Ok(before) = tcgetattr(io::stderr()) else { return Self(None) };
+        let mut quiet = before.clone();
+        quiet.local_modes.remove(LocalModes::ECHOCTL);
+        // Where it cannot be, a line may be seen twice.
+        let set = tcsetattr(io::stderr(), OptionalActions::Now, &quiet);
+        Self(set.ok().map(|()| before))
+    }
+
+    #[cfg(not(unix))]
+    fn new() -> Self {
+        Self()
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        use rustix::termios::{OptionalActions, tcsetattr};
+        if let Some(before) = &self.0 {
+            // A terminal that is gone needs nothing any more.
+            let _ = tcsetattr(io::stderr(), OptionalActions::Now, before);
         }
     }
 }

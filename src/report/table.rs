@@ -12,6 +12,30 @@ use super::{
 /// The columns between two columns.
 const GAP: usize = 2;
 
+/// Narrower than this, columns would be a few letters wide where the whole does not fit: a row is a few lines then.
+const NARROW: usize = 45;
+
+/// The rows below each other, each with its first cell on a line of its own and the others, with their titles, under it.
+fn stacked(cells: &[Vec<String>], paint: impl Fn(usize, usize) -> Style, look: Look, width: usize) -> String {
+    let Some((titles, rows)) = cells.split_first() else { return String::new() };
+    let label = titles.iter().skip(1).map(|title| title.chars().count()).max().unwrap_or(0);
+    let room = width.saturating_sub(2 * GAP + label).max(1);
+    let mut lines = Vec::new();
+    for (index, row) in rows.iter().enumerate() {
+        for (column, (text, title)) in row.iter().zip(titles).enumerate() {
+            let painted = |line: &str| look.paint(line, paint(index, column));
+            match column {
+                0 => lines.extend(cell(text, width).lines().map(painted)),
+                _ => lines.extend(cell(text, room).lines().enumerate().map(|(number, line)| {
+                    let title = if number == 0 { title.as_str() } else { "" };
+                    format!("{:GAP$}{title:label$}{:GAP$}{}", "", "", painted(line))
+                })),
+            }
+        }
+    }
+    lines.join("\n")
+}
+
 /// A table that fits the width. The cells are plain; `paint` gives the style of a row's cell.
 pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>, paint: impl Fn(usize, usize) -> Style, look: Look) -> String {
     let mut cells = vec![header.iter().map(|title| (*title).to_owned()).collect::<Vec<_>>()];
@@ -21,7 +45,12 @@ pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>, paint: impl Fn(usiz
         cells.iter_mut().flatten().for_each(|text| *text = ascii(text));
     }
     if let Some(width) = look.width {
-        let widths = column_widths(&cells, width.saturating_sub(GAP * (header.len() - 1)));
+        let gaps = GAP * (header.len() - 1);
+        let whole: usize = column_widths(&cells, usize::MAX).iter().sum();
+        if width < NARROW && whole + gaps > width {
+            return stacked(&cells, paint, look, width);
+        }
+        let widths = column_widths(&cells, width.saturating_sub(gaps));
         for row in &mut cells {
             for (text, width) in row.iter_mut().zip(&widths) {
                 *text = cell(text, *width);
@@ -45,4 +74,28 @@ pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>, paint: impl Fn(usiz
     table.modify(Columns::last(), Padding::zero());
     let text = table.to_string();
     text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(width: usize) -> String {
+        let row = |cells: [&str; 4]| cells.map(str::to_owned).to_vec();
+        let rows =
+            vec![row(["interface up", "alpine nsm-1", "nsm-1 UP, LOWER_UP", "pass"]), row(["address", "nse-kernel-2zz27-0", "172.16.1.100", "fail"])];
+        let look = Look { width: Some(width), colour: false, unicode: false };
+        table(&["CHECK", "SUBJECT", "SEEN", "RESULT"], rows, |_, _| Style::new(), look)
+    }
+
+    #[test]
+    fn what_is_too_narrow_for_columns_is_stacked() {
+        let expected = "interface up\n  SUBJECT  alpine nsm-1\n  SEEN     nsm-1 UP, LOWER_UP\n  RESULT   pass\n\
+                        address\n  SUBJECT  nse-kernel-2zz27-0\n  SEEN     172.16.1.100\n  RESULT   fail";
+        assert_eq!(drawn(40), expected);
+        assert!(drawn(22).lines().all(|line| line.chars().count() <= 22), "{}", drawn(22));
+        for width in [45, 60, 80] {
+            assert!(drawn(width).starts_with("CHECK "), "{}", drawn(width));
+        }
+    }
 }

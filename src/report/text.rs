@@ -7,6 +7,7 @@ use super::{
     diff::{diff, dry_run},
     explain, is_lively, short,
     table::table,
+    topology,
     wrap::{ascii, paragraph, quoted},
 };
 use crate::model::{Finding, Removed, Verdict};
@@ -23,7 +24,7 @@ pub struct Look {
 }
 
 /// Narrower than this nothing can be read any more, and the terminal may break the lines itself.
-const NARROWEST: usize = 40;
+const NARROWEST: usize = 20;
 
 impl Look {
     /// What standard output can show.
@@ -95,6 +96,19 @@ pub(super) fn render(report: &Report, format: Format, look: Look) -> String {
     if let Some(causes) = &report.explained {
         text.push_str(&if report.shown.evidence { explain::text(causes, look) } else { explain::list(causes, look) });
     }
+    if let Some(status) = &report.status {
+        text.push_str(&match format {
+            Format::Short => super::status::short(status),
+            _ if report.shown.topology => topology::text(status, look),
+            _ => super::status::text(status, look),
+        });
+    }
+    if let Some(metrics) = &report.metrics {
+        text.push_str(&match format {
+            Format::Short => super::metrics::short(metrics),
+            _ => super::metrics::text(metrics, look),
+        });
+    }
     if let Some(findings) = &report.findings {
         text.push_str(&judged(findings));
     }
@@ -146,7 +160,7 @@ fn findings_text(findings: &[Finding], elapsed: Duration, look: Look) -> String 
 }
 
 /// A finding that needs a person's eye: what it says, what it rests on, what to do.
-fn detail(finding: &Finding, look: Look) -> String {
+pub(super) fn detail(finding: &Finding, look: Look) -> String {
     let style = style_of(finding.verdict);
     let title = look.paint(&format!("{} {}", mark(finding.verdict, look), finding.title), style);
     let mut text = paragraph(&format!("{title} ({}): {}", finding.subject, finding.observed), 0, look.width);

@@ -52,8 +52,9 @@ pub(super) fn quoted(line: &str, width: Option<usize>) -> Vec<String> {
 /// word as long as there is another way.
 pub(super) fn column_widths(cells: &[Vec<String>], available: usize) -> Vec<usize> {
     let columns = cells.iter().map(Vec::len).max().unwrap_or(0);
-    let widest =
-        |column: usize, measure: &dyn Fn(&str) -> usize| cells.iter().filter_map(|row| row.get(column)).map(|cell| measure(cell)).max().unwrap_or(0);
+    let widest = |column: usize, measure: &dyn Fn(&str) -> usize| {
+        cells.iter().filter_map(|row| row.get(column)).flat_map(|cell| cell.lines()).map(measure).max().unwrap_or(0)
+    };
     let longest_word = |text: &str| words(text).map(|word| textwrap::core::display_width(word.word)).max().unwrap_or(0);
     let mut widths: Vec<usize> = (0..columns).map(|column| widest(column, &textwrap::core::display_width)).collect();
     let least: Vec<usize> = (0..columns).map(|column| widest(column, &longest_word)).collect();

@@ -31,8 +31,18 @@ impl Output {
             OutputArg::Short => Format::Short,
             OutputArg::Json => Format::Json,
             OutputArg::Junit => Format::Junit,
+            OutputArg::Dot => Format::Dot,
+            OutputArg::Mermaid => Format::Mermaid,
+            OutputArg::Prometheus => Format::Prometheus,
         };
+        check_graph(output, command)?;
+        check_prometheus(output, command)?;
         let what = without_findings(command);
+        if let (Format::Junit, Command::Status(_)) = (format, command) {
+            return Err(
+                Failure::usage("--output junit: status has no test cases").hint("use table, short or json; `nsmctl verify -o junit` has them")
+            );
+        }
         if let Some(what) = what.as_ref().filter(|_| format == Format::Junit) {
             return Err(Failure::usage(format!("--output junit: {what} judges nothing, so it has no test cases")).hint("use table or json"));
         }
@@ -82,10 +92,49 @@ fn without_findings(command: &Command) -> Option<String> {
         Command::Deploy(DeployArgs { apply, .. }) if apply.diff => Some("deploy --diff".to_owned()),
         Command::Verify(VerifyArgs { list_checks: true, .. }) => Some("verify --list-checks".to_owned()),
         // What exec prints is the program's, whatever was asked for.
-        Command::Deploy(_) | Command::Verify(_) | Command::Troubleshoot(_) | Command::Exec(_) => None,
-        Command::Explain(_) | Command::Cleanup(_) | Command::Logs(_) | Command::Manifests(_) | Command::Completions(_) | Command::Engine(_) => {
-            Some(command.name().to_owned())
+        Command::Deploy(_) | Command::Verify(_) | Command::Status(_) | Command::Troubleshoot(_) | Command::Exec(_) => None,
+        Command::Metrics(_)
+        | Command::Explain(_)
+        | Command::Cleanup(_)
+        | Command::Logs(_)
+        | Command::Manifests(_)
+        | Command::Completions(_)
+        | Command::Man(_)
+        | Command::Version(_)
+        | Command::Engine(_) => Some(command.name().to_owned()),
+    }
+}
+
+/// Sees that a graph is asked of what draws one.
+fn check_graph(output: OutputArg, command: &Command) -> Result<()> {
+    let name = match output {
+        OutputArg::Dot => "dot",
+        OutputArg::Mermaid => "mermaid",
+        _ => return Ok(()),
+    };
+    match command {
+        Command::Status(arguments) if arguments.topology && arguments.watch.is_none() => Ok(()),
+        Command::Status(arguments) if arguments.topology => {
+            Err(Failure::usage(format!("--output {name}: a graph is one document, and --watch has no end")).hint("leave one of them out"))
         }
+        Command::Status(_) => Err(Failure::usage(format!("--output {name}: a graph is drawn of the topology only"))
+            .hint(format!("add --topology: `nsmctl status --topology -o {name}`"))),
+        _ => Err(Failure::usage(format!("--output {name}: {} draws no graph", command.name()))
+            .hint(format!("use table, short or json; `nsmctl status --topology -o {name}` draws one"))),
+    }
+}
+
+/// Sees that Prometheus' text is asked of what counts.
+fn check_prometheus(output: OutputArg, command: &Command) -> Result<()> {
+    match command {
+        _ if output != OutputArg::Prometheus => Ok(()),
+        Command::Metrics(arguments) if arguments.watch => {
+            let message = "--output prometheus: the format has no rates and no end, which --watch is for";
+            Err(Failure::usage(message).hint("leave --watch out; Prometheus makes rates of what it reads again and again"))
+        }
+        Command::Metrics(_) => Ok(()),
+        _ => Err(Failure::usage(format!("--output prometheus: {} counts nothing", command.name()))
+            .hint("use table, short or json; `nsmctl metrics -o prometheus` prints what is counted")),
     }
 }
 

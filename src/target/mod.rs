@@ -25,8 +25,8 @@ use self::cluster::Cluster;
 #[cfg(target_os = "linux")]
 use self::local::Local;
 use crate::model::{
-    Applied, Discovery, ExecRequest, Expectations, Failure, Inventory, LogLine, LogRange, LogSource, Mark, Milestones, Namespaced, News, ObjectRef,
-    Plan, PodProbes, ProbeRequest, RawObjects, Removed, Result, Scope, System, Unavailable,
+    Applied, Discovery, EngineState, ExecRequest, Expectations, Failure, Family, Inventory, LogLine, LogRange, LogSource, Mark, MetricsSource,
+    Milestones, Namespaced, News, ObjectRef, Plan, PodProbes, ProbeRequest, RawObjects, Removed, Result, Scope, System, Unavailable,
 };
 
 pub use context::Ctx;
@@ -134,6 +134,18 @@ impl Target {
         either!(self, target => target.inventory(ctx, expectations).await)
     }
 
+    /// The options that the deployment of a plan was made with.
+    ///
+    /// # Errors
+    /// The target cannot be asked.
+    pub async fn options(&self, ctx: &Ctx, plan: &Plan) -> Result<Option<String>> {
+        match self {
+            Self::Cluster(cluster) => ctx.run("looking at what was deployed", async { Ok(cluster.options(ctx, plan).await) }).await,
+            #[cfg(target_os = "linux")]
+            Self::Local(local) => local.options(ctx, plan).await,
+        }
+    }
+
     /// What there is of NSM, whoever deployed it.
     ///
     /// # Errors
@@ -222,6 +234,31 @@ impl Target {
         either!(self, target => target.system(ctx, expectations).await)
     }
 
+    /// What carries the connections, without what happened and was logged, and what it knows of each connection; `None` where
+    /// it tells nobody.
+    ///
+    /// # Errors
+    /// The target cannot be asked.
+    pub async fn overview(&self, ctx: &Ctx) -> Result<(System, Option<EngineState>)> {
+        match self {
+            Self::Cluster(cluster) => cluster.overview(ctx).await.map(|system| (system, None)),
+            #[cfg(target_os = "linux")]
+            Self::Local(local) => local.overview(ctx).await.map(|(system, state)| (system, Some(state))),
+        }
+    }
+
+    /// What NSM's parts expose of metrics, or what this machine's engine has counted.
+    ///
+    /// # Errors
+    /// The target cannot be asked. Why they cannot be seen, where they cannot, is in the answer.
+    pub async fn exported(&self, ctx: &Ctx) -> Result<Result<Vec<(MetricsSource, Vec<Family>)>, Unavailable>> {
+        match self {
+            Self::Cluster(cluster) => cluster.exported(ctx).await,
+            #[cfg(target_os = "linux")]
+            Self::Local(local) => local.counted(ctx).await.map(Ok),
+        }
+    }
+
     /// The objects around the workloads as the API server has them, for people to read; this machine has none.
     pub async fn objects(&self, ctx: &Ctx, expectations: &Expectations) -> Vec<RawObjects> {
         match self {
@@ -243,6 +280,19 @@ impl Target {
             // What the engine holds has no finalizers.
             #[cfg(target_os = "linux")]
             Self::Local(local) => local.delete(ctx, instance).await,
+        }
+    }
+
+    /// The namespaces that there are.
+    ///
+    /// # Errors
+    /// They cannot be seen, or the target cannot be asked.
+    pub async fn namespaces(&self, ctx: &Ctx) -> Result<Vec<String>> {
+        match self {
+            Self::Cluster(cluster) => ctx.run("listing the namespaces", cluster.namespaces()).await,
+            // The engine's namespaces are those of its deployments.
+            #[cfg(target_os = "linux")]
+            Self::Local(local) => local.deployments(ctx).await,
         }
     }
 

@@ -162,6 +162,7 @@ impl World {
             pings: pairs.iter().flat_map(ping).collect(),
             resolver: None,
             traces: Some(Probe::Unavailable(Unavailable { kind: UnavailableKind::NotAsked, reason: "it was not asked".to_owned() })),
+            counters: None,
         }
     }
 }

@@ -29,6 +29,10 @@ fn three_clients_that_truly_work() {
     // Fewer: what is no more is removed, the rest goes on.
     cluster.nsmctl(&["deploy", "--clients", "2", "--cidr", "172.16.1.96/29"]).exits(0).says(&["Pod ns-kernel2kernel/alpine-3 is removed"]);
     cluster.nsmctl(&["verify", "--clients", "2", "--cidr", "172.16.1.96/29"]).exits(0);
+    // What was asked of deploy need not be asked again, and a fix keeps it.
+    let ran = cluster.nsmctl(&["verify", "-o", "json"]);
+    ran.exits(0).says(&["was made with --cidr=172.16.1.96/29 --clients=2"]);
+    assert_eq!(observed(&ran, "ping-endpoint").len(), 2, "{ran:?}");
 }
 
 #[test]

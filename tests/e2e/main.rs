@@ -20,3 +20,4 @@ mod plans;
 #[path = "../program.rs"]
 #[allow(dead_code, reason = "the other binary's tests use the rest")]
 mod program;
+mod status;

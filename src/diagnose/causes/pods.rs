@@ -169,7 +169,9 @@ pub(in crate::diagnose) fn crash_loop(case: &Case<'_>) -> Vec<Found> {
     let describe = |at: (&Workload, &PodState, &ContainerState)| {
         let observed = format!("container {} ended, {} restarts", at.2.name, at.2.restarts);
         let last = case.quote_errors(&at.1.id, &at.2.name);
-        found(case, at, observed, &["BackOff"]).because(last)
+        let found = found(case, at, observed, &["BackOff"]).because(last);
+        let fix = "nsmctl logs --target local   # its last words; then mend the program, and {deploy}";
+        if case.is_local() { found.fixed_by(fix) } else { found }
     };
     containers(case, ends).into_iter().map(describe).collect()
 }

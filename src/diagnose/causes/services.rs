@@ -7,7 +7,7 @@ use super::{
 use crate::{
     check::Connection,
     diagnose::{Case, Found},
-    model::{Expectation, Namespaced, NsUrl, Prefix, RegisteredEndpoint, Verdict, Workload, WorkloadKind},
+    model::{Expectation, Namespaced, NsUrl, Prefix, RegisteredEndpoint, Verdict, Workload, WorkloadKind, similar},
 };
 
 /// A pod asks for what does not exist, and nobody means to make it: the annotation is what is wrong.
@@ -31,20 +31,13 @@ pub(in crate::diagnose) fn service_unknown(case: &Case<'_>) -> Vec<Found> {
         if case.works(connection) {
             return None;
         }
-        let nearest = services.iter().map(|service| &service.id.name).max_by(|a, b| nearness(a, unknown).total_cmp(&nearness(b, unknown)));
-        let meant = nearest.filter(|name| nearness(name, unknown) > ALIKE).map(|name| format!("; did you mean {name}?")).unwrap_or_default();
+        let meant = similar(unknown, services.iter().map(|service| service.id.name.as_str()));
+        let meant = meant.map(|name| format!("; did you mean {name}?")).unwrap_or_default();
         let observed = format!("there is no NetworkService {}, and nobody offers it{meant}", names.join(", "));
         let found = Found::new(&connection.subject, observed).because(complaint(case, connection));
         Some(about(case, connection, found.because([format!("networkservicemesh.io: {annotation}")])))
     };
     case.connections.iter().filter_map(judge).collect()
-}
-
-/// From when on two names are alike.
-const ALIKE: f64 = 0.75;
-
-fn nearness(one: &str, other: &str) -> f64 {
-    strsim::jaro_winkler(one, other)
 }
 
 pub(in crate::diagnose) fn network_service_missing(case: &Case<'_>) -> Vec<Found> {

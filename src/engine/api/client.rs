@@ -79,6 +79,13 @@ impl Client {
         Ok(())
     }
 
+    /// Keeps a connection that was made with an earlier manager, as the manager knows it.
+    pub(in crate::engine) fn resume(&mut self, number: usize, connection: Connection) {
+        self.stop(number);
+        self.shared.held().insert(number, connection.clone());
+        self.keepers.insert(number, tokio::spawn(Arc::clone(&self.shared).keep(number, connection)).abort_handle());
+    }
+
     /// Keeps a connection no longer, without closing it: somebody else does.
     pub(in crate::engine) fn stop(&mut self, number: usize) {
         if let Some(keeper) = self.keepers.remove(&number) {

@@ -3,22 +3,24 @@ use std::{
     os::fd::OwnedFd,
     path::{Path as FilePath, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
 use rustix::fs::{Mode, OFlags};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio_rustls::rustls::{ClientConfig, ServerConfig};
 use tonic::Status;
 
 use super::{
     descriptors::path_of,
+    journal::{Happening, Journal},
+    links::Links,
     remote::Remote,
     wire::{self, ConnectionEvent, EventType, State},
 };
 use crate::{
     engine::{
-        forwarder::{self, End},
+        forwarder,
         identity::{Error, Identity, Member, Sandboxes, Source, SpiffeId, client_config, server_config},
         registry::Registry,
     },
@@ -29,8 +31,6 @@ use crate::{
 pub(super) const MANAGER: &str = "nsmgr";
 /// How often it is looked whether a registration or a connection has run out.
 const SWEEP: Duration = Duration::from_secs(1);
-/// How long links wait for somebody to ask for them again: a client of upstream does so within seconds.
-const ADOPTED: Duration = Duration::from_secs(60);
 /// How many events a monitor may be behind; one that is further is told all again.
 const EVENTS: usize = 1024;
 
@@ -77,9 +77,12 @@ pub(in crate::engine) struct Control {
     registry: Mutex<Registry>,
     connections: Mutex<BTreeMap<Key, Established>>,
     turns: Mutex<HashMap<Key, Weak<Turn>>>,
-    /// Links that are there and that nobody has asked for since, with the time of their adoption.
-    orphans: Mutex<Vec<(forwarder::Connection, Instant)>>,
+    pub(super) links: Links,
     pub(super) events: broadcast::Sender<ConnectionEvent>,
+    /// What happened, for whoever tells people.
+    pub(in crate::engine) journal: Journal,
+    /// Whether connections may be asked for: not before those of an earlier manager are known.
+    is_open: watch::Sender<bool>,
 }
 
 impl Control {
@@ -102,9 +105,22 @@ impl Control {
             registry: Mutex::default(),
             connections: Mutex::default(),
             turns: Mutex::default(),
-            orphans: Mutex::default(),
+            links: Links::default(),
             events: broadcast::Sender::new(EVENTS),
+            journal: Journal::default(),
+            is_open: watch::Sender::new(true),
         }))
+    }
+
+    /// Has whoever asks for connections wait, or go on.
+    pub(in crate::engine) fn set_open(&self, is_open: bool) {
+        self.is_open.send_replace(is_open);
+    }
+
+    /// Waits until connections may be asked for.
+    pub(super) async fn opened(&self) {
+        // It does not end before this does.
+        let _ = self.is_open.subscribe().wait_for(|is_open| *is_open).await;
     }
 
     /// The socket of the API.
@@ -164,6 +180,39 @@ impl Control {
         self.tell(EventType::Update, near);
     }
 
+    /// Goes on with a connection that an earlier manager has made.
+    pub(super) fn resume(&self, key: Key, established: Established) {
+        self.links.know(&established.link);
+        self.connections().insert(key, established);
+    }
+
+    /// A connection as its client is told of it.
+    pub(in crate::engine) fn told(key: &Key, established: &Established) -> wire::Connection {
+        let mut near = established.near.clone();
+        near.id.clone_from(&key.id);
+        if let Some(path) = &mut near.path {
+            path.index = 0;
+        }
+        near
+    }
+
+    /// Takes note of other links of a connection.
+    pub(super) fn relink(&self, key: &Key, link: &forwarder::Connection) {
+        if let Some(established) = self.connections().get_mut(key) {
+            established.link.clone_from(link);
+        }
+    }
+
+    /// Takes note of how a connection fares, and tells those who watch.
+    pub(super) fn change_state(&self, key: &Key, state: State) {
+        let mut connections = self.connections();
+        let Some(established) = connections.get_mut(key) else { return };
+        established.near.state = state.into();
+        let near = established.near.clone();
+        drop(connections);
+        self.tell(EventType::Update, near);
+    }
+
     /// Forgets a connection and tells those who watch.
     pub(super) fn forget(&self, key: &Key) -> Option<Established> {
         let removed = self.connections().remove(key);
@@ -177,6 +226,11 @@ impl Control {
         let event = ConnectionEvent { r#type: kind.into(), connections: HashMap::from([(connection.id.clone(), connection)]) };
         // Nobody may be watching.
         let _ = self.events.send(event);
+    }
+
+    /// Takes note that endpoints of a pod are registered no longer.
+    pub(super) fn tell_unregistered(&self, pod: &Namespaced, endpoints: Vec<Namespaced>) {
+        endpoints.into_iter().for_each(|key| self.journal.add(Happening::Unregistered { pod: pod.clone(), key }));
     }
 
     /// Tells the clients of an endpoint that is gone, so that they heal.
@@ -213,45 +267,19 @@ impl Control {
     /// Lets a sandbox go, with all that it has registered and all its connections.
     pub(in crate::engine) async fn remove_sandbox(self: &Arc<Self>, pod: &Namespaced) -> Vec<(forwarder::Connection, Option<crate::net::Error>)> {
         self.sandboxes.remove(pod);
-        self.registry().remove_pod(pod);
+        let endpoints = self.registry().remove_pod(pod);
+        self.tell_unregistered(pod, endpoints);
         let own = self.list().into_iter().filter(|(_, established)| established.link.touches(pod));
         let mut closed = Vec::new();
         for (key, _) in own.collect::<Vec<_>>() {
             closed.extend(self.close(&key).await);
         }
-        self.close_orphans(|link, _| link.touches(pod)).await;
+        closed.extend(self.close_orphans(|link, _| link.touches(pod)).await);
+        self.links.forget(|client, _| client == pod);
         if let Ok(id) = self.identity.id_of(pod) {
             self.identity.forget(&id);
         }
         closed
-    }
-
-    /// Takes links on that an earlier manager has made. They stay as they are for the client that asks for them again, and go where
-    /// none does.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for a manager that follows another"))]
-    pub(in crate::engine) fn adopt(&self, link: forwarder::Connection) {
-        self.orphans.lock().unwrap_or_else(PoisonError::into_inner).push((link, Instant::now()));
-    }
-
-    /// The link at an interface that nobody has asked for since it was adopted.
-    pub(super) fn orphan(&self, end: &End) -> Option<forwarder::Connection> {
-        let orphans = self.orphans.lock().unwrap_or_else(PoisonError::into_inner);
-        orphans.iter().map(|(link, _)| link).find(|link| link.client.is_same(end)).cloned()
-    }
-
-    /// Somebody has asked for the link at an interface.
-    pub(super) fn take_orphan(&self, end: &End) {
-        self.orphans.lock().unwrap_or_else(PoisonError::into_inner).retain(|(link, _)| !link.client.is_same(end));
-    }
-
-    /// Closes adopted links.
-    async fn close_orphans(&self, which: impl Fn(&forwarder::Connection, Instant) -> bool) {
-        let closing: Vec<_> =
-            self.orphans.lock().unwrap_or_else(PoisonError::into_inner).extract_if(.., |(link, since)| which(link, *since)).collect();
-        for (link, _) in closing {
-            // What cannot be removed goes with its namespace.
-            let _ = link.close().await;
-        }
     }
 
     /// Closes a connection, at its endpoint too; the result is what was closed, with the error of the kernel where it kept the link.
@@ -267,8 +295,10 @@ impl Control {
         loop {
             tick.tick().await;
             let now = SystemTime::now();
-            self.registry().expire(jiff::Timestamp::now().as_second());
-            self.close_orphans(|_, since| since.elapsed() > ADOPTED).await;
+            for gone in self.registry().expire(jiff::Timestamp::now().as_second()) {
+                self.journal.add(Happening::Unregistered { pod: gone.pod, key: gone.remote.key.clone() });
+            }
+            self.sweep_orphans().await;
             let over = self.list().into_iter().filter(|(_, established)| established.expires <= now);
             for (key, _) in over.collect::<Vec<_>>() {
                 let _turn = self.turn(&key).await;

@@ -61,24 +61,28 @@ struct Serving {
 #[derive(Debug)]
 struct Addresses {
     pool: Pool,
-    /// By the ids of the connections, as the caller has them.
-    given: HashMap<String, Vec<AddressPair>>,
+    given: Given,
 }
+
+/// Addresses by the ids of the connections, as the caller has them.
+type Given = HashMap<String, Vec<AddressPair>>;
 
 fn failed(error: &dyn ToString) -> Status {
     Status::internal(error.to_string())
 }
 
 impl Endpoint {
-    /// Starts an endpoint in a sandbox and registers it.
+    /// Starts an endpoint in a sandbox and registers it. What was `given` out before, by the ids of connections, stays so.
     ///
     /// # Errors
     /// It has no socket or no identity, or is refused.
-    pub(in crate::engine) async fn start(control: &Control, member: &Member, spec: &EndpointSpec) -> Result<Self, Status> {
+    pub(in crate::engine) async fn start(control: &Control, member: &Member, spec: &EndpointSpec, given: Given) -> Result<Self, Status> {
         let id = control.identity.id_of(&member.pod).map_err(|error| failed(&error))?;
         let source = control.identity.source(&id).map_err(|error| failed(&error))?;
         let accepts = server_config(&source).map_err(|error| failed(&error))?;
-        let addresses = Mutex::new(Addresses { pool: Pool::new(spec.prefixes.clone()), given: HashMap::new() });
+        let mut pool = Pool::new(spec.prefixes.clone());
+        let given = given.into_iter().filter(|(_, pairs)| pool.claim(pairs)).collect();
+        let addresses = Mutex::new(Addresses { pool, given });
         let (listener, socket) = listen(&control.workshop())?;
         let inode = Inode::of(&socket).map_err(|error| failed(&error))?;
         let serving = Arc::new(Serving { member: member.clone(), source: Arc::clone(&source), accepts, addresses });

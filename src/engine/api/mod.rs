@@ -18,18 +18,23 @@ mod descriptors;
 mod endpoint;
 #[cfg(test)]
 mod hostile_tests;
+mod journal;
 mod line;
+mod links;
 mod mechanism;
 mod monitor;
 mod network_service;
 mod registration;
 mod remote;
 mod server;
+mod state;
 mod token;
 mod transport;
 mod wire;
 
-pub(super) use self::{client::Client, control::Control, descriptors::Inode, endpoint::Endpoint, remote::Remote};
+pub(super) use self::{
+    client::Client, control::Control, descriptors::Inode, endpoint::Endpoint, journal::Happening, remote::Remote, state::SavedApi,
+};
 
 const REQUEST: &str = "/networkservice.NetworkService/Request";
 const CLOSE: &str = "/networkservice.NetworkService/Close";

@@ -1,4 +1,7 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::time::timeout;
 use tonic::{Request, Response, Status};
@@ -7,6 +10,7 @@ use super::{
     CLOSE, REQUEST,
     control::{Control, Established, Key, MANAGER},
     descriptors::{Descriptors, Inode},
+    journal::Happening,
     line::Line,
     mechanism::{INODE_URL, KERNEL, LOCAL, NAME, choose, give, kernel, pairs},
     remote::Remote,
@@ -46,6 +50,7 @@ struct Wanted {
 impl Control {
     /// Serves a request for a connection, or for its refresh, which changes nothing where nothing has changed.
     pub(super) async fn request(self: &Arc<Self>, caller: &Caller, request: Request<NetworkServiceRequest>) -> Result<Response<Connection>, Status> {
+        let begun = Instant::now();
         let (metadata, _, message) = request.into_parts();
         let mut connection = message.connection.ok_or_else(|| Status::invalid_argument("the request has no connection"))?;
         check(&connection)?;
@@ -58,14 +63,22 @@ impl Control {
         let key = Key { client: caller.peer.id.clone(), id: step.caller().id.clone() };
         let _turn = self.turn(&key).await;
         let wanted = Wanted { connection, step, expires, member, mechanism, end };
-        let established = self.serve_request(&key, &wanted).await?;
+        let (established, is_made) = self.serve_request(&key, &wanted).await.inspect_err(|status| {
+            let (client, service) = (wanted.member.pod.clone(), wanted.connection.network_service.clone());
+            let (code, reason, taken) = (status.code(), status.message().to_owned(), begun.elapsed());
+            self.journal.add(Happening::Refused { client, id: key.id.clone(), service, code, reason, taken });
+        })?;
         let answer = for_caller(&established.near, &wanted);
+        let link = established.link.clone();
         self.put(key, established);
+        if is_made {
+            self.journal.add(Happening::Served { link, taken: begun.elapsed() });
+        }
         Ok(Response::new(answer))
     }
 
-    /// Tries one endpoint after the other.
-    async fn serve_request(self: &Arc<Self>, key: &Key, wanted: &Wanted) -> Result<Established, Status> {
+    /// Tries one endpoint after the other. The result is the connection, and whether its links were made for it.
+    async fn serve_request(self: &Arc<Self>, key: &Key, wanted: &Wanted) -> Result<(Established, bool), Status> {
         let mut before = self.get(key);
         if wanted.connection.state() == State::ReselectRequested
             && let Some(old) = before.take()
@@ -89,9 +102,9 @@ impl Control {
                 self.undo(old).await;
             }
             match self.connect(wanted, &found, &registration, before.as_ref(), orphan.as_ref()).await {
-                Ok(established) => {
+                Ok(made) => {
                     self.take_orphan(&wanted.end);
-                    return Ok(established);
+                    return Ok(made);
                 }
                 Err(status) => failure = status,
             }
@@ -137,7 +150,7 @@ impl Control {
         registration: &Registration,
         same: Option<&Established>,
         orphan: Option<&forwarder::Connection>,
-    ) -> Result<Established, Status> {
+    ) -> Result<(Established, bool), Status> {
         let remote = &registration.remote;
         let asked = for_endpoint(wanted, found, remote, same, orphan.filter(|orphan| orphan.endpoint.pod == registration.pod));
         let (answer, line) = remote.call::<_, Connection>(self, REQUEST, asked.clone()).await?;
@@ -159,7 +172,7 @@ impl Control {
         line: &Line,
         mut answer: Connection,
         old: Option<&forwarder::Connection>,
-    ) -> Result<Established, Status> {
+    ) -> Result<(Established, bool), Status> {
         let refuse = |reason: &dyn ToString| Status::internal(format!("endpoint {} answers wrongly: {}", remote.key.name, reason.to_string()));
         let mechanism = answer.mechanism.as_ref().filter(|mechanism| mechanism.r#type == KERNEL).ok_or_else(|| refuse(&"not a kernel interface"))?;
         let member = self.member(&remote.id)?;
@@ -188,22 +201,12 @@ impl Control {
             client: wanted.end.clone(),
             endpoint: far,
             pairs,
+            since: 0,
+            heals: 0,
         };
-        self.link(&link, old).await?;
+        let (link, is_made) = self.link(link, old).await?;
         let near = Connection { mechanism: Some(wanted.mechanism.clone()), ..answer.clone() };
-        Ok(Established { link, near, far: answer, remote: Arc::clone(remote), expires: wanted.expires })
-    }
-
-    /// Makes the links of a connection, where they are not there and whole.
-    async fn link(&self, link: &forwarder::Connection, old: Option<&forwarder::Connection>) -> Result<(), Status> {
-        let failed = |error: net::Error| Status::internal(error.to_string());
-        if let Some(old) = old {
-            if old.is_same(link) && old.fault().await.is_none() {
-                return Ok(());
-            }
-            old.close().await.map_err(failed)?;
-        }
-        link.establish().await.map_err(failed)
+        Ok((Established { link, near, far: answer, remote: Arc::clone(remote), expires: wanted.expires }, is_made))
     }
 
     /// Closes a caller's connection. That there is none is no error.
@@ -218,7 +221,9 @@ impl Control {
             // With the caller's token of now: the endpoint looks at it too.
             let path = established.far.path.as_mut().and_then(|path| path.path_segments.get_mut(step.own - 1));
             path.into_iter().for_each(|segment| segment.clone_from(step.caller()));
-            let (_, error) = Arc::clone(self).undo_at(established).await;
+            let (link, error) = Arc::clone(self).undo_at(established).await;
+            self.links.forget(|client, request| link.is_of(client, request));
+            self.journal.add(Happening::Closed { link });
             error.map_or(Ok(()), |error| Err(Status::internal(error.to_string())))?;
         }
         Ok(Response::new(Empty {}))
@@ -385,7 +390,16 @@ mod tests {
         let control = Control::new(Arc::new(Identity::new(Duration::from_secs(60)).unwrap()), [dir.path(); 2], "x").unwrap();
         let pairs = vec![crate::model::AddressPair { client: "10.0.0.1".parse().unwrap(), endpoint: "10.0.0.0".parse().unwrap() }];
         let (service, payload) = (Namespaced::new("ns", "s"), Payload::Ip);
-        control.adopt(forwarder::Connection { request: 0, service, payload, client: end("alpine", "nsm-1"), endpoint: end("nse", "s-abcd"), pairs });
+        control.adopt(forwarder::Connection {
+            request: 0,
+            service,
+            payload,
+            client: end("alpine", "nsm-1"),
+            endpoint: end("nse", "s-abcd"),
+            pairs,
+            since: 0,
+            heals: 0,
+        });
         assert!(control.orphan(&end("alpine", "nsm-2")).is_none() && control.orphan(&end("nse", "nsm-1")).is_none());
         let orphan = control.orphan(&end("alpine", "nsm-1"));
         let (addresses, _, mechanism, _) = asked(&wanted(), orphan.as_ref());

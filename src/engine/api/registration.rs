@@ -14,6 +14,7 @@ use tonic::{Request, Response, Status};
 use super::{
     control::{Control, duplicate},
     descriptors::Inode,
+    journal::Happening,
     remote::Remote,
     server::Caller,
     token::{self, RegistryPath},
@@ -76,6 +77,7 @@ impl Control {
         }
         let before = known.map(|known| known.remote).filter(|remote| remote.inode == inode);
         entry.initial_registration_time = before.as_ref().and_then(|remote| remote.entry().initial_registration_time).or(Some(now.into()));
+        let is_new = before.is_none();
         let remote = match before {
             Some(remote) => {
                 remote.refresh(entry.clone());
@@ -85,8 +87,12 @@ impl Control {
         };
         let expires_at = Timestamp::try_from(expires).map_or(i64::MAX, Timestamp::as_second);
         let services = entry.network_service_names.clone();
-        registry.register(Registration { pod: member.pod, instance: member.instance, services, expires_at, remote });
+        let (pod, instance) = (member.pod.clone(), member.instance);
+        registry.register(Registration { pod, instance, services: services.clone(), expires_at, remote: Arc::clone(&remote) });
         drop(registry);
+        if is_new {
+            self.journal.add(Happening::Registered { pod: member.pod, services, remote });
+        }
         let mut response = Response::new(entry);
         response.metadata_mut().insert(RegistryPath::KEY, path);
         Ok(response)
@@ -105,6 +111,8 @@ impl Control {
             }
             _ => registry.unregister(&key),
         }
+        drop(registry);
+        self.journal.add(Happening::Unregistered { pod: member.pod, key });
         let mut response = Response::new(Empty {});
         response.metadata_mut().insert(RegistryPath::KEY, path);
         Ok(response)

@@ -51,6 +51,14 @@ impl Remote {
         Self::new(key, id, socket, inode, NetworkServiceEndpoint::default())
     }
 
+    /// Its socket once more, for another process to hold.
+    ///
+    /// # Errors
+    /// There are no more descriptors to be had.
+    pub(in crate::engine) fn duplicate(&self) -> io::Result<OwnedFd> {
+        self.socket.try_clone()
+    }
+
     /// What it has registered.
     pub(in crate::engine) fn entry(&self) -> NetworkServiceEndpoint {
         self.entry.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -49,6 +49,9 @@ impl Control {
 
     async fn route(self: Arc<Self>, caller: Caller, question: Question) -> Answer {
         let path = question.uri().path().to_owned();
+        if [REQUEST, CLOSE, MONITOR].contains(&path.as_str()) {
+            self.opened().await;
+        }
         match path.as_str() {
             REQUEST => grpc::unary(question, async |request| self.request(&caller, request).await).await,
             CLOSE => grpc::unary(question, async |request| self.close_for(&caller, request).await).await,

@@ -52,8 +52,8 @@ impl Authority {
     }
 
     /// The authority that another process has handed on.
-    pub(super) fn restore(saved: SavedAuthority, ttl: Duration) -> Result<Self, Error> {
-        Self::with(read_key(&saved.key)?, read_key(&saved.jwt_key)?, Some(saved.certificate.into()), ttl)
+    pub(super) fn restore(saved: &SavedAuthority, ttl: Duration) -> Result<Self, Error> {
+        Self::with(read_key(&saved.key)?, read_key(&saved.jwt_key)?, Some(saved.certificate.clone().into()), ttl)
     }
 
     /// What another process needs to go on as this authority.

@@ -26,7 +26,7 @@ mod workload_api;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use serde::{Deserialize, Serialize};
@@ -61,11 +61,23 @@ impl Error {
     }
 }
 
-/// As it is handed on.
+/// All of it, as it is handed on to a process that goes on in place of this one: identities stay valid then. It holds private keys,
+/// and is to be kept nowhere but in memory.
 #[derive(Serialize, Deserialize)]
-struct Saved {
+pub(super) struct SavedIdentity {
     authority: SavedAuthority,
     sources: Vec<(String, Vec<u8>)>,
+}
+
+/// An X.509 SVID, as it is told to people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SvidState {
+    /// Whose it is.
+    pub(super) id: SpiffeId,
+    /// When it runs out.
+    pub(super) not_after: SystemTime,
+    /// How often it was renewed.
+    pub(super) rotations: u64,
 }
 
 /// The authority of this engine and the identities that it has given.
@@ -84,31 +96,24 @@ impl Identity {
         Ok(Self { authority: Arc::new(Authority::new(ttl)?), sources: Mutex::default() })
     }
 
-    /// All of it, for a process that goes on in place of this one: identities stay valid then. It holds private keys, and is to be
-    /// kept nowhere but in memory.
-    ///
-    /// # Errors
-    /// It has no form as JSON, which it always has.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for a manager that follows another"))]
-    pub(super) fn save(&self) -> Result<Vec<u8>, Error> {
+    /// All of it, for the process that follows.
+    pub(super) fn save(&self) -> SavedIdentity {
         let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         let sources = sources.values().map(|source| (source.id().to_string(), source.key().to_vec())).collect();
-        serde_json::to_vec(&Saved { authority: self.authority.save(), sources }).map_err(|error| Error::new("keep the identities", error))
+        SavedIdentity { authority: self.authority.save(), sources }
     }
 
     /// What another process has handed on.
     ///
     /// # Errors
     /// It is nothing that [`Self::save`] has made.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for a manager that follows another"))]
-    pub(super) fn restore(saved: &[u8], ttl: Duration) -> Result<Self, Error> {
-        let saved: Saved = serde_json::from_slice(saved).map_err(|error| Error::new("read the identities that were kept", error))?;
-        let authority = Arc::new(Authority::restore(saved.authority, ttl)?);
-        let source = |(id, key): (String, Vec<u8>)| {
-            let id = SpiffeId::parse(&id)?;
-            Ok((id.clone(), Arc::new(Source::with(Arc::clone(&authority), id, read_key(&key)?)?)))
+    pub(super) fn restore(saved: &SavedIdentity, ttl: Duration) -> Result<Self, Error> {
+        let authority = Arc::new(Authority::restore(&saved.authority, ttl)?);
+        let source = |(id, key): &(String, Vec<u8>)| {
+            let id = SpiffeId::parse(id)?;
+            Ok((id.clone(), Arc::new(Source::with(Arc::clone(&authority), id, read_key(key)?)?)))
         };
-        let sources = saved.sources.into_iter().map(source).collect::<Result<_, Error>>()?;
+        let sources = saved.sources.iter().map(source).collect::<Result<_, Error>>()?;
         Ok(Self { authority, sources: Mutex::new(sources) })
     }
 
@@ -139,6 +144,15 @@ impl Identity {
         Ok(source)
     }
 
+    /// What there is of everybody's SVID, by name.
+    pub(super) fn svids(&self) -> Vec<SvidState> {
+        let sources: Vec<_> = self.sources.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        let state = |source: Arc<Source>| SvidState { id: source.id().clone(), not_after: source.svid().not_after, rotations: source.renewals() };
+        let mut states: Vec<_> = sources.into_iter().map(state).collect();
+        states.sort_by(|one, other| one.id.cmp(&other.id));
+        states
+    }
+
     /// Forgets the key of somebody who is gone.
     pub(super) fn forget(&self, id: &SpiffeId) {
         self.sources.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
@@ -155,10 +169,11 @@ mod tests {
         let id = before.domain().id(&["x"]).unwrap();
         let source = before.source(&id).unwrap();
         let (token, jwt) = (source.svid(), source.jwt_svid(vec!["me".into()], SVID_TTL).unwrap());
-        let after = Identity::restore(&before.save().unwrap(), SVID_TTL).unwrap();
+        let kept = serde_json::to_vec(&before.save()).unwrap();
+        let after = Identity::restore(&serde_json::from_slice(&kept).unwrap(), SVID_TTL).unwrap();
         assert_eq!(after.domain(), before.domain());
         let restored = after.source(&id).unwrap();
         assert_eq!((restored.bundle(), &restored.svid().private_key), (source.bundle(), &token.private_key));
-        assert!(restored.validate(&jwt, "me").is_ok() && Identity::restore(b"{}", SVID_TTL).is_err());
+        assert!(restored.validate(&jwt, "me").is_ok());
     }
 }

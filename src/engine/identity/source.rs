@@ -87,7 +87,6 @@ impl Source {
     }
 
     /// How often it was renewed.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the metrics are to tell it"))]
     pub(in crate::engine) fn renewals(&self) -> u64 {
         self.renewals.load(Ordering::Relaxed)
     }

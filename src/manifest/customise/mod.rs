@@ -8,6 +8,8 @@ mod labels;
 mod names;
 mod placement;
 
+use std::path::PathBuf;
+
 use serde_json::json;
 
 use super::{Document, ManifestError, Object, layout::Layout, layout::own_namespace};
@@ -34,9 +36,34 @@ pub struct Customisation {
     pub image_registry: Option<String>,
     /// `--image`: names of containers, and the image of each.
     pub images: Vec<(String, String)>,
+    /// `--program`: names of images, and the program of this machine that stands for each.
+    pub programs: Vec<(String, PathBuf)>,
 }
 
 impl Customisation {
+    /// What is to be different within the deployment, as flags of the command line. What says which deployment is meant, its
+    /// namespace and the prefix of its names, is none of it.
+    #[must_use]
+    pub fn flags(&self) -> Vec<(&'static str, Option<String>)> {
+        let with_value = [
+            ("--cidr", self.cidr.as_ref().map(ToString::to_string)),
+            ("--clients", self.clients.map(|count| count.to_string())),
+            ("--payload", self.payload.map(|payload| payload.to_string().to_lowercase())),
+            ("--image-registry", self.image_registry.clone()),
+        ];
+        let mut flags: Vec<_> = with_value.into_iter().filter_map(|(flag, value)| Some((flag, Some(value?)))).collect();
+        flags.extend(self.images.iter().map(|(container, image)| ("--image", Some(format!("{container}={image}")))));
+        flags.extend(self.cross_node.then_some(("--cross-node", None)));
+        flags
+    }
+
+    /// The same as one line; `None` where nothing is different. None of the values has a blank in it.
+    #[must_use]
+    pub fn options(&self) -> Option<String> {
+        let words = self.flags().into_iter().map(|(flag, value)| value.map_or_else(|| flag.to_owned(), |value| format!("{flag}={value}")));
+        Some(words.collect::<Vec<_>>().join(" ")).filter(|options| !options.is_empty())
+    }
+
     /// The namespace of the deployment, where the manifests or the person name one.
     #[must_use]
     pub fn namespace_of(&self, documents: &[Document]) -> Option<String> {
@@ -105,7 +132,7 @@ fn carry(documents: &mut [Document], payload: Payload) -> Result<(), ManifestErr
     })
 }
 
-fn refuse(flag: impl Into<String>, reason: impl Into<String>, hint: impl Into<String>) -> ManifestError {
+pub(super) fn refuse(flag: impl Into<String>, reason: impl Into<String>, hint: impl Into<String>) -> ManifestError {
     ManifestError::Customisation { flag: flag.into(), reason: reason.into(), hint: hint.into() }
 }
 

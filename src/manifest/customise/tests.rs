@@ -3,7 +3,7 @@ use serde_json::Value;
 use super::*;
 use crate::{
     manifest::{Source, embedded, plan, read},
-    model::{Namespaced, Plan},
+    model::{Namespaced, OPTIONS_ANNOTATION, Plan},
 };
 
 fn from_text(text: &str, asked: &Customisation) -> Result<Plan, ManifestError> {
@@ -52,6 +52,27 @@ fn nothing_asked_is_nothing_changed() {
     let documents = read(&embedded()).unwrap();
     let values = |documents: &[Document]| documents.iter().map(|document| document.value.clone()).collect::<Vec<_>>();
     assert_eq!(values(&customise(&documents, &Customisation::default(), "current").unwrap()), values(&documents));
+}
+
+#[test]
+fn what_was_asked_is_remembered_on_the_objects_and_not_on_their_pods() {
+    let asked = Customisation {
+        namespace: Some("demo".into()),
+        name_prefix: Some("blue-".into()),
+        cross_node: true,
+        images: vec![("nse".into(), "x:1".into())],
+        ..cidr("10.0.0.0/29")
+    };
+    let plan = example(&asked);
+    let options = "--cidr=10.0.0.0/29 --image=nse=x:1 --cross-node";
+    assert_eq!(plan.options.as_deref(), Some(options));
+    for object in &plan.objects {
+        assert_eq!(object.body["metadata"]["annotations"][OPTIONS_ANNOTATION], options, "{}", object.reference);
+        assert!(object.body["spec"]["template"]["metadata"]["annotations"].is_null(), "{}", object.reference);
+    }
+    let plain = example(&Customisation { namespace: Some("demo".into()), ..Customisation::default() });
+    assert_eq!(plain.options, None);
+    assert!(plain.objects.iter().all(|object| object.body["metadata"]["annotations"][OPTIONS_ANNOTATION].is_null()));
 }
 
 #[test]
@@ -104,7 +125,7 @@ fn clients_are_pods_of_their_own() {
     assert_eq!(expected, [("alpine", false), ("alpine-2", false), ("alpine-3", false)]);
     assert_eq!(plan.expectations.workloads.len(), 4);
     assert!(plan.expectations.connections.iter().all(|c| c.endpoint == Some(Namespaced::new("ns-kernel2kernel", "nse-kernel"))));
-    assert_eq!(example(&clients(1)), example(&Customisation::default()));
+    assert_eq!(example(&clients(1)).expectations, example(&Customisation::default()).expectations);
 }
 
 #[test]

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use super::{Cluster, NSM_GROUP_VERSION, error, gone, is_of, persist::persist, reference, resource, resource_of, selector};
 use crate::{
     model::{
-        Applied, Failure, INSTANCE_LABEL, KINDS, MANAGED_BY, MANAGED_BY_LABEL, Namespaced, ObjectRef, ObjectState, Outcome, PART_OF_LABEL, Plan,
-        PlannedObject, Result, Workload,
+        Applied, Failure, INSTANCE_LABEL, KINDS, MANAGED_BY, MANAGED_BY_LABEL, Namespaced, OPTIONS_ANNOTATION, ObjectRef, ObjectState, Outcome,
+        PART_OF_LABEL, Plan, PlannedObject, Result, Workload,
     },
     target::{ApplyOptions, Ctx, another_service},
 };
@@ -21,6 +21,9 @@ use crate::{
 /// How long an admission plugin may refuse for want of something that a controller makes on its own, like the service
 /// account of a new namespace; kube-controller-manager makes it within a second or so.
 const SETTLE: Duration = Duration::from_secs(10);
+
+/// How long is waited for what a deployment remembers: it is asked for in one round trip.
+const OPTIONS: Duration = Duration::from_secs(5);
 
 /// A planned object beside what is there under its name.
 pub(super) struct Surveyed<'a> {
@@ -339,6 +342,22 @@ impl Cluster {
         let labelled = listed.into_iter().flatten().flat_map(|list| list.items);
         let instances: BTreeSet<String> = labelled.filter_map(|object| object.metadata.labels?.get(INSTANCE_LABEL).cloned()).collect();
         instances.into_iter().collect()
+    }
+
+    /// The options that the deployment of a plan was made with; `None` for none, and where nothing of it is there.
+    pub async fn options(&self, ctx: &Ctx, plan: &Plan) -> Option<String> {
+        let looks = plan.objects.iter().map(async |planned| self.api_of(planned).get_metadata_opt(&planned.reference.name).await);
+        // What hangs is to cost its own answer only.
+        let seen = tokio::time::timeout((ctx.remaining() / 4).min(OPTIONS), join_all(looks)).await.unwrap_or_default();
+        let own: Vec<_> = seen.iter().flatten().flatten().filter(|object| is_of(&plan.instance, *object)).collect();
+        let unseen = match seen.iter().find_map(|look| look.as_ref().err()) {
+            None if seen.is_empty() => Some("there was no answer in time".to_owned()),
+            error => error.map(error::describe),
+        };
+        if let (true, Some(why)) = (own.is_empty(), unseen) {
+            ctx.events.warn(format!("with which options it was deployed cannot be seen: {why}; it is held against the flags alone"));
+        }
+        own.into_iter().find_map(|object| object.annotations().get(OPTIONS_ANNOTATION).cloned())
     }
 
     /// What of the plan is there and is this deployment's; what cannot be seen is left out.

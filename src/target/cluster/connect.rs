@@ -6,12 +6,12 @@ use std::{
 
 use kube::{
     Client, Config,
-    config::{KubeConfigOptions, Kubeconfig},
+    config::{KubeConfigOptions, Kubeconfig, KubeconfigError},
 };
 
 use super::{Cluster, error};
 use crate::{
-    model::{Failure, IntoFailure, Outcome, Result},
+    model::{Failure, IntoFailure, Outcome, Result, did_you_mean},
     target::Ctx,
 };
 
@@ -60,13 +60,21 @@ pub async fn lookup(access: &Access) -> Result<Lookup> {
     let Some(context) = context else { return Ok(Lookup::Absent(format!("{origin} names no current context"))) };
     if !kubeconfig.contexts.iter().any(|known| known.name == context) {
         let known: Vec<&str> = kubeconfig.contexts.iter().map(|context| context.name.as_str()).collect();
+        let meant = did_you_mean(&context, known.iter().copied());
         let known = if known.is_empty() { "it has none".to_owned() } else { format!("it has {}", known.join(", ")) };
-        return Err(Failure::usage(format!("{origin} has no context {context}")).hint(format!("choose another with --context; {known}")));
+        return Err(Failure::usage(format!("{origin} has no context {context}")).hint(format!("{meant}choose another with --context; {known}")));
     }
     let options = KubeConfigOptions { context: Some(context.clone()), ..KubeConfigOptions::default() };
     let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
     let config = config.or_fail(Outcome::CannotTell, format!("cannot use the context {context} of {origin}"))?;
     Ok(Lookup::Found(Box::new(Found { config, origin, context: Some(context) })))
+}
+
+/// The contexts of the kubeconfig; none where it cannot be read.
+#[must_use]
+pub fn contexts(access: &Access) -> Vec<String> {
+    let read = read(access).ok().flatten();
+    read.map(|(kubeconfig, _)| kubeconfig.contexts.into_iter().map(|context| context.name).collect()).unwrap_or_default()
 }
 
 fn read(access: &Access) -> Result<Option<(Kubeconfig, String)>> {
@@ -76,7 +84,7 @@ fn read(access: &Access) -> Result<Option<(Kubeconfig, String)>> {
                 .hint("correct it, or use this machine with --target local"));
         }
         let origin = path.display().to_string();
-        let kubeconfig = Kubeconfig::read_from(path).map_err(|error| Failure::cannot_tell(format!("cannot read {origin}: {}", flat(&error))))?;
+        let kubeconfig = Kubeconfig::read_from(path).map_err(|error| unreadable(&origin, &error))?;
         Ok((kubeconfig, origin))
     };
     if let Some(path) = &access.kubeconfig {
@@ -101,6 +109,20 @@ fn read(access: &Access) -> Result<Option<(Kubeconfig, String)>> {
         Some(path) => from(&path, "the home directory").map(Some),
         None => Ok(None),
     }
+}
+
+/// Where a kubeconfig is broken and why, without the parser's advice to those who program with it.
+fn unreadable(origin: &str, error: &KubeconfigError) -> Failure {
+    let reason = match error {
+        KubeconfigError::ReadConfig(error, _) => error.to_string(),
+        KubeconfigError::Parse(error) => {
+            let text = error.without_snippet().to_string();
+            format!("it is no kubeconfig: {}", text.lines().next().unwrap_or_default())
+        }
+        error => flat(error),
+    };
+    Failure::cannot_tell(format!("cannot read {origin}: {reason}"))
+        .hint("correct that file, name another with --kubeconfig or KUBECONFIG, or use this machine with --target local")
 }
 
 fn in_cluster(access: &Access) -> Result<Lookup> {

@@ -4,7 +4,7 @@ use futures::{
     FutureExt,
     future::{join_all, try_join_all},
 };
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::{
     Api, ResourceExt,
     api::{ApiResource, DynamicObject, ListParams},
@@ -37,6 +37,15 @@ impl Cluster {
             Ok(Inventory { pods, services, endpoints, identities })
         };
         ctx.run("looking at the cluster", look.boxed_local()).await
+    }
+
+    /// The names of all namespaces.
+    ///
+    /// # Errors
+    /// They may not be listed, or the server does not answer.
+    pub async fn namespaces(&self) -> Result<Vec<String>> {
+        let api: Api<Namespace> = Api::all(self.client.clone());
+        pages(&api, "", ResourceExt::name_any).await.map_err(|error| error::failure(&error, "list the namespaces"))
     }
 
     pub(super) async fn pods(&self, namespace: &str) -> Result<Vec<PodState>, Unavailable> {

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, net::IpAddr};
 
 use crate::model::{
-    ExecEnd, ExecOutput, Lookup, PACKET_PLATEAUS, PingOptions, Pinged, PodProbes, Probe, ProbeRequest, Resolver, Unavailable, UnavailableKind,
+    Counters, ExecEnd, ExecOutput, InterfaceCounters, Lookup, PACKET_PLATEAUS, PingOptions, Pinged, PodProbes, Probe, ProbeRequest, Resolver,
+    Unavailable, UnavailableKind,
 };
 
 /// An exec costs a node a tenth of a second of CPU, so that one is all that a container gets.
@@ -20,11 +21,12 @@ pub(super) fn command(request: &ProbeRequest) -> Vec<String> {
     let plateaus = words(&PACKET_PLATEAUS.map(|length| length.to_string()));
     let (count, interval, wait) = (ping.count, interval(*ping), wait(*ping));
     let settings = format!(
-        "MARK={MARK} NETWORK={} PATH_MTU={} RESOLVER={} TRACES={} COUNT={count} INTERVAL={interval} WAIT={wait} PINGS='{pings}' PLATEAUS='{plateaus}'\n",
+        "MARK={MARK} NETWORK={} PATH_MTU={} RESOLVER={} TRACES={} COUNTERS={} COUNT={count} INTERVAL={interval} WAIT={wait} PINGS='{pings}' PLATEAUS='{plateaus}'\n",
         set(asks.network),
         set(asks.path_mtu),
         set(asks.resolver),
         set(asks.traces),
+        set(asks.counters),
     );
     ["sh".to_owned(), "-c".to_owned(), settings + SCRIPT].into()
 }
@@ -110,8 +112,30 @@ pub(super) fn read(request: &ProbeRequest, output: &ExecOutput) -> PodProbes {
             },
             lookups: lookups.collect(),
         }),
+        counters: request
+            .asks
+            .counters
+            .then(|| one("counters").map_or_else(|| Err(missing()), |part| Ok(part.words.lines().filter_map(counted).collect()))),
         traces: one("traces").map(|part| Probe::Value(part.words.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect())),
     }
+}
+
+/// A line of the script's: an interface, and its counters as the kernel's `statistics` have them.
+fn counted(line: &str) -> Option<InterfaceCounters> {
+    let mut words = line.split_whitespace();
+    let interface = words.next()?.to_owned();
+    let mut next = || words.next()?.parse().ok();
+    let counters = Counters {
+        rx_bytes: next()?,
+        rx_packets: next()?,
+        rx_errors: next()?,
+        rx_dropped: next()?,
+        tx_bytes: next()?,
+        tx_packets: next()?,
+        tx_errors: next()?,
+        tx_dropped: next()?,
+    };
+    Some(InterfaceCounters { interface, counters })
 }
 
 fn last_words(output: &ExecOutput) -> String {

@@ -95,13 +95,22 @@ path_mtu() {
   fi
   [ -n "$device" ] && read -r admitted <"/sys/class/net/$device/mtu" 2>/dev/null || return
   [ "$admitted" -le 65535 ] || admitted=65535
+  # What has not come back by then is waited for a second longer; meanwhile shorter ones tell how long they may be. One may
+  # also get lost for another reason.
+  {
+    { sleep 0.3 || sleep 1; } >/dev/null 2>&1
+    packet "$1" "$admitted" 2 &
+    for length in $PLATEAUS; do
+      [ "$length" -lt "$admitted" ] && packet "$1" "$length" 1 &
+    done
+    wait
+  } &
+  shorter=$!
   said=$(packet "$1" "$admitted" 1)
-  case $said in *" 100% packet loss"*) ;; *) echo "$said" && return ;; esac
-  # One may get lost for another reason; meanwhile shorter ones tell how long they may be.
-  packet "$1" "$admitted" 2 &
-  for length in $PLATEAUS; do
-    [ "$length" -lt "$admitted" ] && packet "$1" "$length" 1 &
-  done
+  case $said in
+  *" 100% packet loss"*) ;;
+  *) kill "$shorter" 2>/dev/null; echo "$said" ;;
+  esac
   wait
 }
 
@@ -164,16 +173,35 @@ traces() {
   tell traces - 0 "$words"
 }
 
+# A line for each interface: its name, and what the kernel has counted.
+counters() {
+  words=
+  set +f
+  for directory in /sys/class/net/*/statistics; do
+    interface=${directory%/statistics}
+    line=${interface##*/}
+    for name in rx_bytes rx_packets rx_errors rx_dropped tx_bytes tx_packets tx_errors tx_dropped; do
+      read -r value <"$directory/$name" 2>/dev/null || value=
+      line="$line $value"
+    done
+    words="$words$newline$line"
+  done
+  set -f
+  tell counters - 0 "$words"
+}
+
 if [ -n "$NETWORK" ]; then
   ask_ip links addr
   ask_ip routes route
   ask_ip routes-v6 -6 route
-  for peer in $(peers); do
+  # Who wants no pings asks for none of them.
+  [ "$COUNT" -eq 0 ] || for peer in $(peers); do
     case " $PINGS " in *" $peer "*) ;; *) PINGS="$PINGS $peer" ;; esac
   done
 fi
 [ -z "$RESOLVER" ] || resolver &
 [ -z "$TRACES" ] || traces
+[ -z "$COUNTERS" ] || counters
 running=0
 for destination in $PINGS; do
   # One after the other: long packets may cost short ones their place in a queue.

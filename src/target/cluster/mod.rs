@@ -21,6 +21,7 @@ mod difference;
 mod discover;
 mod error;
 mod exec;
+mod exporters;
 mod foreign;
 mod gone;
 mod identity;
@@ -42,12 +43,12 @@ mod unconnected;
 mod wait;
 
 use kube::{
-    Api, Client,
+    Api, Client, ResourceExt,
     api::{ApiResource, DynamicObject},
 };
 
 pub use attach::Attached;
-pub use connect::{Access, Lookup, lookup};
+pub use connect::{Access, Lookup, contexts, lookup};
 pub use pinging::Pinging;
 
 use crate::model::{INSTANCE_LABEL, KINDS, Kind, MANAGED_BY, MANAGED_BY_LABEL, NSM_NAMESPACE, ObjectRef};
@@ -143,9 +144,8 @@ fn selector(instance: &str) -> String {
     format!("{MANAGED_BY_LABEL}={MANAGED_BY},{INSTANCE_LABEL}={instance}")
 }
 
-fn is_of(instance: &str, object: &DynamicObject) -> bool {
-    let labels = object.metadata.labels.as_ref();
-    let label = |key| labels.and_then(|labels| labels.get(key)).map(String::as_str);
+fn is_of(instance: &str, object: &impl ResourceExt) -> bool {
+    let label = |key| object.labels().get(key).map(String::as_str);
     label(MANAGED_BY_LABEL) == Some(MANAGED_BY) && label(INSTANCE_LABEL) == Some(instance)
 }
 

@@ -53,13 +53,15 @@ fn top_controller(kind: String, name: String, labels: Option<&BTreeMap<String, S
 
 /// A container of which the kubelet has said nothing yet.
 fn not_started(name: String, image: String) -> ContainerState {
-    ContainerState { name, image, ready: false, running: false, restarts: 0, reason: None, message: None }
+    ContainerState { name, image, ready: false, running: false, restarts: 0, reason: None, message: None, since: None }
 }
 
 fn container_state(status: &ContainerStatus, init: bool) -> ContainerState {
     let state = status.state.clone().unwrap_or_default();
     let ended = state.terminated.as_ref();
     let done = ended.is_some_and(|ended| ended.exit_code == 0);
+    let running = state.running.as_ref().and_then(|running| running.started_at.as_ref());
+    let since = running.or(ended.and_then(|ended| ended.finished_at.as_ref())).map(|time| time.0.as_second());
     // What ended well is no reason for anything.
     let (reason, message) = match (&state.waiting, ended) {
         (Some(ContainerStateWaiting { reason, message }), _) => (reason.clone(), message.clone()),
@@ -82,6 +84,7 @@ fn container_state(status: &ContainerStatus, init: bool) -> ContainerState {
         restarts: u32::try_from(status.restart_count).unwrap_or(0),
         reason,
         message,
+        since,
     }
 }
 

@@ -66,7 +66,7 @@ impl Cluster {
         let (links, routes, routes_v6, pings) = futures::join!(ip(&["addr"]), ip(&["route"]), ip(&["-6", "route"]), pings);
         let (links, routes, routes_v6) = (probe(links), probe(routes), probe(routes_v6));
         let (pod, container) = (request.pod.clone(), request.container.clone());
-        PodProbes { pod, container, links, routes, routes_v6, pings, resolver: None, traces: None }
+        PodProbes { pod, container, links, routes, routes_v6, pings, resolver: None, traces: None, counters: None }
     }
 }
 
@@ -112,7 +112,7 @@ mod tests {
     fn probes(ip: i32, ping: i32) -> PodProbes {
         let pings = vec![Pinged { destination: "10.0.0.1".parse().unwrap(), packet_bytes: None, result: ended(ping) }];
         let (pod, container) = (Namespaced::new("ns", "p"), "c".to_owned());
-        PodProbes { pod, container, links: ended(ip), routes: ended(ip), routes_v6: ended(ip), pings, resolver: None, traces: None }
+        PodProbes { pod, container, links: ended(ip), routes: ended(ip), routes_v6: ended(ip), pings, resolver: None, traces: None, counters: None }
     }
 
     #[test]

@@ -211,6 +211,7 @@ mod tests {
             restarts: 0,
             reason: None,
             message: None,
+            since: None,
         };
         PodState {
             id: workload.id.clone(),

@@ -17,8 +17,8 @@ use tokio::time::Instant;
 use super::{Cluster, NSM_NAMESPACE, error, inventory::pages, resource};
 use crate::{
     model::{
-        ComponentState, EventRecord, Expectations, LogTail, ObjectRef, PodState, Result, SPIRE_NAMESPACE, System, Unavailable, UnavailableKind,
-        is_nsm_client,
+        ComponentState, EventRecord, Expectations, LogTail, NodeState, ObjectRef, PodState, Result, SPIRE_NAMESPACE, System, Unavailable,
+        UnavailableKind, WebhookState, is_nsm_client,
     },
     target::Ctx,
 };
@@ -56,6 +56,10 @@ const PARTS: [Part; 6] = [
 /// The definitions without which NSM is not installed.
 const DEFINITIONS: [&str; 2] = ["networkservices.networkservicemesh.io", "networkserviceendpoints.networkservicemesh.io"];
 
+/// The components, their pods, the nodes and the webhook.
+type Parts =
+    (Vec<ComponentState>, Result<Vec<PodState>, Unavailable>, Result<Vec<NodeState>, Unavailable>, Result<Option<WebhookState>, Unavailable>);
+
 impl Cluster {
     /// NSM and SPIRE, the events of the namespaces concerned, and the ends of the logs on the way of the connections. What
     /// cannot be seen is in the answer.
@@ -70,22 +74,40 @@ impl Cluster {
             let events = within(limit, "events", try_join_all(namespaces.difference(&own).map(|namespace| self.events(namespace))));
             // Who may not look there hears so of NSM's components already.
             let around = join_all(own.iter().map(|namespace| within(limit, "events", self.events(namespace))));
-            let pods = within(limit, "NSM's pods", try_join_all(own.iter().map(|namespace| self.pods(namespace))));
-            let components = async {
-                let components = within(limit, "NSM's components", async { Ok(self.components().await) }).await;
-                components.unwrap_or_else(|unavailable| vec![ComponentState { role: "NSM".to_owned(), object: None, ready: Err(unavailable) }])
-            };
-            let (nodes, webhook) = (within(limit, "the nodes", self.nodes()), within(limit, "the webhook's configuration", self.webhook()));
-            let (components, pods, nodes, webhook, events, around, logs) =
-                futures::join!(components, pods, nodes, webhook, events, around, self.logs(expectations, &namespaces, limit));
+            let (parts, events, around, logs) = futures::join!(self.parts(limit), events, around, self.logs(expectations, &namespaces, limit));
+            let (components, pods, nodes, webhook) = parts;
             let events = events.map(|events| {
                 let mut events: Vec<EventRecord> = events.into_iter().chain(around.into_iter().flatten()).flatten().collect();
                 events.sort_by_key(|event| event.last_seen);
                 events
             });
-            Ok(System { components, pods: pods.map(|pods| pods.concat()), nodes, webhook, events, logs })
+            Ok(System { components, pods, nodes, webhook, events, logs })
         };
         ctx.run("looking at Network Service Mesh", look.boxed_local()).await
+    }
+
+    /// NSM and SPIRE with their pods, the nodes and the webhook, without events and logs. What cannot be seen is in the answer.
+    ///
+    /// # Errors
+    /// The command was stopped.
+    pub async fn overview(&self, ctx: &Ctx) -> Result<System> {
+        let limit = ctx.remaining().mul_f64(SHARE);
+        let look = async {
+            let (components, pods, nodes, webhook) = self.parts(limit).await;
+            Ok(System { pods, nodes, webhook, ..System::of(components) })
+        };
+        ctx.run("looking at Network Service Mesh", look.boxed_local()).await
+    }
+
+    async fn parts(&self, limit: Duration) -> Parts {
+        let pods = within(limit, "NSM's pods", try_join_all([NSM_NAMESPACE, SPIRE_NAMESPACE].map(|namespace| self.pods(namespace))));
+        let components = async {
+            let components = within(limit, "NSM's components", async { Ok(self.components().await) }).await;
+            components.unwrap_or_else(|unavailable| vec![ComponentState { role: "NSM".to_owned(), object: None, ready: Err(unavailable) }])
+        };
+        let (nodes, webhook) = (within(limit, "the nodes", self.nodes()), within(limit, "the webhook's configuration", self.webhook()));
+        let (components, pods, nodes, webhook) = futures::join!(components, pods, nodes, webhook);
+        (components, pods.map(|pods| pods.concat()), nodes, webhook)
     }
 
     pub(super) async fn components(&self) -> Vec<ComponentState> {

@@ -25,19 +25,37 @@ pub(super) struct Connection {
     pub(super) hello: Hello,
 }
 
+/// What an attempt to connect came to.
+enum Opened {
+    Answers(Box<Connection>),
+    Absent,
+    Restarts,
+}
+
 impl Connection {
     /// Connects to the engine of the directory; `None` where nobody answers. That the directory is closed to us is an error:
     /// another user's engine may be in it.
     pub(super) async fn open(dir: &Path) -> Result<Option<Self>> {
+        loop {
+            match Self::try_open(dir).await? {
+                Opened::Answers(connection) => return Ok(Some(*connection)),
+                Opened::Absent => return Ok(None),
+                // The next manager answers on the same socket.
+                Opened::Restarts => {}
+            }
+        }
+    }
+
+    async fn try_open(dir: &Path) -> Result<Opened> {
         let path = socket_path(dir)?;
         if !runtime_dir::holds(&path)? {
-            return Ok(None);
+            return Ok(Opened::Absent);
         }
         runtime_dir::check(dir)?;
         let stream = match UnixStream::connect(&path).await {
             Ok(stream) => stream,
             // The socket of an engine that was killed, or one that goes just now.
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => return Ok(None),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => return Ok(Opened::Absent),
             Err(error) => return Err(error).or_fail(Outcome::CannotTell, format!("cannot reach the engine at {}", path.display())),
         };
         let (reader, writer) = stream.into_split();
@@ -45,11 +63,16 @@ impl Connection {
         let mut connection = Self { reader: BufReader::new(reader).lines(), writer, hello: nobody };
         let greeting = Request::Hello { version: VERSION.to_owned() };
         match connection.ask(&greeting, &Sink::none()).await? {
-            Some(Reply::Hello(hello)) => Ok(Some(Self { hello, ..connection })),
+            Some(Reply::Hello(hello)) => Ok(Opened::Answers(Box::new(Self { hello, ..connection }))),
             // It ends just now; its going is waited for, so that what follows does not meet it again.
-            Some(Reply::Ending) | None => {
+            Some(Reply::Ending) => {
                 connection.closed().await;
-                Ok(None)
+                Ok(Opened::Absent)
+            }
+            // Its manager ends just now, or was killed. Where the supervisor was, the socket refuses the next try.
+            Some(Reply::Restarting) | None => {
+                connection.closed().await;
+                Ok(Opened::Restarts)
             }
             Some(reply) => Err(unexpected(&reply)),
         }

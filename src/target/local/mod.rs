@@ -24,16 +24,17 @@ use self::{
     start::{refusal, start},
 };
 use super::{Ctx, another_service};
+pub use crate::engine::protocol::{Lose, Loss};
 use crate::{
     engine::{
-        clear, no_identities,
+        PARTS, clear, no_identities,
         protocol::{AppliedAll, Apply, Reply, Request, Status, VERSION},
         socket_path,
     },
     model::{
-        Applied, ComponentState, Discovery, EventRecord, Expectations, Failure, INSTANCE_LABEL, IntoFailure, Inventory, Namespaced, ObjectRef,
-        ObjectState, Outcome, PART_OF_LABEL, Plan, PodProbes, PodState, ProbeRequest, Removed, Result, Scope, System, Unavailable, UnavailableKind,
-        Workload,
+        Applied, ComponentState, ContainerState, Discovery, EngineState, EventRecord, Expectations, Failure, Family, INSTANCE_LABEL, IntoFailure,
+        Inventory, Known, MetricsSource, Namespaced, ObjectRef, ObjectState, Outcome, PART_OF_LABEL, Plan, PodProbes, PodState, ProbeRequest,
+        Removed, Result, Scope, System, Unavailable, UnavailableKind, Workload,
     },
 };
 
@@ -89,11 +90,17 @@ impl Local {
             namespace: plan.namespace.clone(),
             workloads: expectations.workloads.clone(),
             services: expectations.services.clone(),
+            options: plan.options.clone(),
+            programs: plan.programs.clone(),
         });
         if let Some((part, object)) = self.other_service(ctx, plan).await? {
             return Err(another_service(plan, &part, &object));
         }
         let all = ctx.run("applying on this machine", self.apply_request(ctx, &request)).await?;
+        ctx.events.info(match &all.metrics {
+            Some(address) => format!("metrics of the engine: {address}"),
+            None => "no port of 127.0.0.1 is free for the engine's metrics; `nsmctl metrics` has them".to_owned(),
+        });
         Ok(in_order(ctx, plan, all))
     }
 
@@ -112,7 +119,7 @@ impl Local {
             match connection.ask(request, &ctx.events).await? {
                 Some(Reply::Applied(all)) => return Ok(all),
                 // Its last deployment went just now; the next engine takes it.
-                Some(Reply::Ending) | None => connection.closed().await,
+                Some(Reply::Ending | Reply::Restarting) | None => connection.closed().await,
                 Some(reply) => return Err(unexpected(&reply)),
             }
         }
@@ -138,13 +145,24 @@ impl Local {
         }
     }
 
-    /// Tells whether every pod of the plan is ready. There is nothing to wait for: the engine has made every request
-    /// that it can when an apply is done, and one that is not served then stays so until something else is changed.
+    /// Waits until every pod of the plan is ready. For what the engine does itself there is nothing to wait for: it has made
+    /// every request that it can when an apply is done, and one that is not served then stays so until something else is
+    /// changed. A program takes a moment to show that it stays, and one that ends again and again is not waited for.
     ///
     /// # Errors
     /// A pod is missing or not ready.
     pub async fn wait(&self, ctx: &Ctx, plan: &Plan) -> Result<()> {
-        let inventory = self.inventory(ctx, &plan.expectations).await?;
+        let inventory = loop {
+            let inventory = self.inventory(ctx, &plan.expectations).await?;
+            if !inventory.pods.as_deref().unwrap_or_default().iter().any(may_become_ready) {
+                break inventory;
+            }
+            let pause = async {
+                tokio::time::sleep(PAUSE).await;
+                Ok(())
+            };
+            ctx.run("waiting for the programs to start", pause).await?;
+        };
         let pods = inventory.pods.as_deref().unwrap_or_default();
         let mut faults = Vec::new();
         for workload in &plan.expectations.workloads {
@@ -175,6 +193,19 @@ impl Local {
             pods.retain(|pod| namespaces.contains(pod.id.namespace.as_str()));
         }
         Ok(inventory)
+    }
+
+    /// The options that the deployment of a plan was made with; `None` for none, and where it is not there.
+    ///
+    /// # Errors
+    /// The engine cannot be asked.
+    pub async fn options(&self, ctx: &Ctx, plan: &Plan) -> Result<Option<String>> {
+        let request = Request::Options { instance: plan.instance.clone() };
+        match self.ask(ctx, "looking at this machine", &request).await? {
+            Some(Reply::Options(options)) => Ok(options),
+            Some(reply) => Err(unexpected(&reply)),
+            None => Ok(None),
+        }
     }
 
     /// What the engine holds, whichever deployment it is of.
@@ -248,6 +279,39 @@ impl Local {
         Ok(system)
     }
 
+    /// What carries the connections, and what the engine knows of each.
+    ///
+    /// # Errors
+    /// The engine cannot be asked. That none runs is in the answer: its component has none ready.
+    pub async fn overview(&self, ctx: &Ctx) -> Result<(System, EngineState)> {
+        let component = |role: &str, ready| ComponentState { role: role.to_owned(), object: None, ready: Ok((1, ready)) };
+        match self.ask(ctx, "looking at the engine", &Request::Carried).await? {
+            Some(Reply::Carried(state)) => Ok((System::of(PARTS.map(|role| component(role, 1)).to_vec()), state)),
+            Some(reply) => Err(unexpected(&reply)),
+            None => Ok((System::of(vec![component("engine", 0)]), EngineState::default())),
+        }
+    }
+
+    /// What the engine has counted; nothing where none runs.
+    ///
+    /// # Errors
+    /// The engine cannot be asked.
+    pub async fn counted(&self, ctx: &Ctx) -> Result<Vec<(MetricsSource, Vec<Family>)>> {
+        let counted = match self.ask(ctx, "asking the engine for its metrics", &Request::Metrics).await? {
+            Some(Reply::Metrics(counted)) => counted,
+            Some(reply) => return Err(unexpected(&reply)),
+            None => return Ok(Vec::new()),
+        };
+        let source = MetricsSource {
+            role: "engine".to_owned(),
+            name: "engine".to_owned(),
+            node: None,
+            exposes: Known::of(counted.address, "no port of 127.0.0.1 was free; its socket has them all the same"),
+            samples: counted.families.iter().map(|family| family.samples.len()).sum(),
+        };
+        Ok(vec![(source, counted.families)])
+    }
+
     /// Removes a deployment. With the last one the engine ends, and that is waited for.
     ///
     /// # Errors
@@ -277,7 +341,7 @@ impl Local {
                     }
                     return Ok(removed);
                 }
-                Some(Reply::Ending) | None => connection.closed().await,
+                Some(Reply::Ending | Reply::Restarting) | None => connection.closed().await,
                 Some(reply) => return Err(unexpected(&reply)),
             }
         }
@@ -325,12 +389,50 @@ impl Local {
         }
     }
 
+    /// Puts another manager in the place of the one that runs, and waits until it answers; `None` where no engine runs.
+    ///
+    /// # Errors
+    /// The engine cannot be asked.
+    pub async fn restart(&self, ctx: &Ctx) -> Result<Option<(Status, Status)>> {
+        let Some(before) = self.status(ctx).await? else { return Ok(None) };
+        let step = async {
+            if let Some(connection) = Connection::open(&self.dir).await? {
+                let mut connection = connection.same_version()?;
+                connection.ask(&Request::Restart, &ctx.events).await?;
+                connection.closed().await;
+            }
+            Ok(())
+        };
+        ctx.run("restarting the engine's manager", step).await?;
+        Ok(self.status(ctx).await?.map(|after| (before, after)))
+    }
+
+    /// Ends the endpoint of a connection, and says what that costs.
+    ///
+    /// # Errors
+    /// The engine cannot be asked, or there is no such connection.
+    pub async fn lose(&self, ctx: &Ctx, lose: Lose) -> Result<Loss> {
+        match self.ask(ctx, "waiting until the connection works again", &Request::Lose(lose)).await? {
+            Some(Reply::Lost(loss)) => Ok(loss),
+            Some(reply) => Err(unexpected(&reply)),
+            None => Err(Failure::cannot_tell("no engine runs on this machine")),
+        }
+    }
+
     /// Asks an engine that may not run; `None` where it does not, or ends just now.
     async fn ask(&self, ctx: &Ctx, what: &str, request: &Request) -> Result<Option<Reply>> {
         let step = async {
-            let Some(connection) = Connection::open(&self.dir).await? else { return Ok(None) };
-            let reply = connection.same_version()?.ask(request, &ctx.events).await?;
-            Ok(reply.filter(|reply| *reply != Reply::Ending))
+            for _ in 0..TRIES {
+                let Some(connection) = Connection::open(&self.dir).await? else { return Ok(None) };
+                let mut connection = connection.same_version()?;
+                match connection.ask(request, &ctx.events).await? {
+                    Some(Reply::Ending) => return Ok(None),
+                    // Its manager was restarted, or was killed with the question in hand.
+                    Some(Reply::Restarting) | None => connection.closed().await,
+                    Some(reply) => return Ok(Some(reply)),
+                }
+            }
+            Ok(None)
         };
         ctx.run(what, step).await
     }
@@ -361,8 +463,19 @@ fn fault_of(workload: &Workload, pods: &[PodState]) -> Option<String> {
         return Some("it has no pods".to_owned());
     }
     let waiting = own.find(|pod| !pod.ready)?;
-    let reason = waiting.init_containers.iter().find_map(|container| container.message.clone());
+    let containers = waiting.init_containers.iter().chain(&waiting.containers);
+    let reason = containers.filter(|container| !container.ready).find_map(|container| container.message.clone());
     Some(reason.unwrap_or_else(|| waiting.status()))
+}
+
+/// Whether a pod is not ready only because a program of its has not run for long enough yet, or others come first.
+fn may_become_ready(pod: &PodState) -> bool {
+    let all = || pod.init_containers.iter().chain(&pod.containers).filter(|container| !container.ready);
+    let is_final = |container: &ContainerState| match container.reason.as_deref() {
+        None | Some("PodInitializing") => false,
+        Some(_) => true,
+    };
+    !pod.ready && all().any(|container| container.running && container.reason.is_none()) && !all().any(is_final)
 }
 
 fn no_engine(request: ProbeRequest) -> PodProbes {

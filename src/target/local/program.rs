@@ -185,7 +185,13 @@ mod tests {
 
     #[test]
     fn a_pod_that_is_not_there_is_told() {
-        let status = Status { pid: std::process::id(), instances: Vec::new(), namespaces: vec![(Namespaced::new("ns", "a"), "/x".to_owned())] };
+        let status = Status {
+            pid: std::process::id(),
+            manager: 0,
+            restarts: 0,
+            instances: Vec::new(),
+            namespaces: vec![(Namespaced::new("ns", "a"), "/x".to_owned())],
+        };
         assert_eq!(namespaces(&status, &Namespaced::new("ns", "a")).unwrap(), ["--net", "/x"].map(OsString::from));
         assert!(namespaces(&status, &Namespaced::new("ns", "b")).is_err());
     }
