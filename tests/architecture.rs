@@ -47,7 +47,7 @@ const ARROWS: [(&str, &[&str]); 18] = [
 ];
 
 /// Crates that only these rooms may use.
-const CRATES: [(&str, &[&str]); 12] = [
+const CRATES: [(&str, &[&str]); 19] = [
     ("clap", &["cli"]),
     ("kube", &["target"]),
     ("tokio_tungstenite", &["target"]),
@@ -55,6 +55,13 @@ const CRATES: [(&str, &[&str]); 12] = [
     ("tabled", &["report"]),
     ("indicatif", &["report"]),
     ("quick_junit", &["report"]),
+    ("hyper", &["engine"]),
+    ("prost", &["engine"]),
+    ("rcgen", &["engine"]),
+    ("ring", &["engine"]),
+    ("tokio_rustls", &["engine"]),
+    ("tonic", &["engine"]),
+    ("webpki", &["engine"]),
     ("rtnetlink", &["net"]),
     ("surge_ping", &["net"]),
     ("serde_saphyr", &["manifest", "bundle"]),

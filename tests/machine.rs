@@ -41,6 +41,17 @@ impl Machine {
         Self { local, ctx, dir, _parent: parent }
     }
 
+    /// An engine that is started with a variable in its environment.
+    #[allow(dead_code, reason = "one of the binaries has no use for it")]
+    pub(crate) fn with_environment(mut self, name: &str, value: &str) -> Self {
+        use std::os::unix::fs::PermissionsExt;
+        let script = self.dir.with_file_name("nsmctl");
+        std::fs::write(&script, format!("#!/bin/sh\n{name}={value} exec {} \"$@\"\n", env!("CARGO_BIN_EXE_nsmctl"))).expect("a script");
+        std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).expect("a program");
+        self.local = Local::new(&self.dir).with_program(script);
+        self
+    }
+
     pub(crate) fn dir(&self) -> &Path {
         &self.dir
     }
@@ -150,6 +161,12 @@ fn workload(kind: WorkloadKind, name: &str) -> Workload {
     let labels = BTreeMap::from([("app".to_owned(), name.to_owned())]);
     let (id, container) = (Namespaced::new(NS, name), "c".to_owned());
     Workload { kind, id, replicas: Some(1), pod_labels: labels.clone(), selector: labels, container, requests: vec![], endpoint: None }
+}
+
+/// A pod in which nothing of the engine's own is.
+#[allow(dead_code, reason = "one of the binaries has no use for it")]
+pub(crate) fn bare(name: &str) -> Workload {
+    workload(WorkloadKind::Pod, name)
 }
 
 pub(crate) fn client(name: &str, urls: &str) -> Workload {

@@ -12,6 +12,8 @@ mod discovery;
 #[cfg(target_os = "linux")]
 mod engine;
 #[cfg(target_os = "linux")]
+mod engine_identities;
+#[cfg(target_os = "linux")]
 mod exec;
 mod formats;
 #[cfg(target_os = "linux")]

@@ -62,7 +62,7 @@ fn no_colour_and_no_bars_where_they_are_not_wanted() {
         let environment = if variable.0 == "TERM" { vec![variable] } else { vec![("TERM", "xterm"), variable] };
         let text = on_a_terminal(&place, "deploy", &environment);
         assert!(!text.contains('\u{1b}'), "{variable:?}: {text:?}");
-        assert!(text.contains("Pod ns-kernel2kernel/alpine: ready after") && text.contains("14 passed, 0 failed"), "{text}");
+        assert!(text.contains("Pod ns-kernel2kernel/alpine: ready after") && text.contains("16 passed, 0 failed"), "{text}");
     }
 }
 

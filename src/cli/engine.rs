@@ -1,6 +1,8 @@
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand};
+
+use super::parse_duration;
 
 /// The arguments of `engine`.
 #[derive(Debug, Args)]
@@ -18,6 +20,9 @@ pub enum EngineCommand {
         /// The directory of its socket, log and lock.
         #[arg(long)]
         dir: PathBuf,
+        /// How long the X.509 SVIDs are valid that it gives to the programs in its sandboxes.
+        #[arg(long, env = "NSMCTL_SVID_TTL", value_parser = parse_duration, value_name = "DURATION")]
+        svid_ttl: Option<Duration>,
     },
     /// Run the engine's manager in this process; its supervisor starts it.
     #[command(hide = true)]

@@ -15,10 +15,11 @@ pub const EXIT_CODES: [(&str, &str); 10] = [
 ];
 
 /// The environment variables, and what each does. One that is empty counts as not set.
-pub const ENVIRONMENT: [(&str, &str); 17] = [
+pub const ENVIRONMENT: [(&str, &str); 18] = [
     ("NSMCTL_TARGET", "Stands for --target."),
     ("NSMCTL_TIMEOUT", "Stands for --timeout."),
     ("NSMCTL_OUTPUT", "Stands for --output."),
+    ("NSMCTL_SVID_TTL", "How long the X.509 SVIDs of this machine's engine are valid; an hour, where it is not set."),
     ("NSMCTL_RUNTIME_DIR", "The directory of locks and of this machine's engine; see FILES."),
     ("KUBECONFIG", "The kubeconfigs, separated by colons, as for kubectl."),
     ("KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT", "In a pod: the API server, where there is no kubeconfig."),

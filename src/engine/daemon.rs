@@ -8,6 +8,7 @@ use std::{
         unix::{fs::PermissionsExt, net::UnixListener},
     },
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use nix::{
@@ -20,9 +21,9 @@ use nix::{
 use tokio::runtime::{self, Runtime};
 
 use super::{
-    protocol::{LOCK, LOG, NSM_FOLDER, Refusal, SOCKET, SPIRE_FOLDER, Started, to_line},
+    protocol::{ENDPOINT_FOLDER, LOCK, LOG, NSM_FOLDER, NSM_SOCKET, Refusal, SOCKET, SPIRE_FOLDER, SPIRE_SOCKET, Started, to_line},
     server::serve,
-    supervisor::{Handover, Supervisor, number, tie},
+    supervisor::{Handover, Listeners, Socket, Supervisor, number, tie},
 };
 use crate::{
     file_lock::FileLock,
@@ -35,18 +36,19 @@ const MAX_SOCKET_PATH: usize = 107;
 
 /// What an engine has in its directory beside its lock, which guards them.
 const FILES: [&str; 2] = [SOCKET, LOG];
-/// The folders in the directory that programs in the sandboxes see: NSM's socket is in the first, SPIRE's in the second.
-const FOLDERS: [&str; 2] = [NSM_FOLDER, SPIRE_FOLDER];
+/// The folders that it has there.
+const FOLDERS: [&str; 3] = [NSM_FOLDER, SPIRE_FOLDER, ENDPOINT_FOLDER];
 
-/// Runs the engine until nothing is deployed any more or a signal ends it: its supervisor in this process, its manager in another. Tells by one line on its
-/// standard output whether it has started ([`Started`]), and closes that.
+/// Runs the engine until nothing is deployed any more or a signal ends it: its supervisor in this process, its manager in
+/// another. Tells by one line on its standard output whether it has started ([`Started`]), and closes that.
 ///
-/// Must be called while the process has a single thread. That another engine holds the directory is no error.
+/// X.509 SVIDs are valid for `svid_ttl`, or an hour. Must be called while the process has a single thread. That another
+/// engine holds the directory is no error.
 ///
 /// # Errors
 /// The directory cannot be used, or the machine does not let this user make network namespaces.
-pub fn run(dir: &Path) -> Result<()> {
-    let (held, listener) = match begin(dir) {
+pub fn run(dir: &Path, svid_ttl: Option<Duration>) -> Result<()> {
+    let (held, listeners) = match begin(dir) {
         Ok(Some(begun)) => begun,
         Ok(None) => return announce(&Started::Busy),
         Err(failure) => {
@@ -61,7 +63,7 @@ pub fn run(dir: &Path) -> Result<()> {
             announced = true;
             announce(&Started::Ready { pid: number() })
         };
-        Supervisor::new(dir.to_owned(), listener, held).run(ready).await
+        Supervisor::new(dir.to_owned(), svid_ttl, listeners, held).run(ready).await
     });
     match ran {
         Err(failure) if !announced => {
@@ -121,29 +123,43 @@ impl Drop for Held {
     }
 }
 
-fn begin(dir: &Path) -> Result<Option<(Held, UnixListener)>> {
+fn begin(dir: &Path) -> Result<Option<(Held, Listeners)>> {
     runtime_dir::prepare(dir)?;
-    let path = socket_path(dir)?;
+    socket_path(dir)?;
     // A session of its own, so that the terminal's signals do not reach it; one that leads a group already has one.
     let _ = setsid();
     let Some(held) = lock(dir)? else { return Ok(None) };
     raise_file_limit();
     net::enter().map_err(|missing| Failure::cannot_tell(&missing).hint(&missing.hint))?;
-    match fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed("remove", &path, &error)),
-        _ => {}
-    }
     for name in FOLDERS {
         let folder = dir.join(name);
         // Whatever an engine that was killed has left in them is of no use any more.
         let _ = fs::remove_dir_all(&folder);
         runtime_dir::prepare(&folder)?;
     }
-    let listener = UnixListener::bind(&path).map_err(|error| failed("make", &path, &error))?;
+    let listeners = Socket::ALL.into_iter().map(|socket| Ok((socket, listen(&socket_of(dir, socket))?))).collect::<Result<_>>()?;
+    Ok(Some((held, listeners)))
+}
+
+/// Where a socket is.
+fn socket_of(dir: &Path, socket: Socket) -> PathBuf {
+    match socket {
+        Socket::Engine => dir.join(SOCKET),
+        Socket::Nsm => dir.join(NSM_FOLDER).join(NSM_SOCKET),
+        Socket::Spire => dir.join(SPIRE_FOLDER).join(SPIRE_SOCKET),
+    }
+}
+
+fn listen(path: &Path) -> Result<UnixListener> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed("remove", path, &error)),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path).map_err(|error| failed("make", path, &error))?;
     // Nobody reaches it before that: the directory is closed to others.
-    fs::set_permissions(&path, Permissions::from_mode(0o600)).map_err(|error| failed("close to others", &path, &error))?;
+    fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(|error| failed("close to others", path, &error))?;
     listener.set_nonblocking(true).or_fail(Outcome::Defect, "cannot use the engine's socket")?;
-    Ok(Some((held, listener)))
+    Ok(listener)
 }
 
 /// Every pod is an open file, and the soft limit is often 1024 for the sake of programs that use `select`. Where it cannot
@@ -157,15 +173,15 @@ fn raise_file_limit() {
 /// Where the socket is.
 ///
 /// # Errors
-/// The path is longer than a socket's can be.
+/// The path of one of the engine's sockets is longer than that of a socket can be.
 pub fn socket_path(dir: &Path) -> Result<PathBuf> {
-    let path = dir.join(SOCKET);
-    let length = path.as_os_str().len();
-    if length > MAX_SOCKET_PATH {
+    let paths = Socket::ALL.map(|socket| socket_of(dir, socket));
+    if let Some(path) = paths.iter().find(|path| path.as_os_str().len() > MAX_SOCKET_PATH) {
+        let length = path.as_os_str().len();
         let message = format!("the path {} has {length} bytes, and a unix socket's has at most {MAX_SOCKET_PATH}", path.display());
         return Err(Failure::usage(message).hint("choose a directory with a shorter path"));
     }
-    Ok(path)
+    Ok(dir.join(SOCKET))
 }
 
 /// Takes the directory; `None` where another engine has it.

@@ -1,12 +1,22 @@
 //! How a deployment goes, and the proof that it is gone.
 
-use std::{collections::BTreeMap, fs};
+use std::{
+    collections::BTreeMap,
+    fs,
+    time::{Duration, Instant},
+};
+
+use tokio::time::sleep;
 
 use super::mesh::{Emit, Mesh, namespaces, object, object_of};
 use crate::{
     model::{Event, ObjectRef, ObjectState, Removed, WorkloadKind},
     net::Namespace,
 };
+
+/// How long it may take until connections have ended, and how often it is looked whether they have.
+const LETS_GO: Duration = Duration::from_secs(1);
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 impl Mesh {
     /// Removes a deployment with all that it has, then makes the requests of others again: addresses may have come free.
@@ -32,7 +42,7 @@ impl Mesh {
         }
         removed.gone.extend(deployment.workloads.iter().filter(|workload| workload.kind != WorkloadKind::Pod).map(object_of));
         for service in &deployment.services {
-            self.manager.registry.remove_service(&service.id);
+            self.manager.registry().remove_service(&service.id);
             self.manager.close(|connection| connection.service == service.id).await;
             removed.gone.push(object("NetworkService", &service.id));
         }
@@ -52,6 +62,16 @@ impl Mesh {
         removed.proof.push(format!("network namespaces let go, and held by no process that can be seen: {free}"));
         self.serve_requests().await;
         removed
+    }
+}
+
+/// Waits until this process has closed all descriptors of network namespaces: those that were passed over connections go with these,
+/// which end a moment later.
+pub(super) async fn let_go() {
+    let is_namespace = |entry: fs::DirEntry| fs::read_link(entry.path()).is_ok_and(|link| link.to_string_lossy().starts_with("net:["));
+    let begun = Instant::now();
+    while begun.elapsed() < LETS_GO && fs::read_dir("/proc/self/fd").into_iter().flatten().flatten().any(is_namespace) {
+        sleep(LOOK_AGAIN).await;
     }
 }
 

@@ -42,10 +42,28 @@ pub(super) struct End {
     pub(super) interface: InterfaceName,
 }
 
+impl End {
+    /// Whether another is the same interface.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.pod == other.pod && self.interface == other.interface
+    }
+}
+
 /// An address of one's own and the address of the peer that belongs to it.
 type Addresses = Vec<(IpAddr, IpAddr)>;
 
 impl Connection {
+    /// Whether one of its ends is in a pod.
+    pub(super) fn touches(&self, pod: &Namespaced) -> bool {
+        self.client.pod == *pod || self.endpoint.pod == *pod
+    }
+
+    /// Whether the links of another would be the same.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let same_ends = self.client.is_same(&other.client) && self.endpoint.is_same(&other.endpoint);
+        same_ends && self.pairs == other.pairs && self.payload == other.payload
+    }
+
     fn ends(&self) -> [(&End, Addresses); 2] {
         let client = self.pairs.iter().map(|pair| (pair.client, pair.endpoint)).collect();
         let endpoint = self.pairs.iter().map(|pair| (pair.endpoint, pair.client)).collect();

@@ -101,13 +101,9 @@ impl Mesh {
         };
         self.events.warning(pod.clone(), "DataPlaneDown", fault);
         log(&mut self.sandboxes, "WARN", &format!("Data plane is down: {fault}"));
-        // Both ends anew, under the same names and with the same addresses.
-        let made = match connection.close().await {
-            Ok(()) => connection.establish().await,
-            Err(error) => Err(error),
-        };
-        match made {
+        match self.manager.control.repair(connection).await {
             Ok(()) => {
+                self.metrics.healed();
                 let text = format!("connected again to {} over {}", connection.endpoint.pod, connection.client.interface);
                 self.events.normal(pod, "Healed", &text);
                 log(&mut self.sandboxes, "INFO", &text);

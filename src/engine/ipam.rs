@@ -1,9 +1,6 @@
 //! Addresses for connections, as NSM's point-to-point IPAM gives them out (sdk, `pkg/tools/ippool`).
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    net::IpAddr,
-};
+use std::{collections::HashSet, net::IpAddr};
 
 use crate::model::{AddressPair, Prefix, PrefixGroups};
 
@@ -26,12 +23,12 @@ impl Pool {
         Self { prefixes, taken: HashSet::new() }
     }
 
-    /// Takes the lowest free pair out of each group, the endpoint's address first. Addresses in `excluded` are passed
+    /// Takes the lowest free pair out of each group, the endpoint's address first. Addresses that are excluded are passed
     /// over: they are those of the client's other connections.
     ///
     /// # Errors
     /// A group has no pair left, or there is no group at all. Nothing is taken then.
-    pub(super) fn pull(&mut self, excluded: &BTreeSet<IpAddr>) -> Result<Vec<AddressPair>, Exhausted> {
+    pub(super) fn pull(&mut self, is_excluded: impl Fn(&IpAddr) -> bool) -> Result<Vec<AddressPair>, Exhausted> {
         if self.prefixes.groups().is_empty() {
             return Err(Exhausted);
         }
@@ -39,7 +36,7 @@ impl Pool {
         // Groups may overlap, so what one takes is gone for the next.
         let mut taken = HashSet::new();
         for group in self.prefixes.groups() {
-            let is_free = |address: &IpAddr| !self.taken.contains(address) && !taken.contains(address) && !excluded.contains(address);
+            let is_free = |address: &IpAddr| !self.taken.contains(address) && !taken.contains(address) && !is_excluded(address);
             let pair = group.iter().find_map(|prefix| lowest_pair(prefix, is_free)).ok_or(Exhausted)?;
             taken.extend([pair.endpoint, pair.client]);
             pairs.push(pair);
@@ -48,24 +45,17 @@ impl Pool {
         Ok(pairs)
     }
 
-    /// Takes pairs that are in use already.
-    pub(super) fn take(&mut self, pairs: &[AddressPair]) {
-        self.taken.extend(pairs.iter().flat_map(|pair| [pair.endpoint, pair.client]));
-    }
-
-    /// Takes pairs that were taken before, if they are all free and still the pool's own.
-    pub(super) fn take_again(&mut self, pairs: &[AddressPair]) -> bool {
+    /// Takes these very pairs, one of each group: whoever had them before gets them again. Says whether they were to be had.
+    pub(super) fn claim(&mut self, pairs: &[AddressPair]) -> bool {
         let groups = self.prefixes.groups();
-        let is_free = |address: &IpAddr| !self.taken.contains(address);
-        let fits = |(pair, group): (&AddressPair, &Vec<Prefix>)| {
-            let whole = group.iter().any(|prefix| prefix.contains(pair.endpoint) && prefix.contains(pair.client));
-            whole && is_free(&pair.endpoint) && is_free(&pair.client)
-        };
-        let all = pairs.len() == groups.len() && pairs.iter().zip(groups).all(fits);
-        if all {
-            self.take(pairs);
+        let is_of = |pair: &AddressPair, group: &[Prefix]| group.iter().any(|prefix| prefix.contains(pair.client) && prefix.contains(pair.endpoint));
+        let addresses: HashSet<IpAddr> = pairs.iter().flat_map(|pair| [pair.client, pair.endpoint]).collect();
+        let fits = pairs.len() == groups.len() && !groups.is_empty() && pairs.iter().zip(groups).all(|(pair, group)| is_of(pair, group));
+        let is_free = fits && addresses.len() == 2 * pairs.len() && self.taken.is_disjoint(&addresses);
+        if is_free {
+            self.taken.extend(addresses);
         }
-        all
+        is_free
     }
 
     /// Gives pairs back.
@@ -85,6 +75,8 @@ fn lowest_pair(prefix: &Prefix, is_free: impl Fn(&IpAddr) -> bool) -> Option<Add
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -94,7 +86,7 @@ mod tests {
     }
 
     fn pull(pool: &mut Pool) -> Result<Vec<AddressPair>, Exhausted> {
-        pool.pull(&BTreeSet::new())
+        pool.pull(|_| false)
     }
 
     #[test]
@@ -114,18 +106,6 @@ mod tests {
     }
 
     #[test]
-    fn what_was_given_back_can_be_taken_again() {
-        let mut pool = pool("172.16.1.0/30,2001:db8::/126");
-        let (one, two) = (pull(&mut pool).unwrap(), pull(&mut pool).unwrap());
-        assert!(!pool.take_again(&two), "they are taken");
-        pool.release(&one);
-        pool.release(&two);
-        assert!(pool.take_again(&two) && !pool.take_again(&one[..1]));
-        assert_eq!(pull(&mut pool).unwrap(), one);
-        assert!(!Pool::new("10.0.0.0/24,2001:db8::/126".parse().unwrap()).take_again(&two), "another pool's");
-    }
-
-    #[test]
     fn the_prefixes_of_a_group_are_used_one_after_the_other() {
         let mut pool = pool("[10.0.0.0/31,10.0.1.0/31]");
         let endpoints: Vec<_> = (0..2).map(|_| pull(&mut pool).unwrap()[0].endpoint.to_string()).collect();
@@ -134,9 +114,20 @@ mod tests {
 
     #[test]
     fn addresses_of_the_clients_other_connections_are_passed_over() {
-        let excluded = BTreeSet::from(["10.0.0.0".parse().unwrap(), "10.0.0.1".parse().unwrap()]);
-        assert_eq!(pool("10.0.0.0/31").pull(&excluded), Err(Exhausted));
-        assert_eq!(pool("10.0.0.0/30").pull(&excluded).unwrap()[0].endpoint.to_string(), "10.0.0.2");
+        let excluded: BTreeSet<IpAddr> = BTreeSet::from(["10.0.0.0".parse().unwrap(), "10.0.0.1".parse().unwrap()]);
+        assert_eq!(pool("10.0.0.0/31").pull(|address| excluded.contains(address)), Err(Exhausted));
+        assert_eq!(pool("10.0.0.0/30").pull(|address| excluded.contains(address)).unwrap()[0].endpoint.to_string(), "10.0.0.2");
+    }
+
+    #[test]
+    fn addresses_can_be_had_again_by_whoever_had_them_while_nobody_else_has() {
+        let mut pool = pool("[10.0.0.0/30],2001:db8::/127");
+        let first = pull(&mut pool).unwrap();
+        assert!(!pool.claim(&first), "they are taken");
+        pool.release(&first);
+        assert!(!pool.claim(&first[..1]) && !pool.claim(&[]), "a group is missing");
+        let foreign = AddressPair { client: "192.0.2.1".parse().unwrap(), endpoint: "192.0.2.0".parse().unwrap() };
+        assert!(!pool.claim(&[foreign, first[1]]) && pool.claim(&first));
     }
 
     #[test]

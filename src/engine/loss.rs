@@ -86,7 +86,7 @@ struct Victim {
 async fn find(shared: &Shared, client: &Namespaced, peer: IpAddr) -> Option<Victim> {
     let state = shared.state.lock().await;
     let is_it = |pairs: &[crate::model::AddressPair]| pairs.iter().any(|pair| pair.endpoint == peer);
-    let connection = state.mesh.manager.connections().iter().find(|connection| connection.client.pod == *client && is_it(&connection.pairs))?;
+    let connection = state.mesh.manager.connections().into_iter().find(|connection| connection.client.pod == *client && is_it(&connection.pairs))?;
     let sandbox = state.mesh.sandboxes.get(&connection.endpoint.pod)?;
     let program = sandbox.programs.iter().find(|run| run.program.role == ContainerRole::Endpoint);
     Some(Victim {

@@ -1,186 +1,139 @@
-//! Matches requests to endpoints and keeps the connections.
+//! The engine's own endpoints and clients, and what they have become by NSM's API.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, MutexGuard},
 };
 
 use super::{
-    forwarder::{Connection, End},
-    ipam::{Exhausted, Pool},
-    names,
-    registry::{NotFound, Registry},
+    api::{Client, Control, Endpoint},
+    forwarder::Connection,
+    identity::Member,
+    registry::Registry,
 };
 use crate::{
-    model::{AddressPair, EndpointSpec, InvalidInterfaceName, Namespaced, NsUrl},
-    net::{self, Namespace},
+    model::{AddressPair, EndpointSpec, Namespaced, NsUrl},
+    net,
 };
 
+/// What was closed, each with the error of the kernel where it kept the link.
+pub(super) type Closed = Vec<(Connection, Option<net::Error>)>;
+
 /// Registry, endpoints and connections of everything that is deployed.
-#[derive(Debug, Default)]
-pub(super) struct Manager {
-    /// Who offers what.
-    pub(super) registry: Registry,
-    endpoints: BTreeMap<Namespaced, Endpoint>,
-    connections: Vec<Connection>,
-    /// The addresses of connections that have lost their endpoint, by client and request.
-    remembered: BTreeMap<(Namespaced, usize), Vec<AddressPair>>,
-    /// Since when each request of a pod has been served, and how often its connection was made: once, and once more each time that
-    /// it was healed.
-    served: BTreeMap<(Namespaced, usize), (i64, u32)>,
-}
-
 #[derive(Debug)]
-struct Endpoint {
-    namespace: Namespace,
-    pool: Pool,
+pub(super) struct Manager {
+    /// What answers NSM's API.
+    pub(super) control: Arc<Control>,
+    endpoints: BTreeMap<Namespaced, Endpoint>,
+    clients: BTreeMap<Namespaced, Client>,
 }
 
-/// Who requests.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Client<'a> {
-    /// The pod.
-    pub(super) pod: &'a Namespaced,
-    /// The deployment that it belongs to.
-    pub(super) instance: &'a str,
-    /// The pod's network namespace.
-    pub(super) namespace: &'a Namespace,
-}
+/// Why a call was not served, in the words of whoever did not.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Refused(String);
 
-/// Why a request is not served.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum RequestError {
-    /// Nobody is there to serve it.
-    #[error(transparent)]
-    NotFound(#[from] NotFound),
-    /// No endpoint has addresses left.
-    #[error(transparent)]
-    Exhausted(#[from] Exhausted),
-    /// No interface can be named after the service.
-    #[error(transparent)]
-    Interface(#[from] InvalidInterfaceName),
-    /// The kernel refused.
-    #[error(transparent)]
-    Net(#[from] net::Error),
+impl From<tonic::Status> for Refused {
+    fn from(status: tonic::Status) -> Self {
+        Self(status.message().to_owned())
+    }
 }
 
 impl Manager {
-    /// Takes an endpoint in.
-    pub(super) fn add_endpoint(&mut self, pod: &Namespaced, instance: &str, namespace: &Namespace, spec: &EndpointSpec, now: i64) {
-        self.registry.register(pod.clone(), instance.to_owned(), spec.services.clone(), now);
-        let endpoint = Endpoint { namespace: namespace.clone(), pool: Pool::new(spec.prefixes.clone()) };
-        self.endpoints.insert(pod.clone(), endpoint);
+    /// A manager without endpoints and clients.
+    pub(super) fn new(control: Arc<Control>) -> Self {
+        Self { control, endpoints: BTreeMap::new(), clients: BTreeMap::new() }
     }
 
-    /// Closes the connections of an endpoint that has ended, and lets it go until it is back. The addresses are kept for those
-    /// who had them; they are the result.
-    pub(super) async fn lose_endpoint(&mut self, pod: &Namespaced) -> BTreeSet<Namespaced> {
-        let mut clients = BTreeSet::new();
-        for (connection, _) in self.close(|connection| connection.endpoint.pod == *pod).await {
-            clients.insert(connection.client.pod.clone());
-            self.remembered.insert((connection.client.pod, connection.request), connection.pairs);
-        }
-        self.remove_endpoint(pod);
-        clients
+    /// Who offers what; not to be held while waiting.
+    pub(super) fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.control.registry()
     }
 
-    /// Lets an endpoint go; its connections are closed before.
-    pub(super) fn remove_endpoint(&mut self, pod: &Namespaced) {
-        self.registry.unregister(pod);
+    /// Starts an endpoint in a pod. What was `given` out before, by the ids of connections, stays so.
+    ///
+    /// # Errors
+    /// It has no socket, or is not registered.
+    pub(super) async fn add_endpoint(
+        &mut self,
+        member: &Member,
+        spec: &EndpointSpec,
+        given: HashMap<String, Vec<AddressPair>>,
+    ) -> Result<(), Refused> {
+        let endpoint = Endpoint::start(&self.control, member, spec, given).await?;
+        self.endpoints.insert(member.pod.clone(), endpoint);
+        Ok(())
+    }
+
+    /// Whether the endpoint of a pod is the engine's own.
+    pub(super) fn has_endpoint(&self, pod: &Namespaced) -> bool {
+        self.endpoints.contains_key(pod)
+    }
+
+    /// Ends what is in a pod, and closes what it takes part in; the result is what was closed.
+    pub(super) async fn remove_pod(&mut self, pod: &Namespaced) -> Closed {
+        // Before its connections go, so that it does not ask for them again.
+        self.clients.remove(pod);
+        let closed = self.control.remove_sandbox(pod).await;
+        closed.iter().for_each(|(connection, _)| self.stop(connection));
         self.endpoints.remove(pod);
+        closed
     }
 
-    /// Takes a connection on that is there already, with its addresses.
-    pub(super) fn adopt(&mut self, connection: Connection) {
-        if let Some(endpoint) = self.endpoints.get_mut(&connection.endpoint.pod) {
-            endpoint.pool.take(&connection.pairs);
-        }
-        self.served.insert((connection.client.pod.clone(), connection.request), (connection.since, connection.heals.saturating_add(1)));
-        self.connections.push(connection);
-    }
-
-    /// Forgets what a pod's requests have come to: the pod goes, or they are to come to something else.
-    pub(super) fn forget(&mut self, pod: &Namespaced) {
-        self.served.retain(|(client, _), _| client != pod);
-    }
-
-    /// Every connection.
-    pub(super) fn connections(&self) -> &[Connection] {
-        &self.connections
+    /// Every connection, also those that were taken on and that their clients have not asked for again yet.
+    pub(super) fn connections(&self) -> Vec<Connection> {
+        self.control.links()
     }
 
     /// The connection that serves a client's request.
-    pub(super) fn connection_of(&self, client: &Namespaced, request: usize) -> Option<&Connection> {
-        self.connections.iter().find(|connection| connection.client.pod == *client && connection.request == request)
+    pub(super) fn connection_of(&self, client: &Namespaced, request: usize) -> Option<Connection> {
+        let mut own = self.control.list().into_iter().map(|(_, established)| established.link);
+        own.find(|connection| connection.is_of(client, request))
     }
 
-    /// Serves a request: the nearest endpoint that has addresses left and that the links can be made to.
+    async fn client(&mut self, member: &Member) -> Result<&mut Client, Refused> {
+        if !self.clients.contains_key(&member.pod) {
+            self.clients.insert(member.pod.clone(), Client::new(&self.control, member).await?);
+        }
+        self.clients.get_mut(&member.pod).ok_or_else(|| Refused("the client has gone again".to_owned()))
+    }
+
+    /// Makes a client's request.
     ///
     /// # Errors
-    /// Why the last candidate did not serve it, or that there is none. Nothing is left of what was tried.
-    pub(super) async fn request(&mut self, client: Client<'_>, request: usize, url: &NsUrl, now: i64) -> Result<&Connection, RequestError> {
-        let found = self.registry.find(&url.service, client.instance, &client.pod.namespace, now)?;
-        let taken: BTreeSet<IpAddr> = self.addresses_of(client.pod);
-        let mut failure = RequestError::NotFound(NotFound::Endpoint);
-        for pod in found.candidates {
-            let Some(endpoint) = self.endpoints.get_mut(&pod) else { continue };
-            let before = self.remembered.get(&(client.pod.clone(), request));
-            let again = before.filter(|pairs| endpoint.pool.take_again(pairs)).cloned();
-            let pairs = match again.map_or_else(|| endpoint.pool.pull(&taken), Ok) {
-                Ok(pairs) => pairs,
-                Err(exhausted) => {
-                    failure = exhausted.into();
-                    continue;
-                }
-            };
-            let ends =
-                url.interface.clone().map_or_else(|| names::interface(&url.service), Ok).and_then(|near| Ok((near, names::interface(&url.service)?)));
-            let made = match ends {
-                Ok((near, far)) => {
-                    let client = End { pod: client.pod.clone(), namespace: client.namespace.clone(), interface: near };
-                    let endpoint = End { pod: pod.clone(), namespace: endpoint.namespace.clone(), interface: far };
-                    let (service, payload) = (found.service.clone(), found.payload);
-                    let (since, heals) = self.served.get(&(client.pod.clone(), request)).copied().unwrap_or((now, 0));
-                    let connection = Connection { request, service, payload, client, endpoint, pairs: pairs.clone(), since, heals };
-                    connection.establish().await.map(|()| connection).map_err(RequestError::from)
-                }
-                Err(error) => Err(error.into()),
-            };
-            match made {
-                Ok(connection) => {
-                    self.remembered.remove(&(client.pod.clone(), request));
-                    self.served.insert((connection.client.pod.clone(), request), (connection.since, connection.heals.saturating_add(1)));
-                    self.connections.push(connection);
-                    return Ok(&self.connections[self.connections.len() - 1]);
-                }
-                Err(error) => {
-                    failure = error;
-                    endpoint.pool.release(&pairs);
-                }
-            }
+    /// Why nobody serves it. Nothing is left of what was tried.
+    pub(super) async fn request(&mut self, member: &Member, request: usize, url: &NsUrl) -> Result<(), Refused> {
+        Ok(self.client(member).await?.request(request, url).await?)
+    }
+
+    /// Has a client keep the connections that an earlier manager has made for it.
+    ///
+    /// # Errors
+    /// It has no identity, or is not taken.
+    pub(super) async fn resume(&mut self, member: &Member) -> Result<(), Refused> {
+        let own = self.control.list().into_iter().filter(|(_, established)| established.link.client.pod == member.pod);
+        for (key, established) in own.collect::<Vec<_>>() {
+            self.client(member).await?.resume(established.link.request, Control::told(&key, &established));
         }
-        Err(failure)
+        Ok(())
     }
 
-    /// The addresses of a client's connections, which its next one must not have again.
-    fn addresses_of(&self, client: &Namespaced) -> BTreeSet<IpAddr> {
-        let connections = self.connections.iter().filter(|connection| connection.client.pod == *client);
-        connections.flat_map(|connection| &connection.pairs).flat_map(|pair| [pair.client, pair.endpoint]).collect()
-    }
-
-    /// Closes the connections that `which` selects, gives their addresses back and returns them, each with the kernel's
-    /// error where it kept the link.
-    pub(super) async fn close(&mut self, which: impl Fn(&Connection) -> bool) -> Vec<(Connection, Option<net::Error>)> {
-        let (closing, staying) = std::mem::take(&mut self.connections).into_iter().partition::<Vec<_>, _>(|connection| which(connection));
-        self.connections = staying;
-        let mut closed = Vec::new();
-        for connection in closing {
-            let error = connection.close().await.err();
-            if let Some(endpoint) = self.endpoints.get_mut(&connection.endpoint.pod) {
-                endpoint.pool.release(&connection.pairs);
+    /// Closes the connections that `which` selects; the result is what was closed.
+    pub(super) async fn close(&mut self, which: impl Fn(&Connection) -> bool) -> Closed {
+        let mut closed = self.control.close_orphans(|connection, _| which(connection)).await;
+        for (key, established) in self.control.list() {
+            if which(&established.link) {
+                self.stop(&established.link);
+                closed.extend(self.control.close(&key).await);
             }
-            closed.push((connection, error));
         }
         closed
+    }
+
+    /// Has its client keep a connection no longer.
+    fn stop(&mut self, connection: &Connection) {
+        if let Some(client) = self.clients.get_mut(&connection.client.pod) {
+            client.stop(connection.request);
+        }
     }
 }

@@ -1,30 +1,33 @@
 //! Everything that is deployed on this machine, and how it is made to be what was asked for.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fmt::Display,
+    fs::File,
+    io,
     path::PathBuf,
     sync::Arc,
-    time::Instant,
 };
 
 use tokio::sync::mpsc;
 
 use super::{
+    api::Control,
     events::Events,
     forwarder::Connection,
     heal::watch,
-    manager::{Client, Manager},
+    manager::{Closed, Manager, Refused},
     metrics::Metrics,
     names,
     program::Run,
     protocol::{AppliedAll, Apply, Refusal},
-    sandbox::{CLIENT_CONTAINER, CLIENT_INIT_CONTAINER, Sandbox},
+    sandbox::{CLIENT_CONTAINER, Sandbox},
     supervisor::Link,
     validate::validate,
 };
 use crate::{
     model::{Applied, ContainerProgram, ContainerRole, Event, Namespaced, ObjectRef, ObjectState, Outcome, Workload},
-    net::{self, Namespace},
+    net::Namespace,
 };
 
 /// Where the events of an operation go while it works.
@@ -78,6 +81,14 @@ pub(super) fn object(kind: &str, id: &Namespaced) -> ObjectRef {
     ObjectRef::namespaced(kind, &id.namespace, &id.name)
 }
 
+/// Sees that there are files to be opened for one more pod: its namespace, its sockets and what is passed over them. Where there
+/// were only some of them, its parts would wait for each other.
+fn spare() -> io::Result<()> {
+    const A_POD: usize = 16;
+    let null = File::open("/dev/null")?;
+    (0..A_POD).map(|_| null.try_clone()).collect::<io::Result<Vec<File>>>().map(drop)
+}
+
 /// Whether two workloads make the same pods, if not as many.
 fn same_template(one: &Workload, other: &Workload) -> bool {
     Workload { replicas: None, ..one.clone() } == Workload { replicas: None, ..other.clone() }
@@ -103,8 +114,9 @@ fn no_longer_wanted(before: &Apply, wanted: &Apply) -> Vec<ObjectRef> {
 
 impl Mesh {
     /// Nothing yet.
-    pub(super) fn new(link: Link, host: Host, changes: mpsc::UnboundedSender<Namespaced>) -> Self {
-        let (manager, sandboxes, deployments, events, metrics) = Default::default();
+    pub(super) fn new(control: Arc<Control>, link: Link, host: Host, changes: mpsc::UnboundedSender<Namespaced>) -> Self {
+        let (sandboxes, deployments, events, metrics) = Default::default();
+        let manager = Manager::new(control);
         Self { manager, sandboxes, deployments, events, metrics, link, host, changes }
     }
 
@@ -123,7 +135,6 @@ impl Mesh {
     /// error: it is in the result, and the request is made again whenever something changes.
     pub(super) async fn apply(&mut self, wanted: &Apply, emit: &mut Emit<'_>) -> Result<AppliedAll, Refusal> {
         validate(self, wanted)?;
-        self.manager.registry.renew(now());
         let before = self.deployments.get(&wanted.instance).cloned();
         let mut objects = self.apply_namespaces(before.as_ref(), wanted);
         self.deployments.insert(wanted.instance.clone(), wanted.clone());
@@ -175,12 +186,12 @@ impl Mesh {
     async fn apply_services(&mut self, before: Option<&Apply>, wanted: &Apply) -> Vec<(ObjectRef, Applied)> {
         let known = before.map(|before| before.services.as_slice()).unwrap_or_default();
         for service in known.iter().filter(|service| !wanted.services.iter().any(|w| w.id == service.id)) {
-            self.manager.registry.remove_service(&service.id);
+            self.manager.registry().remove_service(&service.id);
             self.close_on_purpose(|connection| connection.service == service.id).await;
         }
         let mut objects = Vec::new();
         for service in &wanted.services {
-            let applied = self.manager.registry.put_service(&wanted.instance, service);
+            let applied = self.manager.registry().put_service(&wanted.instance, service);
             // Another payload needs other links.
             self.close_on_purpose(|connection| connection.service == service.id && connection.payload != service.payload).await;
             objects.push((object("NetworkService", &service.id), applied));
@@ -191,7 +202,7 @@ impl Mesh {
     /// Closes connections that are not wanted any more: what is made in their place later is no healing.
     async fn close_on_purpose(&mut self, which: impl Fn(&Connection) -> bool) {
         for (connection, _) in self.manager.close(which).await {
-            self.manager.forget(&connection.client.pod);
+            self.manager.control.forget_served(&connection.client.pod);
         }
     }
 
@@ -224,24 +235,28 @@ impl Mesh {
     }
 
     async fn make_pod(&mut self, pod: &Namespaced, instance: &str, workload: Arc<Workload>, programs: Vec<Run>) -> Result<(), Refusal> {
-        let refuse = |error: net::Error| {
-            let hint = match error.is_out_of_files() {
+        let refuse = |error: &dyn Display, is_out_of_files: bool| {
+            let hint = match is_out_of_files {
                 true => "each pod is some open files of the engine: end it with `nsmctl cleanup`, raise the limit with `ulimit -n`, and deploy again",
                 false => "raise the limit in /proc/sys/user/max_net_namespaces, if it is reached",
             };
             Refusal::new(Outcome::Failed, format!("cannot make the pod {pod}: {error}")).hint(hint)
         };
-        let namespace = Namespace::create().await.map_err(refuse)?;
-        self.link.hold(&namespace).map_err(refuse)?;
+        let refuse_net = |error: crate::net::Error| refuse(&error, error.is_out_of_files());
+        spare().map_err(|error| refuse(&error, true))?;
+        let namespace = Namespace::create().await.map_err(refuse_net)?;
+        self.link.hold(&namespace).map_err(refuse_net)?;
         let mut sandbox = Sandbox::new(pod.clone(), instance.to_owned(), Arc::clone(&workload), namespace.clone());
         sandbox.programs = programs;
-        sandbox.watching = Some(watch(pod, &namespace, self.changes.clone()).await.map_err(refuse)?);
+        sandbox.watching = Some(watch(pod, &namespace, self.changes.clone()).await.map_err(refuse_net)?);
+        self.manager.control.sandboxes.insert(sandbox.member()).map_err(|error| refuse(&error, false))?;
         if sandbox.runs(ContainerRole::Client) {
             // It requests for itself.
             sandbox.waiting = None;
         }
         if let Some(spec) = workload.endpoint.as_ref().filter(|_| !sandbox.runs(ContainerRole::Endpoint)) {
-            self.manager.add_endpoint(pod, instance, &namespace, spec, now());
+            let failed = |error: Refused| Refusal::new(Outcome::Failed, format!("cannot start the endpoint {pod}: {error}"));
+            self.manager.add_endpoint(&sandbox.member(), spec, HashMap::new()).await.map_err(failed)?;
             let text = format!("registered endpoint {} for {}, addresses from {}", pod.name, spec.services.join(", "), spec.prefixes);
             sandbox.log(&workload.container, "INFO", &pod.name, &text);
         }
@@ -251,17 +266,15 @@ impl Mesh {
     }
 
     /// Removes a pod and closes what it takes part in; the result is what was closed, with errors of the kernel.
-    pub(super) async fn remove_pod(&mut self, pod: &Namespaced) -> Vec<(Connection, Option<net::Error>)> {
+    pub(super) async fn remove_pod(&mut self, pod: &Namespaced) -> Closed {
         for key in self.retire(|sandbox| sandbox.pod == *pod) {
             self.link.stop(&key, true).await;
             self.link.forget(&key);
         }
-        let closed = self.manager.close(|connection| connection.client.pod == *pod || connection.endpoint.pod == *pod).await;
-        self.manager.remove_endpoint(pod);
+        let closed = self.manager.remove_pod(pod).await;
         if let Some(sandbox) = self.sandboxes.remove(pod) {
             self.link.release(&sandbox.namespace);
         }
-        self.manager.forget(pod);
         self.events.normal(object("Pod", pod), "Removed", "let go of its network namespace");
         closed
     }
@@ -291,10 +304,17 @@ impl Mesh {
 
     /// Makes every request that nobody serves yet, of every deployment.
     pub(super) async fn serve_requests(&mut self) {
-        let Self { manager, sandboxes, events, metrics, .. } = self;
-        for sandbox in sandboxes.values_mut().filter(|sandbox| sandbox.workload.is_client() && !sandbox.runs(ContainerRole::Client)) {
-            serve(manager, events, metrics, sandbox).await;
+        let clients: Vec<_> = self.sandboxes.values().filter(|sandbox| sandbox.is_own_client()).map(|sandbox| sandbox.pod.clone()).collect();
+        for client in &clients {
+            let Some(sandbox) = self.sandboxes.get_mut(client) else { continue };
+            sandbox.waiting = None;
+            let waiting = serve(&mut self.manager, sandbox).await.err().map(|error| error.to_string());
+            self.take_note();
+            if let Some(sandbox) = self.sandboxes.get_mut(client) {
+                sandbox.waiting = waiting;
+            }
         }
+        self.take_note();
     }
 
     fn report_pods(&self, instance: &str, emit: &mut Emit<'_>) -> Vec<(Namespaced, String)> {
@@ -309,33 +329,11 @@ impl Mesh {
 }
 
 /// Makes a client's requests one after the other, as NSM's init container does, until one is not served.
-async fn serve(manager: &mut Manager, events: &mut Events, metrics: &mut Metrics, sandbox: &mut Sandbox) {
-    let workload = Arc::clone(&sandbox.workload);
-    sandbox.waiting = None;
-    for (request, url) in workload.requests.iter().enumerate() {
-        if manager.connection_of(&sandbox.pod, request).is_some() {
-            continue;
-        }
-        let client = Client { pod: &sandbox.pod, instance: &sandbox.instance, namespace: &sandbox.namespace };
-        let id = format!("{}-{request}", sandbox.pod.name);
-        let begun = Instant::now();
-        let answer = manager.request(client, request, url, now()).await;
-        metrics.request(&answer, begun.elapsed());
-        match answer {
-            Ok(connection) => {
-                let addresses = connection.pairs.iter().map(|pair| format!("{} and {}", pair.client, pair.endpoint)).collect::<Vec<_>>().join(", ");
-                let text =
-                    format!("connected to {} of {} over {} with {addresses}", connection.endpoint.pod, url.service, connection.client.interface);
-                events.normal(object("Pod", &sandbox.pod), "Connected", &text);
-                sandbox.log(CLIENT_INIT_CONTAINER, "INFO", &id, &text);
-            }
-            Err(error) => {
-                let text = error.to_string();
-                events.warning(object("Pod", &sandbox.pod), "RequestFailed", &text);
-                sandbox.log(CLIENT_INIT_CONTAINER, "ERRO", &id, &format!("request to {url} failed: {text}"));
-                sandbox.waiting = Some(text);
-                return;
-            }
+async fn serve(manager: &mut Manager, sandbox: &Sandbox) -> Result<(), Refused> {
+    for (request, url) in sandbox.workload.requests.iter().enumerate() {
+        if manager.connection_of(&sandbox.pod, request).is_none() {
+            manager.request(&sandbox.member(), request, url).await?;
         }
     }
+    Ok(())
 }

@@ -5,11 +5,14 @@
 //!   kernel ──► counters of interfaces ──┴─► Family ──► exporter (Prometheus' text), the engine's own socket
 //! ```
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use futures::{StreamExt, stream};
 
-use super::{forwarder::Connection, manager::RequestError, mesh::Mesh};
+use super::{forwarder::Connection, identity::Identity, mesh::Mesh};
 use crate::{
     model::{Counters, Family, MetricKind, Sample},
     net::{self, Namespace},
@@ -32,17 +35,15 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    /// A client's request was answered after this time.
-    pub(super) fn request(&mut self, answer: &Result<&Connection, RequestError>, taken: Duration) {
-        let outcome = match answer {
-            Ok(_) => "served",
-            Err(RequestError::NotFound(_)) => "not_found",
-            Err(RequestError::Exhausted(_)) => "no_address_left",
-            Err(RequestError::Interface(_)) => "invalid",
-            Err(RequestError::Net(_)) => "kernel_refused",
-        };
+    /// A connection was made anew.
+    pub(super) fn healed(&mut self) {
+        self.heals += 1;
+    }
+
+    /// A client's request was answered after this time; served, its connection was made for the first time or anew.
+    pub(super) fn request(&mut self, outcome: &'static str, is_heal: bool, taken: Duration) {
         *self.requests.entry(outcome).or_default() += 1;
-        self.heals += u64::from(answer.as_ref().is_ok_and(|connection| connection.heals > 0));
+        self.heals += u64::from(is_heal);
         self.taken += taken;
         let seconds = taken.as_secs_f64();
         for (bound, count) in BOUNDS.iter().zip(&mut self.within) {
@@ -50,7 +51,6 @@ impl Metrics {
         }
     }
 
-    // What identities bring (SVIDs' expiry and rotations) is counted here beside the rest.
     fn families(&self) -> Vec<Family> {
         let mut requests = Family { kind: MetricKind::Counter, ..family("nsm_requests_total", "Requests of clients, by what became of them.") };
         // The usual one is there from the beginning, so that a rate can be taken of it.
@@ -73,6 +73,19 @@ impl Metrics {
         durations.put("_count", &[], all);
         vec![requests, heals, durations]
     }
+}
+
+/// What identities bring: until when each SVID is valid, and how often it was renewed.
+fn identities(identity: &Identity) -> [Family; 2] {
+    let help = "When an X.509 SVID runs out, in seconds since 1970. It is renewed at half of its life.";
+    let mut expiry = family("nsm_svid_expiration_timestamp_seconds", help);
+    let mut rotations = Family { kind: MetricKind::Counter, ..family("nsm_svid_rotations_total", "How often an X.509 SVID was renewed.") };
+    for svid in identity.svids() {
+        let labels = [("spiffe_id", svid.id.as_str())];
+        expiry.put("", &labels, svid.not_after.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs());
+        rotations.put("", &labels, svid.rotations);
+    }
+    [expiry, rotations]
 }
 
 fn family(name: &str, help: &str) -> Family {
@@ -103,11 +116,15 @@ impl Mesh {
     /// What is counted now. The kernel is asked later, so that nobody waits for it.
     pub(super) fn counted(&self) -> Counted {
         let connections = self.manager.connections();
+        let (services, endpoints) = {
+            let registry = self.manager.registry();
+            (registry.services().count(), registry.endpoints().count())
+        };
         let mut families = Vec::new();
         for (name, help, count) in [
             ("nsm_connections", "Connections that are carried now.", connections.len()),
-            ("nsm_network_services", "NetworkServices that there are.", self.manager.registry.services().count()),
-            ("nsm_endpoints", "Endpoints that have registered.", self.manager.registry.endpoints().count()),
+            ("nsm_network_services", "NetworkServices that there are.", services),
+            ("nsm_endpoints", "Endpoints that have registered.", endpoints),
             ("nsm_pods", "Pods of this machine.", self.sandboxes.len()),
             ("nsm_deployments", "Deployments that the engine holds.", self.deployments.len()),
         ] {
@@ -116,6 +133,7 @@ impl Mesh {
             families.push(gauge);
         }
         families.extend(self.metrics.families());
+        families.extend(identities(&self.manager.control.identity));
         let mut info = family("nsm_engine_info", "The engine.");
         info.put("", &[("version", super::protocol::VERSION)], 1);
         families.push(info);
@@ -182,9 +200,8 @@ mod tests {
     fn requests_are_counted_by_outcome_and_time() {
         let mut metrics = Metrics::default();
         assert!(write(&metrics.families()).contains("nsm_requests_total{outcome=\"served\"} 0\n"));
-        let refused = || Err(RequestError::NotFound(super::super::registry::NotFound::Endpoint));
         for milliseconds in [2, 30, 9000] {
-            metrics.request(&refused(), Duration::from_millis(milliseconds));
+            metrics.request("not_found", false, Duration::from_millis(milliseconds));
         }
         let text = write(&metrics.families());
         for line in [
@@ -201,5 +218,19 @@ mod tests {
         ] {
             assert!(text.lines().any(|written| written == line), "{line}\n{text}");
         }
+    }
+
+    #[test]
+    fn every_identity_tells_its_end_and_its_renewals() {
+        let identity = Identity::new(Duration::from_secs(1)).unwrap();
+        let source = identity.source(&identity.domain().id(&["x"]).unwrap()).unwrap();
+        let first = source.svid().not_after;
+        std::iter::repeat_with(|| source.svid().not_after).find(|not_after| *not_after > first).unwrap();
+        let text = write(&identities(&identity));
+        let id = source.id();
+        assert!(text.contains(&format!("nsm_svid_rotations_total{{spiffe_id=\"{id}\"}} 1\n")), "{text}");
+        let expiry = first.duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let line = |seconds: u64| format!("nsm_svid_expiration_timestamp_seconds{{spiffe_id=\"{id}\"}} {seconds}\n");
+        assert!(text.contains(&line(expiry)) || text.contains(&line(expiry + 1)), "{text}");
     }
 }

@@ -1,23 +1,29 @@
 //! Network Service Mesh on one machine: a supervisor that holds what pods are made of, and the manager under it.
 //!
-//! A pod is a network namespace. Its endpoint and its client are the engine's own; between them is what NSM has too:
+//! A pod is a network namespace. Its endpoint and its client are the engine's own, or a program that runs in it; both come in the
+//! same way, by NSM's own API:
 //!
 //! ```text
-//!   socket ──► server ──► mesh ──► manager ──► registry    which services, which endpoints
-//!                          │          ├──────► ipam        which addresses
-//!                          │          └──────► forwarder ──► net: veth pairs, addresses, routes
-//!                          └──► sandbox, events            what a pod is, what happened
+//!   nsmctl ──► server ──► mesh ──► manager ──► the engine's own clients and endpoints ──┐
+//!                          │                                                            ▼
+//!                          │        programs in the sandboxes ──► nsm.io.sock ──────► api ──► registry    which services and endpoints
+//!                          │                    │                                       ├──► ipam        which addresses
+//!                          │                    └──► agent.sock ──► identity ◄──────────┤
+//!                          └──► sandbox, events: what a pod is, what happened           └──► forwarder ──► net: veth pairs, routes
 //! ```
 //!
 //! Whatever kills the process, the kernel then removes every namespace and link: nothing else holds them.
 
+mod api;
 mod daemon;
 mod delete;
 mod enter;
 mod events;
 mod exporter;
 mod forwarder;
+mod grpc;
 mod heal;
+mod identity;
 mod ipam;
 mod loss;
 mod manager;
@@ -27,6 +33,7 @@ mod names;
 mod observe;
 mod program;
 pub mod protocol;
+mod record;
 mod registry;
 mod sandbox;
 mod server;

@@ -1,21 +1,21 @@
 //! What there is, told without changing it. What the kernel knows is asked of the kernel, at that moment.
 
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use futures::{StreamExt, future::join_all, stream};
 
 use super::{
     forwarder::{Connection, look},
-    mesh::{Host, Mesh, now, object},
+    mesh::{Host, Mesh, object},
     protocol::Status,
     registry::Registration,
-    sandbox::{CLIENT_CONTAINER, Sandbox},
+    sandbox::{CLIENT_CONTAINER, Reached, Sandbox},
     supervisor::number,
 };
 use crate::{
     model::{
-        Carried, ComponentState, Inventory, Link, LogTail, NetworkServiceState, PACKET_PLATEAUS, PingOptions, Pinged, PodProbes, Probe, ProbeRequest,
-        RegisteredEndpoint, Resolver, Route, System, Unavailable, UnavailableKind,
+        Carried, ComponentState, Inventory, Link, LogTail, Namespaced, NetworkServiceState, PACKET_PLATEAUS, PingOptions, Pinged, PodProbes, Probe,
+        ProbeRequest, RegisteredEndpoint, Resolver, Route, System, Unavailable, UnavailableKind,
     },
     net::{self, Namespace},
 };
@@ -26,23 +26,25 @@ pub(crate) const PARTS: [&str; 4] = ["engine", "registry", "manager", "forwarder
 impl Mesh {
     /// What exists.
     pub(super) fn inventory(&mut self) -> Inventory {
-        let registry = &mut self.manager.registry;
-        registry.renew(now());
+        let registry = self.manager.registry();
         let services = registry.services().map(|(id, service)| NetworkServiceState { id: id.clone(), payload: Some(service.payload) }).collect();
         let endpoint = |(id, registration): (&_, &Registration)| RegisteredEndpoint {
             id: Clone::clone(id),
             services: registration.services.clone(),
-            spiffe_id: None,
+            spiffe_id: Some(registration.remote.id.to_string()),
             expires_at: Some(registration.expires_at),
             forwards_on: None,
         };
         let endpoints = registry.endpoints().map(endpoint).collect();
-        Inventory {
-            pods: Ok(self.sandboxes.values().map(Sandbox::state).collect()),
-            services: Ok(services),
-            endpoints: Ok(endpoints),
-            identities: Err(no_identities()),
-        }
+        let registered: BTreeSet<Namespaced> = registry.endpoints().map(|(_, registration)| registration.pod.clone()).collect();
+        drop(registry);
+        let connections = self.manager.connections();
+        let reached = |sandbox: &Sandbox| Reached {
+            is_registered: registered.contains(&sandbox.pod),
+            is_connected: connections.iter().filter(|connection| connection.client.pod == sandbox.pod).count() >= sandbox.workload.requests.len(),
+        };
+        let pods = self.sandboxes.values().map(|sandbox| sandbox.state(reached(sandbox))).collect();
+        Inventory { pods: Ok(pods), services: Ok(services), endpoints: Ok(endpoints), identities: Err(no_identities()) }
     }
 
     /// The parts of the engine, what happened, what was logged, and which connections are broken now.
@@ -165,8 +167,8 @@ fn not_asked<T>() -> Probe<T> {
     Probe::Unavailable(Unavailable { kind: UnavailableKind::NotAsked, reason: "only pings were asked for".to_owned() })
 }
 
-/// Why there are no identities: the engine's parts are one process, which has nobody to prove itself to.
+/// Why no rules are listed that give identities: every pod has one.
 #[must_use]
 pub fn no_identities() -> Unavailable {
-    Unavailable { kind: UnavailableKind::NotAsked, reason: "not checked: the engine gives no identities".to_owned() }
+    Unavailable { kind: UnavailableKind::NotAsked, reason: "not checked: the engine attests every pod by its network namespace".to_owned() }
 }

@@ -22,10 +22,16 @@ use crate::model::{
 
 /// The name of the socket in the engine's directory.
 pub const SOCKET: &str = "engine.sock";
-/// The folder of NSM's socket in the engine's directory.
+/// The folder of the socket of NSM's API in the engine's directory, which a sandbox sees as `/var/lib/networkservicemesh`.
 pub const NSM_FOLDER: &str = "nsm";
-/// The folder of the Workload API's socket in the engine's directory.
+/// That socket, by the name that NSM's programs know.
+pub const NSM_SOCKET: &str = "nsm.io.sock";
+/// The folder of the socket of the SPIFFE Workload API, which a sandbox sees as `/run/spire/sockets`.
 pub const SPIRE_FOLDER: &str = "spire";
+/// That socket, by the name that NSM's manifests give it.
+pub const SPIRE_SOCKET: &str = "agent.sock";
+/// The folder in which the engine's own endpoints make their sockets; no sandbox sees it.
+pub const ENDPOINT_FOLDER: &str = "nse";
 /// The name of the log in the engine's directory.
 pub const LOG: &str = "engine.log";
 /// The name of the lock in the engine's directory.

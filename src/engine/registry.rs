@@ -1,17 +1,39 @@
 //! Which network services there are, and who offers them.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
+use tokio::sync::broadcast;
+
+use super::api::Remote;
 use crate::model::{Applied, Namespaced, NetworkServiceSpec, Payload};
 
 /// How long a registration lasts unless it is renewed, in seconds: a minute, as with NSM's registry.
 pub(super) const REGISTRATION_SECONDS: i64 = 60;
 
+/// How many changes a watcher may be behind; one that is further is told all again.
+const CHANGES: usize = 256;
+
 /// NetworkServices and NetworkServiceEndpoints.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Registry {
     services: BTreeMap<Namespaced, Service>,
     endpoints: BTreeMap<Namespaced, Registration>,
+    changes: broadcast::Sender<Change>,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self { services: BTreeMap::new(), endpoints: BTreeMap::new(), changes: broadcast::Sender::new(CHANGES) }
+    }
+}
+
+/// What became of an entry: its new state, or that it is gone.
+#[derive(Debug, Clone)]
+pub(super) enum Change {
+    /// Of a NetworkService.
+    Service(Namespaced, Option<Service>),
+    /// Of a NetworkServiceEndpoint; with its last state where it is gone.
+    Endpoint(Registration, bool),
 }
 
 /// A NetworkService and whose it is.
@@ -21,17 +43,34 @@ pub(super) struct Service {
     pub(super) instance: String,
     /// What travels over it.
     pub(super) payload: Payload,
+    /// The pod that registered it, where it is not part of the deployment itself: it goes with that.
+    pub(super) registered_by: Option<Namespaced>,
 }
 
-/// A NetworkServiceEndpoint, named after its pod.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A NetworkServiceEndpoint, named after its pod unless it names itself.
+#[derive(Debug, Clone)]
 pub(super) struct Registration {
+    /// The pod that it runs in.
+    pub(super) pod: Namespaced,
     /// The deployment that it belongs to.
     pub(super) instance: String,
     /// The names of the services that it offers.
     pub(super) services: Vec<String>,
     /// When it runs out, in seconds since 1970.
     pub(super) expires_at: i64,
+    /// How it is called.
+    pub(super) remote: Arc<Remote>,
+}
+
+/// What a client asks for, and where it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// The name of the service.
+    pub(super) service: &'a str,
+    /// The client's deployment.
+    pub(super) instance: &'a str,
+    /// The client's namespace.
+    pub(super) namespace: &'a str,
 }
 
 /// Who can serve a request.
@@ -78,17 +117,44 @@ impl Registry {
 
     /// Makes or changes a NetworkService.
     pub(super) fn put_service(&mut self, instance: &str, spec: &NetworkServiceSpec) -> Applied {
-        let service = Service { instance: instance.to_owned(), payload: spec.payload };
-        match self.services.insert(spec.id.clone(), service.clone()) {
+        let service = Service { instance: instance.to_owned(), payload: spec.payload, registered_by: None };
+        let before = self.services.insert(spec.id.clone(), service.clone());
+        let applied = match before {
             None => Applied::Created,
-            Some(before) if before == service => Applied::Unchanged,
+            Some(before) if before == service => return Applied::Unchanged,
             Some(_) => Applied::Configured,
+        };
+        self.tell(Change::Service(spec.id.clone(), Some(service)));
+        applied
+    }
+
+    /// Makes a NetworkService for a pod that registers it; one that is there stays as it is, whoever made it.
+    pub(super) fn register_service(&mut self, pod: &Namespaced, instance: &str, name: &str, payload: Payload) -> Service {
+        let id = Namespaced::new(&pod.namespace, name);
+        if let Some((_, known)) = self.nearest_service(name, instance, &pod.namespace) {
+            return known.clone();
         }
+        let service = Service { instance: instance.to_owned(), payload, registered_by: Some(pod.clone()) };
+        self.services.insert(id.clone(), service.clone());
+        self.tell(Change::Service(id, Some(service.clone())));
+        service
     }
 
     /// Removes a NetworkService.
     pub(super) fn remove_service(&mut self, id: &Namespaced) {
-        self.services.remove(id);
+        if self.services.remove(id).is_some() {
+            self.tell(Change::Service(id.clone(), None));
+        }
+    }
+
+    /// Tells of every change from now on.
+    pub(super) fn watch(&self) -> broadcast::Receiver<Change> {
+        self.changes.subscribe()
+    }
+
+    fn tell(&self, change: Change) {
+        // Nobody may be watching.
+        let _ = self.changes.send(change);
     }
 
     /// Every NetworkService.
@@ -96,21 +162,53 @@ impl Registry {
         self.services.iter()
     }
 
-    /// Registers an endpoint, as of `now` in seconds since 1970.
-    pub(super) fn register(&mut self, id: Namespaced, instance: String, services: Vec<String>, now: i64) {
-        self.endpoints.insert(id, Registration { instance, services, expires_at: now + REGISTRATION_SECONDS });
+    /// Registers an endpoint, or refreshes it.
+    pub(super) fn register(&mut self, registration: Registration) {
+        self.endpoints.insert(registration.remote.key.clone(), registration.clone());
+        self.tell(Change::Endpoint(registration, false));
+    }
+
+    /// The registration of an endpoint.
+    pub(super) fn endpoint(&self, id: &Namespaced) -> Option<&Registration> {
+        self.endpoints.get(id)
     }
 
     /// Takes an endpoint's registration back.
     pub(super) fn unregister(&mut self, id: &Namespaced) {
-        self.endpoints.remove(id);
+        if let Some(registration) = self.endpoints.remove(id) {
+            self.tell(Change::Endpoint(registration, true));
+        }
     }
 
-    /// Renews every registration: an endpoint inside this process lives as long as the process does.
-    pub(super) fn renew(&mut self, now: i64) {
-        for registration in self.endpoints.values_mut() {
-            registration.expires_at = now + REGISTRATION_SECONDS;
+    /// Takes back the registration of an endpoint, unless another has it since.
+    pub(super) fn unregister_same(&mut self, remote: &Arc<Remote>) {
+        let is_same = |registration: &Registration| Arc::ptr_eq(&registration.remote, remote);
+        if self.endpoints.get(&remote.key).is_some_and(is_same) {
+            self.unregister(&remote.key.clone());
         }
+    }
+
+    /// Takes back the endpoints of a pod; the result is what they were registered by.
+    pub(super) fn unregister_pod(&mut self, pod: &Namespaced) -> Vec<Namespaced> {
+        let endpoints: Vec<_> = self.endpoints.iter().filter(|(_, registration)| registration.pod == *pod).map(|(id, _)| id.clone()).collect();
+        endpoints.iter().for_each(|id| self.unregister(id));
+        endpoints
+    }
+
+    /// Takes back all that a pod has registered; the result is what its endpoints were registered by.
+    pub(super) fn remove_pod(&mut self, pod: &Namespaced) -> Vec<Namespaced> {
+        let endpoints = self.unregister_pod(pod);
+        let services: Vec<_> =
+            self.services.iter().filter(|(_, service)| service.registered_by.as_ref() == Some(pod)).map(|(id, _)| id.clone()).collect();
+        services.iter().for_each(|id| self.remove_service(id));
+        endpoints
+    }
+
+    /// Takes back what has run out; the result is that.
+    pub(super) fn expire(&mut self, now: i64) -> Vec<Registration> {
+        let over: Vec<_> = self.endpoints.values().filter(|registration| registration.expires_at <= now).cloned().collect();
+        over.iter().for_each(|registration| self.unregister(&registration.remote.key));
+        over
     }
 
     /// Every registration.
@@ -118,20 +216,28 @@ impl Registry {
         self.endpoints.iter()
     }
 
+    /// The NetworkService of a name that is nearest to a deployment and a namespace.
+    fn nearest_service(&self, name: &str, instance: &str, namespace: &str) -> Option<(&Namespaced, &Service)> {
+        let distance = |owner: &str, id: &Namespaced| Reverse((owner == instance, id.namespace == namespace));
+        self.services.iter().filter(|(id, _)| id.name == name).min_by_key(|(id, found)| distance(&found.instance, id))
+    }
+
     /// What travels over the service, and its live endpoints.
     ///
     /// Names are the same in all namespaces, as with NSM; where several deployments have the name, what is nearest to
-    /// the client comes first: its own deployment's, then its own namespace's.
+    /// the client comes first: its own deployment's, then its own namespace's. Of endpoints that are as near, the one with
+    /// the least `load` comes first.
     ///
     /// # Errors
     /// There is no such service, or nobody offers it.
-    pub(super) fn find(&self, service: &str, instance: &str, namespace: &str, now: i64) -> Result<Found, NotFound> {
+    pub(super) fn find(&self, asked: &Asked<'_>, now: i64, load: impl Fn(&Namespaced) -> usize) -> Result<Found, NotFound> {
+        let Asked { service, instance, namespace } = *asked;
         let distance = |owner: &str, id: &Namespaced| Reverse((owner == instance, id.namespace == namespace));
-        let found = self.services.iter().filter(|(id, _)| id.name == service).min_by_key(|(id, found)| distance(&found.instance, id));
+        let found = self.nearest_service(service, instance, namespace);
         let (id, found) = found.ok_or_else(|| NotFound::Service(service.to_owned()))?;
         let offers = |registration: &Registration| registration.expires_at > now && registration.services.iter().any(|name| name == service);
         let mut candidates: Vec<_> = self.endpoints.iter().filter(|(_, registration)| offers(registration)).collect();
-        candidates.sort_by_key(|(id, registration)| distance(&registration.instance, id));
+        candidates.sort_by_key(|(id, registration)| (distance(&registration.instance, id), load(id)));
         if candidates.is_empty() {
             return Err(NotFound::Endpoint);
         }
@@ -148,23 +254,53 @@ mod tests {
         NetworkServiceSpec { id: Namespaced::new(namespace, "s"), payload }
     }
 
-    #[test]
-    fn what_is_missing_is_said_in_the_words_of_nsm() {
-        let mut registry = Registry::default();
-        assert_eq!(registry.find("s", "one", "a", 0).unwrap_err().to_string(), "network service s is not found");
-        registry.put_service("one", &spec("a", Payload::Ethernet));
-        assert_eq!(registry.find("s", "one", "a", 0).unwrap_err().to_string(), "endpoint candidates not found");
+    /// An endpoint of the service, at something that is no socket.
+    fn registration(namespace: &str, instance: &str, expires_at: i64) -> Registration {
+        let pod = Namespaced::new(namespace, "nse");
+        let remote = Arc::new(Remote::example(pod.clone()));
+        Registration { pod, instance: instance.into(), services: vec!["s".into()], expires_at, remote }
+    }
+
+    fn find(registry: &Registry, service: &str, instance: &str, namespace: &str, now: i64) -> Result<Found, NotFound> {
+        registry.find(&Asked { service, instance, namespace }, now, |_| 0)
     }
 
     #[test]
-    fn a_registration_runs_out_and_can_be_renewed() {
+    fn of_endpoints_that_are_as_near_the_least_loaded_comes_first() {
         let mut registry = Registry::default();
         registry.put_service("one", &spec("a", Payload::Ethernet));
-        registry.register(Namespaced::new("a", "nse"), "one".into(), vec!["s".into()], 1000);
-        assert!(registry.find("s", "one", "a", 1059).is_ok());
-        assert_eq!(registry.find("s", "one", "a", 1060), Err(NotFound::Endpoint));
-        registry.renew(1060);
-        assert!(registry.find("s", "one", "a", 1060).is_ok());
+        for (namespace, instance) in [("a", "one"), ("b", "one"), ("c", "one"), ("c", "two")] {
+            registry.register(registration(namespace, instance, 60));
+        }
+        let loads = [("a", 5), ("b", 2), ("c", 0)];
+        let load = |id: &Namespaced| loads.iter().find(|(namespace, _)| *namespace == id.namespace).unwrap().1;
+        let found = registry.find(&Asked { service: "s", instance: "one", namespace: "x" }, 0, load).unwrap();
+        assert_eq!(found.candidates.iter().map(|id| id.namespace.as_str()).collect::<Vec<_>>(), ["b", "a", "c"], "the last is another deployment's");
+    }
+
+    #[test]
+    fn what_is_missing_is_said_in_the_words_of_nsm() {
+        let mut registry = Registry::default();
+        assert_eq!(find(&registry, "s", "one", "a", 0).unwrap_err().to_string(), "network service s is not found");
+        registry.put_service("one", &spec("a", Payload::Ethernet));
+        assert_eq!(find(&registry, "s", "one", "a", 0).unwrap_err().to_string(), "endpoint candidates not found");
+    }
+
+    #[test]
+    fn a_registration_runs_out_and_can_be_refreshed() {
+        let mut registry = Registry::default();
+        registry.put_service("one", &spec("a", Payload::Ethernet));
+        let mut changes = registry.watch();
+        registry.register(registration("a", "one", 1060));
+        assert!(find(&registry, "s", "one", "a", 1059).is_ok());
+        assert_eq!(find(&registry, "s", "one", "a", 1060), Err(NotFound::Endpoint));
+        registry.register(registration("a", "one", 1100));
+        registry.expire(1060);
+        assert!(find(&registry, "s", "one", "a", 1060).is_ok());
+        registry.expire(1100);
+        assert_eq!(registry.endpoints().count(), 0);
+        let told: Vec<bool> = std::iter::from_fn(|| changes.try_recv().ok()).map(|change| matches!(change, Change::Endpoint(_, true))).collect();
+        assert_eq!(told, [false, false, true]);
     }
 
     #[test]
@@ -173,11 +309,11 @@ mod tests {
         registry.put_service("one", &spec("a", Payload::Ethernet));
         registry.put_service("two", &spec("b", Payload::Ip));
         for (instance, namespace) in [("one", "a"), ("two", "b")] {
-            registry.register(Namespaced::new(namespace, "nse"), instance.into(), vec!["s".into()], 0);
+            registry.register(registration(namespace, instance, 60));
         }
-        let found = registry.find("s", "two", "b", 0).unwrap();
+        let found = find(&registry, "s", "two", "b", 0).unwrap();
         assert_eq!((found.payload, found.candidates[0].namespace.as_str(), found.candidates.len()), (Payload::Ip, "b", 2));
-        assert_eq!(registry.find("s", "three", "a", 0).unwrap().payload, Payload::Ethernet);
+        assert_eq!(find(&registry, "s", "three", "a", 0).unwrap().payload, Payload::Ethernet);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     heal::Watching,
+    identity::Member,
     program::{LAST_WORDS, Run},
 };
 use crate::{
@@ -45,6 +46,15 @@ pub(super) struct Sandbox {
     pub(super) logs: BTreeMap<String, VecDeque<String>>,
 }
 
+/// What the programs of a pod have reached.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reached {
+    /// They have registered an endpoint.
+    pub(super) is_registered: bool,
+    /// There is a connection for each of the pod's requests.
+    pub(super) is_connected: bool,
+}
+
 impl Sandbox {
     /// A pod whose requests are still to be made.
     pub(super) fn new(pod: Namespaced, instance: String, workload: Arc<Workload>, namespace: Namespace) -> Self {
@@ -80,6 +90,16 @@ impl Sandbox {
         last
     }
 
+    /// What it is known by where somebody has to prove that it is in it.
+    pub(super) fn member(&self) -> Member {
+        Member { pod: self.pod.clone(), instance: self.instance.clone(), namespace: self.namespace.clone() }
+    }
+
+    /// Whether the engine makes its requests, and no program.
+    pub(super) fn is_own_client(&self) -> bool {
+        self.workload.is_client() && !self.runs(ContainerRole::Client)
+    }
+
     /// Whether a program does the work of a container, instead of the engine.
     pub(super) fn runs(&self, role: ContainerRole) -> bool {
         self.programs.iter().any(|run| run.program.role == role)
@@ -94,8 +114,8 @@ impl Sandbox {
         })
     }
 
-    /// The pod as Kubernetes would show it.
-    pub(super) fn state(&self) -> PodState {
+    /// The pod as Kubernetes would show it, by what its programs have reached over NSM's API.
+    pub(super) fn state(&self, reached: Reached) -> PodState {
         let workload = &self.workload;
         let is_served = self.waiting.is_none();
         let own = |name: &str| ContainerState {
@@ -116,8 +136,14 @@ impl Sandbox {
         };
         let runs = |is_init: bool| self.programs.iter().filter(move |run| run.program.role.is_init() == is_init);
         let mut init_containers: Vec<ContainerState> = runs(true).map(|run| run.state(&self.last_words(&run.program.container))).collect();
-        let mut containers: Vec<ContainerState> = runs(false).map(|run| run.state(&self.last_words(&run.program.container))).collect();
         let is_client = workload.is_client();
+        let is_done = |run: &Run| match run.program.role {
+            ContainerRole::Endpoint => workload.endpoint.is_none() || reached.is_registered,
+            ContainerRole::Client => !is_client || reached.is_connected,
+            ContainerRole::Init | ContainerRole::ClientInit | ContainerRole::Other => true,
+        };
+        let state = |run: &Run| run.state_by(&self.last_words(&run.program.container), is_done(run));
+        let mut containers: Vec<ContainerState> = runs(false).map(state).collect();
         if is_client && !self.runs(ContainerRole::ClientInit) {
             init_containers.push(init());
         }

@@ -1,6 +1,11 @@
 //! Answers on the engine's socket.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    mem::take,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use futures::future::join_all;
 use tokio::{
@@ -11,17 +16,21 @@ use tokio::{
 };
 
 use super::{
+    api::Control,
+    delete::let_go,
     exporter,
     heal::keep_whole,
+    identity::{Identity, SVID_TTL, WorkloadApi},
     loss::lose,
     mesh::{Host, Mesh},
     observe,
     program::Again,
-    protocol::{AppliedAll, Counted, Hello, Refusal, Reply, Request, VERSION, to_line},
-    supervisor::{Handover, Link, Notice},
+    protocol::{AppliedAll, Counted, ENDPOINT_FOLDER, Hello, NSM_FOLDER, NSM_SOCKET, Refusal, Reply, Request, VERSION, to_line},
+    state::{self, Held},
+    supervisor::{Handover, Link, Notice, Socket},
 };
 use crate::{
-    model::{EngineState, Event, Outcome, Removed},
+    model::{EngineState, Event, Namespaced, Outcome, Removed},
     prometheus::write,
 };
 
@@ -62,14 +71,11 @@ pub(super) struct Shared {
 ///
 /// # Errors
 /// The socket cannot be used.
-pub(super) async fn serve(handover: Handover) -> io::Result<()> {
-    let Handover { supervisor, dir, restarts, listener, namespaces, state, programs, link, notices } = handover;
-    let listener = UnixListener::from_std(listener)?;
+pub(super) async fn serve(mut handover: Handover) -> io::Result<()> {
     let (changes, changed) = mpsc::unbounded_channel();
-    let mut mesh = Mesh::new(link.clone(), Host { supervisor, dir, restarts }, changes);
-    if let Some(state) = state {
-        mesh.restore(&state, namespaces).await;
-    }
+    let (mut mesh, listener) = take_over(&mut handover, changes).await?;
+    let Handover { restarts, programs, link, notices, .. } = handover;
+    let control = Arc::clone(&mesh.manager.control);
     let mut again = Vec::new();
     for notice in programs {
         again.extend(mesh.note(notice).await);
@@ -85,6 +91,7 @@ pub(super) async fn serve(handover: Handover) -> io::Result<()> {
     tokio::spawn(listen(notices, Arc::clone(&shared), Arc::clone(&over)));
     again.into_iter().for_each(|again| start_later(&shared, again));
     tokio::spawn(keep_whole(changed, Arc::downgrade(&shared)));
+    tokio::spawn(take_note(control, Arc::downgrade(&shared)));
     let mut idle = interval_at(Instant::now() + IDLE, IDLE);
     shared.link.ready();
     loop {
@@ -116,9 +123,44 @@ pub(super) async fn serve(handover: Handover) -> io::Result<()> {
     let mut state = say_goodbye(&shared, state, keys).await;
     remove_all(&mut state.mesh, &mut |_| {}).await;
     drop(state);
+    let_go().await;
     shared.link.end();
     over.notified().await;
     Ok(())
+}
+
+/// Goes on where the last manager was, and answers NSM's API and the Workload API from then on. The result is what there is, and the
+/// socket of nsmctl's requests.
+async fn take_over(handover: &mut Handover, changes: mpsc::UnboundedSender<Namespaced>) -> io::Result<(Mesh, UnixListener)> {
+    let mut listener = |socket| {
+        let listener = handover.listeners.remove(&socket).ok_or_else(|| io::Error::other("the supervisor has handed over no socket"))?;
+        UnixListener::from_std(listener)
+    };
+    let (engine, nsm, spire) = (listener(Socket::Engine)?, listener(Socket::Nsm)?, listener(Socket::Spire)?);
+    let state = handover.state.take().and_then(|bytes| state::State::read(&bytes));
+    let svid_ttl = handover.svid_ttl.unwrap_or(SVID_TTL);
+    let identity = state.as_ref().map_or_else(|| Identity::new(svid_ttl), |state| state.identity(svid_ttl));
+    let identity = Arc::new(identity.map_err(io::Error::other)?);
+    let folders = [NSM_FOLDER, ENDPOINT_FOLDER].map(|folder| handover.dir.join(folder));
+    let control = Control::new(Arc::clone(&identity), [&folders[0], &folders[1]], NSM_SOCKET).map_err(io::Error::other)?;
+    let host = Host { supervisor: handover.supervisor, dir: handover.dir.clone(), restarts: handover.restarts };
+    let mut mesh = Mesh::new(Arc::clone(&control), handover.link.clone(), host, changes);
+    let held = Held { namespaces: take(&mut handover.namespaces), endpoints: take(&mut handover.endpoints) };
+    let saved = match state {
+        Some(state) => Some(mesh.restore(state, held).await),
+        None => None,
+    };
+    // Endpoints register first: what was connected is known then, and nobody is given the addresses of somebody else.
+    control.set_open(false);
+    // They end with the runtime.
+    tokio::spawn(WorkloadApi::new(identity, Arc::clone(&control.sandboxes)).serve(spire));
+    tokio::spawn(Arc::clone(&control).serve(nsm));
+    if let Some(saved) = saved {
+        mesh.resume(saved).await;
+    }
+    control.set_open(true);
+    tokio::spawn(control.sweep());
+    Ok((mesh, engine))
 }
 
 /// Takes note of what the supervisor tells.
@@ -150,10 +192,26 @@ fn start_later(shared: &Arc<Shared>, Again { key, pause }: Again) {
         tokio::time::sleep(pause).await;
         if let Some(shared) = shared.upgrade() {
             let mut state = shared.state.lock().await;
-            state.mesh.again(&key).await;
+            state.mesh.again(&key);
             state.mesh.save();
         }
     });
+}
+
+/// Takes note of what happens over NSM's API, as long as the engine lives: people are told, and the next manager has to know it.
+async fn take_note(control: Arc<Control>, shared: Weak<Shared>) {
+    loop {
+        control.journal.more().await;
+        let Some(shared) = shared.upgrade() else { return };
+        let mut state = shared.state.lock().await;
+        let noted = state.mesh.take_note();
+        if noted.registered && state.ending.is_none() {
+            state.mesh.serve_requests().await;
+        }
+        if noted.anything {
+            state.mesh.save();
+        }
+    }
 }
 
 /// Ends programs as containers are ended, without holding anybody up: what they say goodbye to needs the state.
@@ -238,7 +296,14 @@ async fn answer(line: &str, shared: &Shared, events: mpsc::UnboundedSender<Event
             state.mesh.save();
             applied.map_or_else(Reply::Refused, |all| Reply::Applied(AppliedAll { metrics: state.metrics.clone(), ..all }))
         }
-        Request::Inventory => Reply::Inventory(Box::new(state.mesh.inventory())),
+        Request::Inventory => {
+            // Who waits for an endpoint that has registered is not told of as waiting.
+            if state.mesh.take_note().registered {
+                state.mesh.serve_requests().await;
+                state.mesh.save();
+            }
+            Reply::Inventory(Box::new(state.mesh.inventory()))
+        }
         Request::Options { instance } => Reply::Options(state.mesh.deployments.get(&instance).and_then(|deployment| deployment.options.clone())),
         Request::Workloads => Reply::Workloads(state.mesh.deployments.values().flat_map(|deployment| deployment.workloads.clone()).collect()),
         Request::Probe(requests) => {

@@ -2,32 +2,47 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    fmt::Display,
+    os::fd::OwnedFd,
     sync::Arc,
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
 
 use super::{
+    api::SavedApi,
     events::Events,
-    forwarder::{Connection, End, look},
+    forwarder::look,
     heal::watch,
-    mesh::{Mesh, now, object},
+    identity::{Identity, SavedIdentity},
+    mesh::{Mesh, object},
     names,
     program::{Run, SavedRun},
     protocol::Apply,
     sandbox::Sandbox,
 };
 use crate::{
-    model::{AddressPair, EventRecord, InterfaceName, Namespaced, Payload},
+    model::{ContainerRole, EventRecord, InterfaceName, Namespaced},
     net::{self, Namespace},
 };
 
-/// Everything that is deployed, in a form that can be kept.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct State {
+/// What the supervisor has held meanwhile.
+#[derive(Debug)]
+pub(super) struct Held {
+    /// Network namespaces by their numbers.
+    pub(super) namespaces: BTreeMap<u64, Namespace>,
+    /// The sockets of endpoints that have registered.
+    pub(super) endpoints: BTreeMap<Namespaced, OwnedFd>,
+}
+
+/// Everything that is deployed, in a form that can be kept. It holds private keys, and is kept in memory alone.
+#[derive(Serialize, Deserialize)]
+pub(super) struct State {
+    identity: SavedIdentity,
+    api: SavedApi,
     deployments: BTreeMap<String, Apply>,
     pods: Vec<Pod>,
-    connections: Vec<Connected>,
     events: Vec<EventRecord>,
 }
 
@@ -41,16 +56,20 @@ struct Pod {
     programs: Vec<SavedRun>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-struct Connected {
-    request: usize,
-    service: Namespaced,
-    payload: Payload,
-    client: (Namespaced, InterfaceName),
-    endpoint: (Namespaced, InterfaceName),
-    pairs: Vec<AddressPair>,
-    since: i64,
-    heals: u32,
+impl State {
+    /// What the last manager has left, where that can be read.
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        let complain = |error: &serde_json::Error| super::supervisor::log(&format!("what the last manager has left cannot be read: {error}"));
+        serde_json::from_slice(bytes).inspect_err(complain).ok()
+    }
+
+    /// The identities: a manager that follows is the same authority.
+    ///
+    /// # Errors
+    /// They are none.
+    pub(super) fn identity(&self, ttl: Duration) -> Result<Identity, super::identity::Error> {
+        Identity::restore(&self.identity, ttl)
+    }
 }
 
 impl Mesh {
@@ -64,21 +83,11 @@ impl Mesh {
             let logs = sandbox.logs.iter().filter(|(container, _)| is_own(container)).map(|(name, lines)| (name.clone(), lines.clone())).collect();
             Some(Pod { id, instance, namespace: sandbox.namespace.inode().ok()?, waiting, logs, programs })
         };
-        let end = |end: &End| (end.pod.clone(), end.interface.clone());
-        let connected = |connection: &Connection| Connected {
-            request: connection.request,
-            service: connection.service.clone(),
-            payload: connection.payload,
-            client: end(&connection.client),
-            endpoint: end(&connection.endpoint),
-            pairs: connection.pairs.clone(),
-            since: connection.since,
-            heals: connection.heals,
-        };
         let state = State {
+            identity: self.manager.control.identity.save(),
+            api: self.manager.control.save(),
             deployments: self.deployments.clone(),
             pods: self.sandboxes.values().filter_map(pod).collect(),
-            connections: self.manager.connections().iter().map(connected).collect(),
             events: self.events.list(),
         };
         let saved = serde_json::to_vec(&state).map_err(std::io::Error::from).and_then(|bytes| self.link.save(&bytes));
@@ -87,17 +96,14 @@ impl Mesh {
         }
     }
 
-    /// Goes on from what the last manager has left. What it was in the middle of is undone: pods that it had not told of are
-    /// gone with it, and links that belong to no connection are removed.
-    pub(super) async fn restore(&mut self, state: &[u8], mut namespaces: BTreeMap<u64, Namespace>) {
-        let state: State = match serde_json::from_slice(state) {
-            Ok(state) => state,
-            Err(error) => return super::supervisor::log(&format!("what the last manager has left cannot be read: {error}")),
-        };
+    /// Goes on from what the last manager has left, as far as nobody needs to be asked for it. What it was in the middle of is
+    /// undone: pods that it had not told of are gone with it. The result is what is to be resumed.
+    pub(super) async fn restore(&mut self, state: State, held: Held) -> SavedApi {
+        let Held { mut namespaces, endpoints } = held;
         self.events = Events::restore(state.events);
         for (instance, deployment) in &state.deployments {
             for service in &deployment.services {
-                self.manager.registry.put_service(instance, service);
+                self.manager.registry().put_service(instance, service);
             }
         }
         self.deployments = state.deployments;
@@ -107,17 +113,29 @@ impl Mesh {
         for unknown in namespaces.values() {
             self.link.release(unknown);
         }
-        for connected in state.connections {
-            let end = |(pod, interface): (Namespaced, InterfaceName)| {
-                let namespace = self.sandboxes.get(&pod)?.namespace.clone();
-                Some(End { pod, namespace, interface })
-            };
-            if let (Some(client), Some(endpoint)) = (end(connected.client), end(connected.endpoint)) {
-                let Connected { request, service, payload, pairs, since, heals, .. } = connected;
-                self.manager.adopt(Connection { request, service, payload, client, endpoint, pairs, since, heals });
+        self.manager.control.restore_registrations(&state.api, endpoints);
+        state.api
+    }
+
+    /// Goes on with endpoints and connections, for which the API must be answered. Links that belong to no connection are removed.
+    pub(super) async fn resume(&mut self, saved: SavedApi) {
+        let complain = |pod: &Namespaced, error: &dyn Display| super::supervisor::log(&format!("pod {pod}: {error}"));
+        for sandbox in self.sandboxes.values().filter(|sandbox| !sandbox.runs(ContainerRole::Endpoint)) {
+            if let Some(spec) = &sandbox.workload.endpoint
+                && let Err(error) = self.manager.add_endpoint(&sandbox.member(), spec, saved.given_by(&sandbox.pod)).await
+            {
+                complain(&sandbox.pod, &error);
+            }
+        }
+        self.manager.control.restore_connections(saved);
+        for sandbox in self.sandboxes.values().filter(|sandbox| sandbox.is_own_client()) {
+            if let Err(error) = self.manager.resume(&sandbox.member()).await {
+                complain(&sandbox.pod, &error);
             }
         }
         self.sweep().await;
+        // That they have registered again is not worth telling.
+        self.manager.control.journal.take();
     }
 
     async fn restore_pod(&mut self, pod: Pod, namespaces: &mut BTreeMap<u64, Namespace>) {
@@ -127,21 +145,21 @@ impl Mesh {
             return self.events.warning(object("Pod", &pod.id), "Lost", "its network namespace was not handed over");
         };
         let programs: Vec<Run> = pod.programs.into_iter().map(Run::restore).collect();
-        // Also where a program is the endpoint: where that runs no more, it is told so next.
-        if let Some(spec) = &workload.endpoint {
-            self.manager.add_endpoint(&pod.id, &pod.instance, &namespace, spec, now());
-        }
         let mut sandbox = Sandbox::new(pod.id.clone(), pod.instance, Arc::new(workload), namespace);
         (sandbox.waiting, sandbox.logs, sandbox.programs) = (pod.waiting, pod.logs, programs);
         // Without it what is lost is not noticed, and told when somebody looks.
         sandbox.watching = watch(&pod.id, &sandbox.namespace, self.changes.clone()).await.ok();
+        if let Err(error) = self.manager.control.sandboxes.insert(sandbox.member()) {
+            return self.events.warning(object("Pod", &pod.id), "Lost", error);
+        }
         self.sandboxes.insert(pod.id, sandbox);
     }
 
     /// Removes the links of requests that the last manager was still serving.
     async fn sweep(&self) {
+        let connections = self.manager.connections();
         for sandbox in self.sandboxes.values() {
-            let ends = self.manager.connections().iter().flat_map(|connection| [&connection.client, &connection.endpoint]);
+            let ends = connections.iter().flat_map(|connection| [&connection.client, &connection.endpoint]);
             let known: BTreeSet<String> = ends.filter(|end| end.pod == sandbox.pod).map(|end| end.interface.to_string()).collect();
             let requests = self.deployments.values().flat_map(|deployment| &deployment.workloads).flat_map(|workload| &workload.requests);
             let asked: Vec<_> = requests.map(|url| (url.service.clone(), url.interface.clone())).collect();

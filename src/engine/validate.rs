@@ -20,7 +20,7 @@ pub(super) fn validate(mesh: &Mesh, wanted: &Apply) -> Result<(), Refusal> {
     let conflict =
         |message: String| Refusal::new(Outcome::Failed, message).hint("choose another namespace for this deployment, or clean the other one up");
     for service in &wanted.services {
-        mesh.manager.registry.check_service(&wanted.instance, &service.id).map_err(|error| conflict(error.to_string()))?;
+        mesh.manager.registry().check_service(&wanted.instance, &service.id).map_err(|error| conflict(error.to_string()))?;
     }
     fits(mesh, wanted)?;
     let mut made_by: BTreeMap<Namespaced, &Workload> = BTreeMap::new();

@@ -41,6 +41,15 @@ impl Namespace {
         .await
     }
 
+    /// That of this process, for tests that make nothing in it.
+    ///
+    /// # Errors
+    /// There is no /proc.
+    #[cfg(test)]
+    pub(crate) fn current() -> io::Result<Self> {
+        Ok(Self(Arc::new(File::open("/proc/self/ns/net")?.into())))
+    }
+
     /// Does work in the namespace, in a thread that exists for it alone: `setns` is per thread, and a thread that
     /// others use must never change its namespace.
     ///
@@ -56,18 +65,18 @@ impl Namespace {
         in_own_thread(enter, work).await
     }
 
-    /// The same namespace by another descriptor, for another process to hold.
-    ///
-    /// # Errors
-    /// No more files may be opened.
-    pub fn duplicate(&self) -> Result<OwnedFd> {
-        self.0.try_clone().map_err(|error| Error::new("hold a network namespace twice", error))
-    }
-
     /// The descriptor by which another process finds it, as `/proc/PID/fd/N`.
     #[must_use]
     pub fn descriptor(&self) -> RawFd {
         self.0.as_raw_fd()
+    }
+
+    /// Another descriptor of it, to be given to somebody else.
+    ///
+    /// # Errors
+    /// This process has as many open files as it may have.
+    pub fn duplicate(&self) -> Result<OwnedFd> {
+        self.0.try_clone().map_err(|error| Error::new("duplicate the descriptor of a network namespace", error))
     }
 
     /// What the kernel knows it by: the number in `/proc/PID/ns/net`.

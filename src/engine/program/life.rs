@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{
     super::{
-        mesh::{Mesh, now, object},
+        mesh::{Mesh, object},
         sandbox::{CLIENT_CONTAINER, Sandbox},
         supervisor::{End, Notice},
     },
@@ -52,17 +52,6 @@ impl Mesh {
                 self.events.normal(object("Pod", pod), "Started", text);
             }
             Err(error) => self.events.warning(object("Pod", pod), "Failed", format!("container {}: {error}", run.program.container)),
-        }
-        if self.sandboxes.get(pod).is_some_and(|sandbox| sandbox.programs[index].program.role == ContainerRole::Endpoint) {
-            self.register(pod);
-        }
-    }
-
-    /// Takes an endpoint in as soon as its program runs; requests that waited for it are served.
-    fn register(&mut self, pod: &Namespaced) {
-        let Some(sandbox) = self.sandboxes.get(pod) else { return };
-        if let Some(spec) = &sandbox.workload.endpoint {
-            self.manager.add_endpoint(pod, &sandbox.instance, &sandbox.namespace, spec, now());
         }
     }
 
@@ -112,28 +101,27 @@ impl Mesh {
         self.events.warning(object("Pod", &pod), reason, format!("container {container}: {end}; {when}"));
         self.lose(&pod, role).await;
         if pause.is_zero() {
-            self.again(key).await;
+            self.again(key);
             return None;
         }
         Some(Again { key: key.to_owned(), pause })
     }
 
-    /// Starts a program whose pause is over, and serves what waited for it.
-    pub(in crate::engine) async fn again(&mut self, key: &str) {
+    /// Starts a program whose pause is over.
+    pub(in crate::engine) fn again(&mut self, key: &str) {
         let Some((sandbox, index)) = self.find(key) else { return };
         let pod = sandbox.pod.clone();
         if !matches!(sandbox.programs[index].phase, Phase::Pausing(_)) {
             return;
         }
         self.start_program(&pod, index);
-        self.serve_requests().await;
     }
 
     /// Closes the connections that have lost an end: the kernel would go on answering pings, and nobody would be there.
     async fn lose(&mut self, pod: &Namespaced, role: ContainerRole) {
         match role {
             ContainerRole::Endpoint => {
-                for client in self.manager.lose_endpoint(pod).await {
+                for client in self.manager.control.lose(pod).await {
                     let text = format!("the endpoint {pod} has ended; the connection is made again with it");
                     self.events.warning(object("Pod", &client), "EndpointLost", &text);
                     if let Some(sandbox) = self.sandboxes.get_mut(&client) {

@@ -26,7 +26,7 @@ use super::{
     sandbox::{Sandbox, host_name},
     supervisor::{End, Launch},
 };
-use crate::model::{ContainerProgram, ContainerState, Namespaced};
+use crate::model::{ContainerProgram, ContainerRole, ContainerState, Namespaced};
 
 /// Where NSM's programs expect the folder of its socket.
 const NSM_SEEN: &str = "/var/lib/networkservicemesh";
@@ -36,6 +36,9 @@ const SPIRE_SEEN: &str = "/run/spire/sockets";
 const TEMPORARY: &str = "tmp";
 /// How long a program must have run to count as started: one that cannot start ends sooner.
 const SETTLED: Duration = Duration::from_millis(300);
+
+/// How long a program may take to register, or to be connected: as long as reasons may last that often pass.
+const REACHES: Duration = Duration::from_secs(15);
 
 /// A program of a pod, from its first start to the end of the pod.
 #[derive(Debug)]
@@ -94,6 +97,24 @@ impl Run {
     /// What the supervisor knows it by.
     pub(super) fn key(&self, pod: &Namespaced) -> String {
         format!("{}/{}/{}", pod.namespace, pod.name, self.program.container)
+    }
+
+    /// The container of a program that others wait for: it is ready once it `is_done` with what it is there for.
+    pub(super) fn state_by(&self, log: &[String], is_done: bool) -> ContainerState {
+        let state = self.state(log);
+        let what = match self.program.role {
+            ContainerRole::Endpoint => "its program has not registered an endpoint by NSM's API",
+            _ => "its program has not been given the connections that it is there for",
+        };
+        match self.phase {
+            Phase::Running(since) if state.ready && !is_done => ContainerState {
+                ready: false,
+                reason: (since.elapsed() >= REACHES).then(|| "NotReady".to_owned()),
+                message: Some(what.to_owned()),
+                ..state
+            },
+            _ => state,
+        }
     }
 
     fn has_settled(&self) -> bool {

@@ -4,22 +4,20 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs::File,
     io::{self, Read, Seek, Write},
-    os::{
-        fd::{AsFd, OwnedFd},
-        unix::net::UnixListener,
-    },
+    os::fd::{AsFd, OwnedFd},
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use rustix::fs::{MemfdFlags, memfd_create};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::{
-    End, Launch, Notice, Order,
+    End, Launch, Listeners, Notice, Order,
     channel::{self, Receiver},
 };
-use crate::net::Namespace;
+use crate::{model::Namespaced, net::Namespace};
 
 /// What the supervisor has handed over.
 pub(in crate::engine) struct Handover {
@@ -29,10 +27,14 @@ pub(in crate::engine) struct Handover {
     pub(in crate::engine) dir: PathBuf,
     /// How many managers there were before.
     pub(in crate::engine) restarts: u32,
-    /// The socket to answer on.
-    pub(in crate::engine) listener: UnixListener,
+    /// How long X.509 SVIDs are to be valid, where that was said.
+    pub(in crate::engine) svid_ttl: Option<Duration>,
+    /// The sockets to answer on.
+    pub(in crate::engine) listeners: Listeners,
     /// The network namespaces by their numbers.
     pub(in crate::engine) namespaces: BTreeMap<u64, Namespace>,
+    /// The sockets of endpoints that have registered.
+    pub(in crate::engine) endpoints: BTreeMap<Namespaced, OwnedFd>,
     /// What the last manager has saved.
     pub(in crate::engine) state: Option<Vec<u8>>,
     /// What programs have logged, which run and which have ended.
@@ -109,19 +111,19 @@ impl Handover {
             taken.add(notice, descriptor)?;
         }
         tokio::spawn(listen(receiver, running, told));
-        let Taken { begin, listener, namespaces, state, programs } = taken;
-        let ((supervisor, dir, restarts), listener) =
-            begin.zip(listener).ok_or_else(|| io::Error::other("the supervisor has handed over no socket"))?;
-        Ok(Self { supervisor, dir, restarts, listener, namespaces, state, programs, link, notices })
+        let Taken { begin, listeners, namespaces, endpoints, state, programs } = taken;
+        let (supervisor, dir, restarts, svid_ttl) = begin.ok_or_else(|| io::Error::other("the supervisor has not said who it is"))?;
+        Ok(Self { supervisor, dir, restarts, svid_ttl, listeners, namespaces, endpoints, state, programs, link, notices })
     }
 }
 
 /// What was handed over so far.
 #[derive(Default)]
 struct Taken {
-    begin: Option<(u32, PathBuf, u32)>,
-    listener: Option<UnixListener>,
+    begin: Option<(u32, PathBuf, u32, Option<Duration>)>,
+    listeners: Listeners,
     namespaces: BTreeMap<u64, Namespace>,
+    endpoints: BTreeMap<Namespaced, OwnedFd>,
     state: Option<Vec<u8>>,
     programs: Vec<Notice>,
 }
@@ -129,10 +131,15 @@ struct Taken {
 impl Taken {
     fn add(&mut self, notice: Notice, descriptor: Option<OwnedFd>) -> io::Result<()> {
         match (notice, descriptor) {
-            (Notice::Begin { supervisor, dir, restarts }, _) => self.begin = Some((supervisor, dir, restarts)),
-            (Notice::Listener, Some(descriptor)) => self.listener = Some(descriptor.into()),
+            (Notice::Begin { supervisor, dir, restarts, svid_ttl }, _) => self.begin = Some((supervisor, dir, restarts, svid_ttl)),
+            (Notice::Listener(socket), Some(descriptor)) => {
+                self.listeners.insert(socket, descriptor.into());
+            }
             (Notice::Namespace { inode }, Some(descriptor)) => {
                 self.namespaces.insert(inode, Namespace::from(descriptor));
+            }
+            (Notice::Endpoint { key }, Some(descriptor)) => {
+                self.endpoints.insert(key, descriptor);
             }
             (Notice::State, Some(descriptor)) => {
                 let (mut file, mut bytes) = (File::from(descriptor), Vec::new());
@@ -190,6 +197,16 @@ impl Link {
         if let Ok(inode) = namespace.inode() {
             self.order(Order::Release { inode }, None);
         }
+    }
+
+    /// Has the socket of an endpoint held also when this process ends.
+    pub(in crate::engine) fn hold_endpoint(&self, key: &Namespaced, socket: OwnedFd) {
+        self.order(Order::HoldEndpoint { key: key.clone() }, Some(socket));
+    }
+
+    /// Has the socket of an endpoint let go of.
+    pub(in crate::engine) fn release_endpoint(&self, key: &Namespaced) {
+        self.order(Order::ReleaseEndpoint { key: key.clone() }, None);
     }
 
     /// Has a state kept for the next manager.

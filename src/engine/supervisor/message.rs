@@ -1,6 +1,8 @@
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
+
+use crate::model::Namespaced;
 
 /// What the manager asks of the supervisor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,6 +19,16 @@ pub(in crate::engine) enum Order {
     Release {
         /// Its number.
         inode: u64,
+    },
+    /// Keep the socket of an endpoint, which has registered; its descriptor comes with it.
+    HoldEndpoint {
+        /// What it is registered by.
+        key: Namespaced,
+    },
+    /// Let go of the socket of an endpoint.
+    ReleaseEndpoint {
+        /// What it was registered by.
+        key: Namespaced,
     },
     /// Keep this for the next manager; it comes as a file, and takes the place of what was kept before.
     Save,
@@ -52,13 +64,20 @@ pub(in crate::engine) enum Notice {
         dir: PathBuf,
         /// How many managers there were before.
         restarts: u32,
+        /// How long X.509 SVIDs are to be valid, where that was said.
+        svid_ttl: Option<Duration>,
     },
-    /// The socket to answer on comes with it.
-    Listener,
+    /// A socket to answer on comes with it.
+    Listener(Socket),
     /// A network namespace comes with it.
     Namespace {
         /// The number that the kernel gives it.
         inode: u64,
+    },
+    /// The socket of an endpoint comes with it.
+    Endpoint {
+        /// What it is registered by.
+        key: Namespaced,
     },
     /// What the last manager wanted to be kept comes with it.
     State,
@@ -89,6 +108,23 @@ pub(in crate::engine) enum Notice {
     Stop,
     /// The files are removed, and everything is let go of.
     Over,
+}
+
+/// What an engine answers on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::engine) enum Socket {
+    /// The requests of nsmctl.
+    Engine,
+    /// NSM's API.
+    Nsm,
+    /// The SPIFFE Workload API.
+    Spire,
+}
+
+impl Socket {
+    /// All of them.
+    pub(in crate::engine) const ALL: [Self; 3] = [Self::Engine, Self::Nsm, Self::Spire];
 }
 
 /// A program and what it is to find around itself.

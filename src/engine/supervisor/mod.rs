@@ -40,11 +40,11 @@ use self::{
 };
 pub(super) use self::{
     link::{Handover, Link},
-    message::{End, Launch, Notice, Order},
+    message::{End, Launch, Notice, Order, Socket},
     programs::Sandboxed,
     tie::{OWN_PROGRAM, number, tie},
 };
-use crate::model::{Failure, IntoFailure, Outcome, Result};
+use crate::model::{Failure, IntoFailure, Namespaced, Outcome, Result};
 
 /// A manager that has lived as long as this is started again at once when it ends.
 const LIVED: Duration = Duration::from_secs(5);
@@ -58,13 +58,19 @@ const QUEUE: usize = 4096;
 /// What is told to a manager, and what goes with it.
 type Told = (Notice, Option<OwnedFd>);
 
+/// The sockets of an engine.
+pub(super) type Listeners = BTreeMap<Socket, UnixListener>;
+
 /// The process that holds everything.
 pub(super) struct Supervisor<H> {
     dir: PathBuf,
-    listener: UnixListener,
+    svid_ttl: Option<Duration>,
+    listeners: Listeners,
     /// The engine's directory; dropped, it is removed.
     held: Option<H>,
     namespaces: BTreeMap<u64, OwnedFd>,
+    /// The sockets of endpoints.
+    endpoints: BTreeMap<Namespaced, OwnedFd>,
     state: Option<OwnedFd>,
     programs: Programs,
     happened: mpsc::Receiver<Happened>,
@@ -83,11 +89,12 @@ enum Parted {
 }
 
 impl<H> Supervisor<H> {
-    /// A supervisor that holds nothing yet but its directory and the socket.
-    pub(super) fn new(dir: PathBuf, listener: UnixListener, held: H) -> Self {
+    /// A supervisor that holds nothing yet but its directory and the sockets.
+    pub(super) fn new(dir: PathBuf, svid_ttl: Option<Duration>, listeners: Listeners, held: H) -> Self {
         let (tell, happened) = mpsc::channel(QUEUE);
         let programs = Programs::new(tell);
-        Self { dir, listener, held: Some(held), namespaces: BTreeMap::new(), state: None, programs, happened, restarts: 0, is_over: false }
+        let (namespaces, endpoints, held) = (BTreeMap::new(), BTreeMap::new(), Some(held));
+        Self { dir, svid_ttl, listeners, held, namespaces, endpoints, state: None, programs, happened, restarts: 0, is_over: false }
     }
 
     /// Keeps a manager running until it says that all is over; `ready` is called once, when the first one answers.
@@ -199,10 +206,16 @@ impl<H> Supervisor<H> {
     /// Tells a new manager everything that it needs to go on where the last one was.
     async fn hand_over(&mut self, tell: &mpsc::Sender<Told>) -> io::Result<()> {
         let gone = |_| io::Error::from(io::ErrorKind::BrokenPipe);
-        let begin = Notice::Begin { supervisor: number(), dir: self.dir.clone(), restarts: self.restarts };
-        let mut all = vec![(begin, None), (Notice::Listener, Some(OwnedFd::from(self.listener.try_clone()?)))];
+        let begin = Notice::Begin { supervisor: number(), dir: self.dir.clone(), restarts: self.restarts, svid_ttl: self.svid_ttl };
+        let mut all = vec![(begin, None)];
+        for (socket, listener) in &self.listeners {
+            all.push((Notice::Listener(*socket), Some(OwnedFd::from(listener.try_clone()?))));
+        }
         for (inode, descriptor) in &self.namespaces {
             all.push((Notice::Namespace { inode: *inode }, Some(descriptor.try_clone()?)));
+        }
+        for (key, descriptor) in &self.endpoints {
+            all.push((Notice::Endpoint { key: key.clone() }, Some(descriptor.try_clone()?)));
         }
         if let Some(state) = &self.state {
             all.push((Notice::State, Some(state.try_clone()?)));
@@ -228,6 +241,13 @@ impl<H> Supervisor<H> {
             (Order::Release { inode }, _) => {
                 self.namespaces.remove(&inode);
             }
+            (Order::HoldEndpoint { key }, Some(descriptor)) => {
+                self.endpoints.insert(key, descriptor);
+            }
+            (Order::HoldEndpoint { key }, None) => log(&format!("the socket of endpoint {key} cannot be held: no more files may be opened")),
+            (Order::ReleaseEndpoint { key }, _) => {
+                self.endpoints.remove(&key);
+            }
             (Order::Save, descriptor) => self.state = descriptor.or(self.state.take()),
             (Order::Launch(launch), _) => {
                 let Launch { key, namespace, .. } = &*launch;
@@ -248,6 +268,7 @@ impl<H> Supervisor<H> {
         self.is_over = true;
         self.programs.stop_all();
         self.namespaces.clear();
+        self.endpoints.clear();
         self.held = None;
     }
 }

@@ -1,0 +1,328 @@
+use std::{
+    collections::{BTreeMap, HashMap},
+    os::fd::OwnedFd,
+    path::{Path as FilePath, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::{Duration, SystemTime},
+};
+
+use rustix::fs::{Mode, OFlags};
+use tokio::sync::{broadcast, watch};
+use tokio_rustls::rustls::{ClientConfig, ServerConfig};
+use tonic::Status;
+
+use super::{
+    descriptors::path_of,
+    journal::{Happening, Journal},
+    links::Links,
+    remote::Remote,
+    wire::{self, ConnectionEvent, EventType, State},
+};
+use crate::{
+    engine::{
+        forwarder,
+        identity::{Error, Identity, Member, Sandboxes, Source, SpiffeId, client_config, server_config},
+        registry::Registry,
+    },
+    model::Namespaced,
+};
+
+/// The name of the manager's segment on a path.
+pub(super) const MANAGER: &str = "nsmgr";
+/// How often it is looked whether a registration or a connection has run out.
+const SWEEP: Duration = Duration::from_secs(1);
+/// How many events a monitor may be behind; one that is further is told all again.
+const EVENTS: usize = 1024;
+
+/// What a connection is known by: whose it is, and how that one calls it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(in crate::engine) struct Key {
+    /// The client.
+    pub(in crate::engine) client: SpiffeId,
+    /// The id of the client's segment.
+    pub(in crate::engine) id: String,
+}
+
+/// A connection that is there.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct Established {
+    /// Its links.
+    pub(in crate::engine) link: forwarder::Connection,
+    /// How the manager and the client see it.
+    pub(super) near: wire::Connection,
+    /// How the manager and the endpoint see it.
+    pub(super) far: wire::Connection,
+    /// Its endpoint.
+    pub(super) remote: Arc<Remote>,
+    /// Until when the client has asked for it.
+    pub(super) expires: SystemTime,
+}
+
+/// A lock that is there as long as somebody holds it or waits for it.
+type Turn = tokio::sync::Mutex<()>;
+
+/// The manager's state: who is registered, what is connected, who may ask.
+#[derive(Debug)]
+pub(in crate::engine) struct Control {
+    /// Where the socket of the API is, and where those of the engine's own endpoints are made. Held open, so that neither a long path
+    /// nor a directory above them that is closed stands in the way.
+    folders: [OwnedFd; 2],
+    socket: &'static str,
+    pub(in crate::engine) identity: Arc<Identity>,
+    pub(in crate::engine) sandboxes: Arc<Sandboxes>,
+    /// Who the manager is.
+    pub(super) source: Arc<Source>,
+    pub(super) accepts: Arc<ServerConfig>,
+    pub(super) connects: Arc<ClientConfig>,
+    registry: Mutex<Registry>,
+    connections: Mutex<BTreeMap<Key, Established>>,
+    turns: Mutex<HashMap<Key, Weak<Turn>>>,
+    pub(super) links: Links,
+    pub(super) events: broadcast::Sender<ConnectionEvent>,
+    /// What happened, for whoever tells people.
+    pub(in crate::engine) journal: Journal,
+    /// Whether connections may be asked for: not before those of an earlier manager are known.
+    is_open: watch::Sender<bool>,
+}
+
+impl Control {
+    /// A manager with nothing, whose API is at `socket` in the first of these folders; the sockets of the engine's own
+    /// endpoints are made in the second.
+    ///
+    /// # Errors
+    /// Its identity cannot be made, or the folders are not there.
+    pub(in crate::engine) fn new(identity: Arc<Identity>, folders: [&FilePath; 2], socket: &'static str) -> Result<Arc<Self>, Error> {
+        let source = identity.source(&identity.domain().id(&["ns", "nsm-system", "pod", MANAGER])?)?;
+        let (accepts, connects) = (server_config(&source)?, client_config(&source)?);
+        Ok(Arc::new(Self {
+            folders: [open(folders[0])?, open(folders[1])?],
+            socket,
+            identity,
+            sandboxes: Arc::default(),
+            source,
+            accepts,
+            connects,
+            registry: Mutex::default(),
+            connections: Mutex::default(),
+            turns: Mutex::default(),
+            links: Links::default(),
+            events: broadcast::Sender::new(EVENTS),
+            journal: Journal::default(),
+            is_open: watch::Sender::new(true),
+        }))
+    }
+
+    /// Has whoever asks for connections wait, or go on.
+    pub(in crate::engine) fn set_open(&self, is_open: bool) {
+        self.is_open.send_replace(is_open);
+    }
+
+    /// Waits until connections may be asked for.
+    pub(super) async fn opened(&self) {
+        // It does not end before this does.
+        let _ = self.is_open.subscribe().wait_for(|is_open| *is_open).await;
+    }
+
+    /// The socket of the API.
+    pub(super) fn socket(&self) -> PathBuf {
+        PathBuf::from(path_of(&self.folders[0])).join(self.socket)
+    }
+
+    /// Where the engine's own endpoints make their sockets.
+    pub(super) fn workshop(&self) -> PathBuf {
+        path_of(&self.folders[1]).into()
+    }
+
+    /// The registry; not to be held while waiting.
+    pub(in crate::engine) fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn connections(&self) -> MutexGuard<'_, BTreeMap<Key, Established>> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Every connection.
+    pub(in crate::engine) fn list(&self) -> Vec<(Key, Established)> {
+        self.connections().iter().map(|(key, established)| (key.clone(), established.clone())).collect()
+    }
+
+    /// How many connections each endpoint has.
+    pub(super) fn loads(&self) -> HashMap<Namespaced, usize> {
+        let mut loads = HashMap::new();
+        for established in self.connections().values() {
+            *loads.entry(established.remote.key.clone()).or_default() += 1;
+        }
+        loads
+    }
+
+    /// One connection.
+    pub(super) fn get(&self, key: &Key) -> Option<Established> {
+        self.connections().get(key).cloned()
+    }
+
+    /// Has only one at a time work on a connection.
+    pub(super) async fn turn(&self, key: &Key) -> tokio::sync::OwnedMutexGuard<()> {
+        let turn = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            turns.retain(|_, turn| turn.strong_count() > 0);
+            let turn = turns.get(key).and_then(Weak::upgrade).unwrap_or_default();
+            turns.insert(key.clone(), Arc::downgrade(&turn));
+            turn
+        };
+        turn.lock_owned().await
+    }
+
+    /// Keeps a connection and tells those who watch.
+    pub(super) fn put(&self, key: Key, established: Established) {
+        let near = established.near.clone();
+        self.connections().insert(key, established);
+        self.tell(EventType::Update, near);
+    }
+
+    /// Goes on with a connection that an earlier manager has made.
+    pub(super) fn resume(&self, key: Key, established: Established) {
+        self.links.know(&established.link);
+        self.connections().insert(key, established);
+    }
+
+    /// A connection as its client is told of it.
+    pub(in crate::engine) fn told(key: &Key, established: &Established) -> wire::Connection {
+        let mut near = established.near.clone();
+        near.id.clone_from(&key.id);
+        if let Some(path) = &mut near.path {
+            path.index = 0;
+        }
+        near
+    }
+
+    /// Takes note of other links of a connection.
+    pub(super) fn relink(&self, key: &Key, link: &forwarder::Connection) {
+        if let Some(established) = self.connections().get_mut(key) {
+            established.link.clone_from(link);
+        }
+    }
+
+    /// Takes note of how a connection fares, and tells those who watch.
+    pub(super) fn change_state(&self, key: &Key, state: State) {
+        let mut connections = self.connections();
+        let Some(established) = connections.get_mut(key) else { return };
+        established.near.state = state.into();
+        let near = established.near.clone();
+        drop(connections);
+        self.tell(EventType::Update, near);
+    }
+
+    /// Forgets a connection and tells those who watch.
+    pub(super) fn forget(&self, key: &Key) -> Option<Established> {
+        let removed = self.connections().remove(key);
+        if let Some(established) = &removed {
+            self.tell(EventType::Delete, established.near.clone());
+        }
+        removed
+    }
+
+    fn tell(&self, kind: EventType, connection: wire::Connection) {
+        let event = ConnectionEvent { r#type: kind.into(), connections: HashMap::from([(connection.id.clone(), connection)]) };
+        // Nobody may be watching.
+        let _ = self.events.send(event);
+    }
+
+    /// Takes note that endpoints of a pod are registered no longer.
+    pub(super) fn tell_unregistered(&self, pod: &Namespaced, endpoints: Vec<Namespaced>) {
+        endpoints.into_iter().for_each(|key| self.journal.add(Happening::Unregistered { pod: pod.clone(), key }));
+    }
+
+    /// Tells the clients of an endpoint that is gone, so that they heal.
+    pub(super) fn lost(&self, remote: &Arc<Remote>) {
+        let mut down = Vec::new();
+        for established in self.connections().values_mut().filter(|established| Arc::ptr_eq(&established.remote, remote)) {
+            established.near.state = State::Down.into();
+            down.push(established.near.clone());
+        }
+        down.into_iter().for_each(|connection| self.tell(EventType::Update, connection));
+    }
+
+    /// Tells the client of one connection what its endpoint says of it.
+    pub(super) fn passed_on(&self, remote: &Arc<Remote>, id: &str, state: State) {
+        let mut connections = self.connections();
+        let mut own = connections.values_mut().filter(|established| Arc::ptr_eq(&established.remote, remote));
+        let Some(established) = own.find(|established| established.near.id == id) else { return };
+        established.near.state = state.into();
+        let near = established.near.clone();
+        drop(connections);
+        self.tell(EventType::Update, near);
+    }
+
+    /// The sandbox of somebody.
+    ///
+    /// # Errors
+    /// There is none: it has gone, or never had one.
+    pub(super) fn member(&self, id: &SpiffeId) -> Result<Member, Status> {
+        let pod = id.as_str().strip_prefix(&format!("{}/ns/", self.identity.domain().uri())).and_then(|rest| rest.split_once("/pod/"));
+        let member = pod.and_then(|(namespace, name)| self.sandboxes.by_pod(&Namespaced::new(namespace, name)));
+        member.ok_or_else(|| Status::permission_denied(format!("{id} is in no sandbox of this machine")))
+    }
+
+    /// Lets a sandbox go, with all that it has registered and all its connections.
+    pub(in crate::engine) async fn remove_sandbox(self: &Arc<Self>, pod: &Namespaced) -> Vec<(forwarder::Connection, Option<crate::net::Error>)> {
+        self.sandboxes.remove(pod);
+        let endpoints = self.registry().remove_pod(pod);
+        self.tell_unregistered(pod, endpoints);
+        let own = self.list().into_iter().filter(|(_, established)| established.link.touches(pod));
+        let mut closed = Vec::new();
+        for (key, _) in own.collect::<Vec<_>>() {
+            closed.extend(self.close(&key).await);
+        }
+        closed.extend(self.close_orphans(|link, _| link.touches(pod)).await);
+        self.links.forget(|client, _| client == pod);
+        if let Ok(id) = self.identity.id_of(pod) {
+            self.identity.forget(&id);
+        }
+        closed
+    }
+
+    /// Closes a connection, at its endpoint too; the result is what was closed, with the error of the kernel where it kept the link.
+    pub(in crate::engine) async fn close(self: &Arc<Self>, key: &Key) -> Option<(forwarder::Connection, Option<crate::net::Error>)> {
+        let _turn = self.turn(key).await;
+        let established = self.forget(key)?;
+        Some(self.undo(established).await)
+    }
+
+    /// Takes back what is no longer refreshed, for ever.
+    pub(in crate::engine) async fn sweep(self: Arc<Self>) {
+        let mut tick = tokio::time::interval(SWEEP);
+        loop {
+            tick.tick().await;
+            let now = SystemTime::now();
+            for gone in self.registry().expire(jiff::Timestamp::now().as_second()) {
+                self.journal.add(Happening::Unregistered { pod: gone.pod, key: gone.remote.key.clone() });
+            }
+            self.sweep_orphans().await;
+            let over = self.list().into_iter().filter(|(_, established)| established.expires <= now);
+            for (key, _) in over.collect::<Vec<_>>() {
+                let _turn = self.turn(&key).await;
+                // It may have been refreshed while we waited.
+                if self.get(&key).is_some_and(|established| established.expires <= now)
+                    && let Some(established) = self.forget(&key)
+                {
+                    self.undo(established).await;
+                }
+            }
+        }
+    }
+}
+
+/// Holds a folder.
+fn open(folder: &FilePath) -> Result<OwnedFd, Error> {
+    let held = rustix::fs::open(folder, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+    held.map_err(|error| Error::new(format!("open {}", folder.display()), error))
+}
+
+/// A second descriptor of the same file.
+///
+/// # Errors
+/// There is none to be had.
+pub(super) fn duplicate(descriptor: &OwnedFd) -> Result<OwnedFd, Status> {
+    descriptor.try_clone().map_err(|error| Status::resource_exhausted(format!("cannot duplicate a descriptor: {error}")))
+}

@@ -1,0 +1,97 @@
+use std::{io, path::Path, sync::Arc};
+
+use prost::Message;
+use tokio::{net::UnixStream, time::timeout};
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{ClientConfig, pki_types::ServerName},
+};
+use tonic::{Request, Response, Status, Streaming};
+
+use super::{
+    descriptors::Descriptors,
+    server::HANDSHAKE,
+    token,
+    transport::{DescriptorStream, Outgoing},
+};
+use crate::engine::{
+    grpc::Channel,
+    identity::{Peer, Source, peer_of},
+};
+
+/// A connection to somebody whose methods are called.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    channel: Channel,
+    /// Who it is.
+    pub(super) peer: Peer,
+    /// What has come over it.
+    pub(super) received: Descriptors,
+    /// What is to go over it.
+    pub(super) outgoing: Outgoing,
+}
+
+impl Line {
+    /// Connects to a socket; both ends prove who they are.
+    ///
+    /// # Errors
+    /// Nobody listens, or it cannot prove who it is, or does not speak HTTP/2.
+    pub(super) async fn open(socket: &Path, config: &Arc<ClientConfig>) -> io::Result<Self> {
+        let stream = DescriptorStream::new(UnixStream::connect(socket).await?);
+        let (received, outgoing) = (stream.received(), stream.outgoing());
+        // TLS wants a name, and the verifier looks at none.
+        let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
+        let stream = timeout(HANDSHAKE, Box::pin(TlsConnector::from(Arc::clone(config)).connect(name, stream))).await??;
+        let peer = peer_of(stream.get_ref().1.peer_certificates()).map_err(io::Error::other)?;
+        let channel = Box::pin(Channel::new(stream)).await.map_err(io::Error::other)?;
+        Ok(Self { channel, peer, received, outgoing })
+    }
+
+    /// Whether the other end is gone.
+    pub(super) fn is_closed(&self) -> bool {
+        self.channel.is_closed()
+    }
+
+    /// Calls a method with one answer, with our token for the other end.
+    ///
+    /// # Errors
+    /// What the method answers, or that the other end is gone.
+    pub(super) async fn call<Q, A>(&self, source: &Source, method: &'static str, mut request: Request<Q>) -> Result<Response<A>, Status>
+    where
+        Q: Message + 'static,
+        A: Message + Default + 'static,
+    {
+        token::to_callee(request.metadata_mut(), source, &self.peer.id)?;
+        Box::pin(self.channel.unary(method, request)).await
+    }
+
+    /// The bare connection.
+    #[cfg(test)]
+    pub(super) fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    /// As [`Self::call`], without saying who we are.
+    #[cfg(test)]
+    pub(super) async fn call_without_token<Q, A>(&self, method: &'static str, request: Request<Q>) -> Result<Response<A>, Status>
+    where
+        Q: Message + 'static,
+        A: Message + Default + 'static,
+    {
+        self.channel.unary(method, request).await
+    }
+
+    /// Calls a method with a stream of answers, with our token for the other end.
+    ///
+    /// # Errors
+    /// What the method answers, or that the other end is gone.
+    pub(super) async fn stream<Q, A>(&self, source: &Source, method: &'static str, message: Q) -> Result<Streaming<A>, Status>
+    where
+        Q: Message + 'static,
+        A: Message + Default + 'static,
+    {
+        let mut request = Request::new(message);
+        token::to_callee(request.metadata_mut(), source, &self.peer.id)?;
+        Ok(Box::pin(self.channel.stream(method, request)).await?.into_inner())
+    }
+}

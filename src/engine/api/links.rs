@@ -1,0 +1,169 @@
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use tonic::Status;
+
+use super::{control::Control, wire::State};
+use crate::{
+    engine::{
+        forwarder::{Connection, End},
+        mesh::now,
+    },
+    model::Namespaced,
+    net,
+};
+
+/// How long links wait for somebody to ask for them again: a client of upstream does so within seconds.
+pub(super) const ADOPTED: Duration = Duration::from_secs(60);
+
+/// A request, by its client and its number.
+type Numbered = (Namespaced, usize);
+
+/// What is known of links beyond their connections.
+#[derive(Debug, Default)]
+pub(super) struct Links {
+    /// Those that are there and that nobody has asked for since, with the time of their adoption.
+    orphans: Mutex<Vec<(Connection, Instant)>>,
+    /// Since when each request has been served, in seconds since 1970, and how often its links were made: once, and once more each
+    /// time that they were healed.
+    served: Mutex<BTreeMap<Numbered, (i64, u32)>>,
+}
+
+impl Links {
+    fn orphans(&self) -> MutexGuard<'_, Vec<(Connection, Instant)>> {
+        self.orphans.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn served(&self) -> MutexGuard<'_, BTreeMap<Numbered, (i64, u32)>> {
+        self.served.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts that links were made, and tells them since when their request has been served.
+    fn made(&self, link: &mut Connection) {
+        let mut served = self.served();
+        let (since, times) = served.entry((link.client.pod.clone(), link.request)).or_insert_with(|| (now(), 0));
+        (link.since, link.heals) = (*since, *times);
+        *times = times.saturating_add(1);
+    }
+
+    /// Knows links that an earlier manager has made.
+    pub(super) fn know(&self, link: &Connection) {
+        self.served().insert((link.client.pod.clone(), link.request), (link.since, link.heals.saturating_add(1)));
+    }
+
+    /// Forgets what a request has come to: what is made for it later is no healing.
+    pub(super) fn forget(&self, which: impl Fn(&Namespaced, usize) -> bool) {
+        self.served().retain(|(client, request), _| !which(client, *request));
+    }
+}
+
+impl Control {
+    /// All links that are there: those of connections, and those that wait for somebody to ask for them again.
+    pub(in crate::engine) fn links(&self) -> Vec<Connection> {
+        let own = self.list().into_iter().map(|(_, established)| established.link);
+        own.chain(self.orphans()).collect()
+    }
+
+    /// Makes the links of a connection, where they are not there and whole. The result is what is there, and whether it was made.
+    pub(super) async fn link(&self, mut link: Connection, old: Option<&Connection>) -> Result<(Connection, bool), Status> {
+        let failed = |error: net::Error| Status::internal(error.to_string());
+        if let Some(old) = old {
+            if old.is_same(&link) && old.fault().await.is_none() {
+                (link.since, link.heals) = (old.since, old.heals);
+                return Ok((link, false));
+            }
+            old.close().await.map_err(failed)?;
+        }
+        link.establish().await.map_err(failed)?;
+        self.links.made(&mut link);
+        Ok((link, true))
+    }
+
+    /// Makes links anew as they were, under the same names and with the same addresses.
+    ///
+    /// # Errors
+    /// The kernel refused; nothing is left of them then.
+    pub(in crate::engine) async fn repair(&self, broken: &Connection) -> net::Result<()> {
+        let mut link = broken.clone();
+        let key = self.list().into_iter().find(|(_, established)| established.link.is_same(broken)).map(|(key, _)| key);
+        let _turn = match &key {
+            Some(key) => Some(self.turn(key).await),
+            None => None,
+        };
+        if key.as_ref().is_some_and(|key| self.get(key).is_none()) {
+            // It was closed while we waited.
+            return Ok(());
+        }
+        link.close().await?;
+        link.establish().await?;
+        self.links.made(&mut link);
+        match key {
+            Some(key) => self.relink(&key, &link),
+            None => self.links.orphans().iter_mut().filter(|(orphan, _)| orphan.is_same(&link)).for_each(|(orphan, _)| *orphan = link.clone()),
+        }
+        Ok(())
+    }
+
+    /// Takes away what leads to a pod whose endpoint has ended: the kernel would go on answering pings, and nobody would be there. Its
+    /// clients are told, and ask for it again; they are the result.
+    pub(in crate::engine) async fn lose(&self, pod: &Namespaced) -> Vec<Namespaced> {
+        let endpoints = self.registry().unregister_pod(pod);
+        self.tell_unregistered(pod, endpoints);
+        let mut clients = Vec::new();
+        for (key, established) in self.list().into_iter().filter(|(_, established)| established.link.endpoint.pod == *pod) {
+            let _turn = self.turn(&key).await;
+            // What the kernel keeps is found and made anew when the client asks again.
+            let _ = established.link.close().await;
+            self.change_state(&key, State::Down);
+            clients.push(established.link.client.pod);
+        }
+        self.close_orphans(|link, _| link.endpoint.pod == *pod).await;
+        clients
+    }
+
+    /// Takes links on that an earlier manager has made. They stay as they are for the client that asks for them again, and go where
+    /// none does.
+    pub(in crate::engine) fn adopt(&self, link: Connection) {
+        self.links.know(&link);
+        self.links.orphans().push((link, Instant::now()));
+    }
+
+    /// The link at an interface that nobody has asked for since it was adopted.
+    pub(super) fn orphan(&self, end: &End) -> Option<Connection> {
+        self.links.orphans().iter().map(|(link, _)| link).find(|link| link.client.is_same(end)).cloned()
+    }
+
+    /// Every link that was adopted and that nobody has asked for since.
+    pub(super) fn orphans(&self) -> Vec<Connection> {
+        self.links.orphans().iter().map(|(link, _)| link.clone()).collect()
+    }
+
+    /// Somebody has asked for the link at an interface.
+    pub(super) fn take_orphan(&self, end: &End) {
+        self.links.orphans().retain(|(link, _)| !link.client.is_same(end));
+    }
+
+    /// Closes adopted links; the result is what was closed, with the error of the kernel where it kept them.
+    pub(in crate::engine) async fn close_orphans(&self, which: impl Fn(&Connection, Instant) -> bool) -> Vec<(Connection, Option<net::Error>)> {
+        let closing: Vec<_> = self.links.orphans().extract_if(.., |(link, since)| which(link, *since)).collect();
+        let mut closed = Vec::new();
+        for (link, _) in closing {
+            let error = link.close().await.err();
+            closed.push((link, error));
+        }
+        closed
+    }
+
+    /// Forgets what the requests of a pod have come to: the pod goes, or they are to come to something else.
+    pub(in crate::engine) fn forget_served(&self, pod: &Namespaced) {
+        self.links.forget(|client, _| client == pod);
+    }
+
+    /// Adopted links that nobody wants go.
+    pub(super) async fn sweep_orphans(self: &Arc<Self>) {
+        self.close_orphans(|_, since| since.elapsed() > ADOPTED).await;
+    }
+}

@@ -1,0 +1,134 @@
+use std::{
+    io,
+    os::fd::OwnedFd,
+    path::Path as FilePath,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use prost::Message;
+use tokio::time::timeout;
+use tonic::{Request, Response, Status};
+
+use super::{
+    MONITOR,
+    control::Control,
+    descriptors::{Inode, path_of},
+    line::Line,
+    wire::{ConnectionEvent, EventType, MonitorScopeSelector, NetworkServiceEndpoint, State},
+};
+use crate::{engine::identity::SpiffeId, model::Namespaced};
+
+/// How long an endpoint may take for its answer: less than our caller waits, so that another can be tried.
+const ANSWERS: Duration = Duration::from_secs(6);
+
+/// An endpoint that has registered itself, and how it is called.
+#[derive(Debug)]
+pub(in crate::engine) struct Remote {
+    /// What it is registered by.
+    pub(in crate::engine) key: Namespaced,
+    /// Who it is.
+    pub(in crate::engine) id: SpiffeId,
+    /// Its socket; it may only name it.
+    socket: OwnedFd,
+    /// What that is.
+    pub(super) inode: Inode,
+    entry: Mutex<NetworkServiceEndpoint>,
+    line: tokio::sync::Mutex<Option<Line>>,
+}
+
+impl Remote {
+    /// An endpoint at a socket.
+    pub(super) fn new(key: Namespaced, id: SpiffeId, socket: OwnedFd, inode: Inode, entry: NetworkServiceEndpoint) -> Self {
+        Self { key, id, socket, inode, entry: Mutex::new(entry), line: tokio::sync::Mutex::default() }
+    }
+
+    /// One that nobody can call.
+    #[cfg(test)]
+    pub(in crate::engine) fn example(key: Namespaced) -> Self {
+        let socket = OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
+        let (id, inode) = (SpiffeId::parse("spiffe://example/nse").unwrap(), Inode::of(&socket).unwrap());
+        Self::new(key, id, socket, inode, NetworkServiceEndpoint::default())
+    }
+
+    /// Its socket once more, for another process to hold.
+    ///
+    /// # Errors
+    /// There are no more descriptors to be had.
+    pub(in crate::engine) fn duplicate(&self) -> io::Result<OwnedFd> {
+        self.socket.try_clone()
+    }
+
+    /// What it has registered.
+    pub(in crate::engine) fn entry(&self) -> NetworkServiceEndpoint {
+        self.entry.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes note of a refresh.
+    pub(super) fn refresh(&self, entry: NetworkServiceEndpoint) {
+        *self.entry.lock().unwrap_or_else(PoisonError::into_inner) = entry;
+    }
+
+    /// A connection to it, made where there is none.
+    async fn line(self: &Arc<Self>, control: &Arc<Control>) -> Result<Line, Status> {
+        let mut line = self.line.lock().await;
+        if let Some(line) = line.as_ref().filter(|line| !line.is_closed()) {
+            return Ok(line.clone());
+        }
+        let made = Box::pin(self.connect(control)).await?;
+        tokio::spawn(Arc::clone(self).watch(Arc::clone(control), made.clone()));
+        *line = Some(made.clone());
+        Ok(made)
+    }
+
+    async fn connect(self: &Arc<Self>, control: &Control) -> Result<Line, Status> {
+        let line = Line::open(FilePath::new(&path_of(&self.socket)), &control.connects).await.map_err(|error| {
+            if error.kind() == io::ErrorKind::ConnectionRefused {
+                // Nobody listens any more, and its registration would go on for a minute.
+                control.registry().unregister_same(self);
+            }
+            Status::unavailable(format!("endpoint {} is not available: {error}", self.key.name))
+        })?;
+        match line.peer.id == self.id {
+            true => Ok(line),
+            false => Err(Status::permission_denied(format!("endpoint {} is {}, and was registered by {}", self.key.name, line.peer.id, self.id))),
+        }
+    }
+
+    /// Calls one of its methods, with our token for it.
+    pub(super) async fn call<Q, A>(self: &Arc<Self>, control: &Arc<Control>, method: &'static str, message: Q) -> Result<(Response<A>, Line), Status>
+    where
+        Q: Message + 'static,
+        A: Message + Default + 'static,
+    {
+        let line = self.line(control).await?;
+        let answer = timeout(ANSWERS, line.call(&control.source, method, Request::new(message))).await;
+        let late = || Status::deadline_exceeded(format!("endpoint {} did not answer within {} s", self.key.name, ANSWERS.as_secs()));
+        Ok((answer.map_err(|_| late())??, line))
+    }
+
+    /// Passes on what the endpoint tells of its connections, until its end.
+    async fn watch(self: Arc<Self>, control: Arc<Control>, line: Line) {
+        let events = line.stream::<_, ConnectionEvent>(&control.source, MONITOR, MonitorScopeSelector::default()).await;
+        if let Ok(mut events) = events {
+            while let Ok(Some(event)) = events.message().await {
+                self.pass_on(&control, &event);
+            }
+        }
+        control.lost(&self);
+    }
+
+    fn pass_on(self: &Arc<Self>, control: &Control, event: &ConnectionEvent) {
+        for connection in event.connections.values() {
+            // It tells of its own segment; ours is the one before.
+            let own = connection.path.as_ref().and_then(|path| path.path_segments.get(usize::try_from(path.index.checked_sub(1)?).ok()?));
+            let Some(own) = own else { continue };
+            let state = match (event.r#type(), connection.state()) {
+                (EventType::Delete, _) | (_, State::Down) => State::Down,
+                (_, State::RefreshRequested) => State::RefreshRequested,
+                _ => continue,
+            };
+            control.passed_on(self, &own.id, state);
+        }
+    }
+}

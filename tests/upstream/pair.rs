@@ -1,0 +1,151 @@
+use nix::sys::signal::Signal;
+use nsmctl::model::{Payload, PingStats, Probe};
+
+use crate::{
+    machine::{Machine, bare, client, endpoint, plan, service},
+    sandboxed::Sandboxed,
+};
+
+const ENDPOINT: [(&str, &str); 5] = [
+    ("NSM_NAME", "nse-kernel"),
+    ("NSM_SERVICE_NAMES", "kernel2kernel"),
+    ("NSM_CIDR_PREFIX", "172.16.1.100/31"),
+    ("NSM_REGISTER_SERVICE", "false"),
+    ("NSM_UNREGISTER_ITSELF", "true"),
+];
+const CLIENT: [(&str, &str); 3] =
+    [("NSM_NAME", "alpine"), ("NSM_NETWORK_SERVICES", "kernel://kernel2kernel/nsm-1"), ("NSM_LOCAL_DNS_SERVER_ENABLED", "false")];
+const REGISTERED: &str = "startup completed in";
+const CONNECTED: &str = "successfully connected to";
+
+async fn start() -> Machine {
+    let machine = Machine::new();
+    machine.apply(&plan("example", vec![service("kernel2kernel", Payload::Ethernet)], vec![bare("nse"), bare("alpine")])).await;
+    machine
+}
+
+async fn pings(machine: &Machine, pod: &str, address: &str) -> (u32, u32) {
+    let probes = machine.probe(pod, &[address]).await;
+    let Probe::Value(PingStats { transmitted, received, .. }) = probes.pings[0].result else { panic!("{probes:?}") };
+    (transmitted, received)
+}
+
+#[tokio::test]
+async fn upstreams_client_and_endpoint_meet_and_part() {
+    let machine = start().await;
+    let mut endpoint = Sandboxed::start(&machine, "nse", "cmd-nse-icmp-responder", &[], &ENDPOINT).await;
+    endpoint.says(REGISTERED, 1).await;
+    let registered = machine.inventory().await.endpoints.unwrap();
+    assert!(registered.len() == 1 && registered[0].id.name == "nse-kernel", "{registered:?}");
+    assert!(registered[0].spiffe_id.as_ref().unwrap().ends_with("/ns/ns-test/pod/nse"));
+
+    let mut client = Sandboxed::start(&machine, "alpine", "cmd-nsc", &[], &CLIENT).await;
+    client.says(CONNECTED, 1).await;
+    assert_eq!(machine.addresses("alpine").await, ["nsm-1 172.16.1.101/32"]);
+    assert_eq!(machine.routes("alpine", "-4").await, ["172.16.1.100 nsm-1 172.16.1.101"]);
+    assert_eq!((pings(&machine, "alpine", "172.16.1.100").await, pings(&machine, "nse", "172.16.1.101").await), ((3, 3), (3, 3)));
+
+    client.signal(Signal::SIGTERM);
+    assert!(client.ended().await);
+    assert!(machine.addresses("alpine").await.is_empty() && machine.addresses("nse").await.is_empty(), "{}", endpoint.log());
+    endpoint.signal(Signal::SIGTERM);
+    endpoint.ended().await;
+    assert!(machine.inventory().await.endpoints.unwrap().is_empty(), "{}", endpoint.log());
+}
+
+/// With tokens of 4 s the client refreshes in less than two, and the endpoint registers anew in less than three.
+#[tokio::test]
+async fn a_connection_outlives_its_tokens_and_identities() {
+    let machine = Machine::new().with_environment("NSMCTL_SVID_TTL", "6s");
+    machine.apply(&plan("example", vec![service("kernel2kernel", Payload::Ethernet)], vec![bare("nse"), bare("alpine")])).await;
+    let short = [("NSM_MAX_TOKEN_LIFETIME", "4s")];
+    let mut endpoint = Sandboxed::start(&machine, "nse", "cmd-nse-icmp-responder", &[], &[&ENDPOINT[..], &short].concat()).await;
+    endpoint.says(REGISTERED, 1).await;
+    let mut client = Sandboxed::start(&machine, "alpine", "cmd-nsc", &[], &[&CLIENT[..], &short].concat()).await;
+    client.says(CONNECTED, 1).await;
+    let index = machine.index("alpine", "nsm-1").await;
+    tokio::time::sleep(std::time::Duration::from_secs(14)).await;
+    assert_eq!((machine.index("alpine", "nsm-1").await, pings(&machine, "alpine", "172.16.1.100").await), (index, (3, 3)), "{}", client.log());
+    assert_eq!(machine.inventory().await.endpoints.unwrap().len(), 1, "{}", endpoint.log());
+    for log in [client.log(), endpoint.log()] {
+        for trouble in ["Control plane is down", "Data plane is down", "refresh failed", "no sufficient privileges"] {
+            assert!(!log.contains(trouble), "{trouble}:\n{log}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_killed_endpoint_comes_back_and_the_connection_with_it() {
+    let machine = start().await;
+    let mut endpoint = Sandboxed::start(&machine, "nse", "cmd-nse-icmp-responder", &[], &ENDPOINT).await;
+    endpoint.says(REGISTERED, 1).await;
+    let mut client = Sandboxed::start(&machine, "alpine", "cmd-nsc", &[], &CLIENT).await;
+    client.says(CONNECTED, 1).await;
+    endpoint.signal(Signal::SIGKILL);
+    client.says("Control plane is down", 1).await;
+    let mut again = Sandboxed::start(&machine, "nse", "cmd-nse-icmp-responder", &[], &ENDPOINT).await;
+    again.says(REGISTERED, 1).await;
+    client.says("Heal success", 1).await;
+    assert_eq!(machine.addresses("alpine").await, ["nsm-1 172.16.1.101/32"]);
+    assert_eq!(pings(&machine, "alpine", "172.16.1.100").await, (3, 3));
+}
+
+#[tokio::test]
+async fn a_data_path_that_breaks_is_made_again_under_upstreams_programs() {
+    let machine = start().await;
+    let mut endpoint = Sandboxed::start(&machine, "nse", "cmd-nse-icmp-responder", &[], &ENDPOINT).await;
+    endpoint.says(REGISTERED, 1).await;
+    let mut client = Sandboxed::start(&machine, "alpine", "cmd-nsc", &[], &CLIENT).await;
+    client.says(CONNECTED, 1).await;
+    let index = machine.index("alpine", "nsm-1").await;
+    machine.ip_set("alpine", &["link", "delete", "nsm-1"]).await;
+    let begun = std::time::Instant::now();
+    while machine.addresses("alpine").await != ["nsm-1 172.16.1.101/32"] || machine.index("alpine", "nsm-1").await == index {
+        assert!(begun.elapsed() < crate::sandboxed::PATIENCE, "{}", client.log());
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(pings(&machine, "alpine", "172.16.1.100").await, (3, 3));
+}
+
+#[tokio::test]
+async fn upstreams_client_with_the_engines_own_endpoint() {
+    let machine = Machine::new();
+    let workloads = vec![endpoint("nse-kernel", "kernel2kernel", "172.16.1.100/31"), bare("alpine")];
+    machine.apply(&plan("example", vec![service("kernel2kernel", Payload::Ethernet)], workloads)).await;
+    for _ in 0..2 {
+        let mut client = Sandboxed::start(&machine, "alpine", "cmd-nsc", &[], &CLIENT).await;
+        client.says(CONNECTED, 1).await;
+        assert_eq!(machine.addresses("alpine").await, ["nsm-1 172.16.1.101/32"]);
+        assert_eq!(pings(&machine, "alpine", "172.16.1.100").await, (3, 3));
+        // Its addresses come free, so that the next can have them.
+        client.signal(Signal::SIGTERM);
+        assert!(client.ended().await);
+        assert!(machine.addresses("alpine").await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn the_engines_own_client_with_upstreams_endpoint() {
+    let machine = Machine::new();
+    let (services, bare_only) = (vec![service("kernel2kernel", Payload::Ethernet)], vec![bare("nse")]);
+    machine.apply(&plan("example", services.clone(), bare_only.clone())).await;
+    let mut upstreams = Sandboxed::start(&machine, "nse", "cmd-nse-icmp-responder", &[], &ENDPOINT).await;
+    upstreams.says(REGISTERED, 1).await;
+    let both = [bare_only, vec![client("alpine", "kernel://kernel2kernel/nsm-1")]].concat();
+    machine.apply(&plan("example", services, both)).await;
+    assert!(machine.pod("alpine").await.ready, "{:?}\n{}", machine.pod("alpine").await, upstreams.log());
+    assert_eq!(machine.addresses("alpine").await, ["nsm-1 172.16.1.101/32"]);
+    assert_eq!(pings(&machine, "alpine", "172.16.1.100").await, (3, 3));
+}
+
+#[tokio::test]
+async fn a_program_that_registers_its_service_itself_is_found_by_it() {
+    let machine = Machine::new();
+    machine.apply(&plan("example", vec![], vec![bare("nse"), bare("alpine")])).await;
+    let own = ENDPOINT.map(|(name, value)| (name, if name == "NSM_REGISTER_SERVICE" { "true" } else { value }));
+    let mut endpoint = Sandboxed::start(&machine, "nse", "cmd-nse-icmp-responder", &[], &own).await;
+    endpoint.says(REGISTERED, 1).await;
+    let mut client = Sandboxed::start(&machine, "alpine", "cmd-nsc", &[], &CLIENT).await;
+    client.says(CONNECTED, 1).await;
+    assert_eq!(machine.inventory().await.services.unwrap()[0].payload, Some(Payload::Ethernet));
+}
