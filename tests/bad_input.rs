@@ -473,7 +473,7 @@ fn a_refused_preflight_stops_the_deploy_and_can_be_passed_over() {
     ran.exits(3).says(&["is not fit: permissions", "nothing was changed", "--skip-preflight"]);
     assert!(ran.stdout.contains("denied: create pods/exec in ns-kernel2kernel") && ran.stdout.contains("nsmctl manifests rbac"), "{ran:?}");
     cluster.is_untouched();
-    place.run(&["deploy", "--skip-preflight", "--timeout", "1s"]).exits(4);
+    place.run(&["deploy", "-v", "--skip-preflight", "--timeout", "1s"]).exits(4).says(&["of a cluster no phases are told"]);
     assert!(cluster.seen().iter().any(|request| request.starts_with("PATCH ")));
 }
 

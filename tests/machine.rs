@@ -13,8 +13,8 @@ use nsmctl::{
     cancel::Cancel,
     engine::protocol::Status,
     model::{
-        Asks, EndpointSpec, Expectations, Inventory, Namespaced, NetworkServiceSpec, NsUrl, ObjectRef, Payload, PingOptions, Plan, PlannedObject,
-        PodProbes, PodState, ProbeRequest, Sink, Workload, WorkloadKind,
+        Asks, ConnectionPhases, EndpointSpec, Expectations, Inventory, Namespaced, NetworkServiceSpec, NsUrl, ObjectRef, Payload, Phase, PhaseName,
+        PingOptions, Plan, PlannedObject, PodProbes, PodState, ProbeRequest, Sink, Workload, WorkloadKind,
     },
     target::{Ctx, local::Local},
 };
@@ -59,6 +59,11 @@ impl Machine {
     pub(crate) async fn apply(&self, plan: &Plan) -> Vec<String> {
         let applied = self.local.apply(&self.ctx, plan).await.unwrap_or_else(|failure| panic!("{failure:?}"));
         applied.into_iter().map(|(object, applied)| format!("{object} {applied}")).collect()
+    }
+
+    /// The phases of a plan's connections.
+    pub(crate) async fn phases(&self, plan: &Plan) -> Vec<ConnectionPhases> {
+        self.local.phases(&self.ctx, plan).await.expect("phases")
     }
 
     pub(crate) async fn inventory(&self) -> Inventory {
@@ -151,6 +156,18 @@ impl Drop for Machine {
             let _ = stream.write_all(b"\"shutdown\"\n").and_then(|()| stream.read_to_end(&mut Vec::new()));
         }
     }
+}
+
+/// Sees that the four phases are there in their order, that each ends after the one before it, and that none ends before its last step.
+pub(crate) fn phases_add_up(connection: &ConnectionPhases) {
+    let phases = &connection.phases;
+    assert_eq!(phases.iter().map(|phase| phase.phase).collect::<Vec<_>>(), PhaseName::ALL, "{phases:#?}");
+    assert!(phases.iter().map(Phase::ended_us).is_sorted(), "{phases:#?}");
+    for phase in phases {
+        let ends = phase.steps.iter().map(|step| step.at_us);
+        assert!(ends.clone().is_sorted() && ends.max() == Some(i64::try_from(phase.took_us).unwrap()), "{phase:#?}");
+    }
+    assert!(phases[3].security.is_some() && phases[..3].iter().all(|phase| phase.security.is_none()), "{phases:#?}");
 }
 
 pub(crate) fn service(name: &str, payload: Payload) -> NetworkServiceSpec {

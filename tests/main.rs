@@ -28,6 +28,8 @@ mod logs;
 mod machine;
 #[cfg(target_os = "linux")]
 mod metrics;
+#[cfg(target_os = "linux")]
+mod phases;
 mod program;
 mod scripted;
 #[cfg(target_os = "linux")]

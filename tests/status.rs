@@ -254,6 +254,9 @@ fn what_may_not_be_seen_is_unknown_with_its_permission() {
     assert_eq!(one["verdict"], "unknown");
     assert!(one["interface"]["unknown"].as_str().unwrap().contains("pods/exec"), "{one}");
     assert!(one["heals"]["unknown"].as_str().unwrap().contains("NSM counts it nowhere"), "{one}");
+    assert!(one["phases"]["unknown"].as_str().unwrap().contains("NSM publishes no times"), "{one}");
+    let told = place.run(&["status", "-v", "-n", "shop"]);
+    assert!(told.exits(3).stdout.contains("? phases: NSM publishes no times"), "{told:?}");
     assert_eq!(one["since"]["value"], "2026-01-02T03:04:05Z");
     let parts = document["status"]["components"].as_array().unwrap();
     let nsmgr = parts.iter().find(|part| part["role"] == "nsmgr").unwrap();

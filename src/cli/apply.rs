@@ -22,4 +22,7 @@ pub struct ApplyArgs {
     /// Say how the time divides.
     #[arg(long)]
     pub timings: bool,
+    /// Tell the phases of each connection as they end, with what happened in them and when; on this machine.
+    #[arg(long, short)]
+    pub verbose: bool,
 }

@@ -13,6 +13,7 @@ Examples:
   nsmctl deploy --clients 3 --cidr 10.0.0.0/29
   nsmctl deploy --name-prefix blue-
   nsmctl deploy --diff
+  nsmctl deploy --target local -v
   nsmctl deploy --target local --program cmd-nse-icmp-responder=./my-endpoint
   nsmctl deploy --junit nsm.xml
 

@@ -14,6 +14,7 @@ Examples:
   nsmctl status --topology
   nsmctl status -A --topology -o dot | dot -Tsvg > mesh.svg
   nsmctl status -A --topology -o mermaid     # for Markdown
+  nsmctl status -v                           # the phases of each connection, on this machine
 
 Shows NSM's parts node by node, the NetworkServices, the endpoints with what is left of their registrations, and
 every connection with both its ends; `?` is what the target does not tell, and -o json says why. Nothing is pinged
@@ -29,6 +30,9 @@ pub struct StatusArgs {
     /// Draw who is connected to whom: as text, or with -o dot or -o mermaid as a graph for graphviz or Markdown.
     #[arg(long)]
     pub topology: bool,
+    /// Tell the phases in which each connection came to be, with what happened in them and when; on this machine.
+    #[arg(long, short, conflicts_with = "topology")]
+    pub verbose: bool,
     /// Keep looking: a terminal is drawn anew, a pipe gets a line a change, with a pause between two looks.
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = "2s", value_parser = super::parse_duration)]
     pub watch: Option<Duration>,

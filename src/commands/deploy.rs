@@ -1,12 +1,15 @@
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use super::{lock, preflight, session::Session, settle::settle, verify};
 use crate::{
     cancel::Cancel,
     cli::ApplyArgs,
     manifest::write,
-    model::{Failure, IntoFailure, Milestones, Outcome, Result},
-    report::{Report, Shown},
+    model::{ConnectionPhases, Event, Failure, IntoFailure, Milestones, Outcome, Phase, Result, Sink},
+    report::{Report, Shown, summary},
     runtime_dir,
     settings::Settings,
     target::{ApplyOptions, Ctx, DeleteOptions, Target},
@@ -37,7 +40,11 @@ pub(super) async fn run(arguments: &ApplyArgs, settings: &Settings, ctx: &Ctx, r
         report.timings.push(("preflight", begun.elapsed()));
     }
     let was_there = !session.target.existing(ctx, &session.plan).await?.is_empty();
-    match work(&session, options, ctx, report).await {
+    if let (Target::Cluster(_), true) = (&session.target, arguments.verbose) {
+        ctx.events.info("of a cluster no phases are told: NSM publishes no times of them; --timings says how the wait divides");
+    }
+    let told = Told::from_now_on(&session, ctx, arguments.verbose).await;
+    match work(&session, options, &told, report).await {
         Err(failure) if arguments.atomic && !was_there => Err(undo(&session, ctx, report, failure).await),
         Err(failure) => Err(what_is_there(&session, ctx, failure).await),
         Ok(()) => Ok(()),
@@ -59,13 +66,16 @@ async fn differences(session: &Session, options: ApplyOptions, ctx: &Ctx, report
     Ok(())
 }
 
-async fn work(session: &Session, options: ApplyOptions, ctx: &Ctx, report: &mut Report) -> Result<()> {
+async fn work(session: &Session, options: ApplyOptions, told: &Told, report: &mut Report) -> Result<()> {
+    let ctx = &told.ctx;
     let Session { target, plan, .. } = session;
     let begun = Instant::now();
     report.applied = Some(target.apply(ctx, plan, options).await?);
     report.timings.push(("apply", begun.elapsed()));
-    match target.wait(ctx, plan).await {
-        Ok(milestones) => report.timings.extend(phases(milestones)),
+    let waited = target.wait(ctx, plan).await;
+    told.put(session, report).await;
+    match waited {
+        Ok(milestones) => report.timings.extend(waits(milestones)),
         Err(failure) => {
             // What is not ready is judged as well: the table says how far it has come.
             if failure.outcome == Outcome::Failed {
@@ -80,8 +90,51 @@ async fn work(session: &Session, options: ApplyOptions, ctx: &Ctx, report: &mut 
     judged
 }
 
+/// What is told of phases: each once, and none that were there before.
+struct Told {
+    ctx: Ctx,
+    before: Vec<Phase>,
+}
+
+impl Told {
+    /// A context in which phases are told that end from now on; none unless they are wanted.
+    async fn from_now_on(session: &Session, ctx: &Ctx, wants_phases: bool) -> Self {
+        let before: Vec<Phase> = phases(session, ctx).await.into_iter().flatten().flat_map(|connection| connection.phases).collect();
+        let (all, told) = (ctx.events.clone(), Mutex::new(before.clone()));
+        let sink = Sink::new(move |event| match event {
+            Event::Phase(phase) => {
+                let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+                if wants_phases && !told.iter().any(|other| other.is_same(&phase)) {
+                    told.push((*phase).clone());
+                    all.emit(Event::Phase(phase));
+                }
+            }
+            other => all.emit(other),
+        });
+        Self { ctx: Ctx { events: sink, ..ctx.clone() }, before }
+    }
+
+    /// Puts the phases of all connections into the report, and tells of those that were made meanwhile: each, and in a line what they
+    /// amount to.
+    async fn put(&self, session: &Session, report: &mut Report) {
+        let Some(all) = phases(session, &self.ctx).await else { return };
+        let is_old = |phase: &Phase| self.before.iter().any(|old| old.is_same(phase));
+        let new: Vec<_> = all.iter().filter(|connection| connection.phases.last().is_some_and(|last| !is_old(last))).collect();
+        for phase in new.iter().flat_map(|connection| &connection.phases) {
+            self.ctx.events.emit(Event::Phase(Box::new(phase.clone())));
+        }
+        summary(&new).into_iter().for_each(|line| self.ctx.events.info(line));
+        report.phases = Some(all);
+    }
+}
+
+/// The phases of the deployment's connections. They are no part of what was asked for: where they cannot be had, something else says why.
+async fn phases(session: &Session, ctx: &Ctx) -> Option<Vec<ConnectionPhases>> {
+    session.target.phases(ctx, &session.plan).await.ok().flatten()
+}
+
 /// How long each phase of the wait took.
-fn phases(Milestones { scheduled, initialised, ready }: Milestones) -> Vec<(&'static str, Duration)> {
+fn waits(Milestones { scheduled, initialised, ready }: Milestones) -> Vec<(&'static str, Duration)> {
     let since = |later: Option<Duration>, earlier: Option<Duration>| Some(later?.saturating_sub(earlier?));
     let all = [("schedule", scheduled), ("init", since(initialised, scheduled)), ("ready", since(ready, initialised))];
     all.into_iter().filter_map(|(phase, time)| Some((phase, time?))).collect()

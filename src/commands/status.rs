@@ -24,7 +24,7 @@ use crate::{
 /// Looks once, or again and again.
 pub(super) async fn run(arguments: &StatusArgs, settings: &Settings, ctx: &Ctx, report: &mut Report) -> Result<()> {
     let session = Session::open(settings, ctx, report).await?;
-    report.shown.topology = arguments.topology;
+    (report.shown.topology, report.shown.phases) = (arguments.topology, arguments.verbose);
     match arguments.watch {
         Some(pause) => watch(arguments, settings, &session, ctx, report, pause).await,
         None => {

@@ -60,7 +60,7 @@ impl Mesh {
         }
         removed.proof.push(format!("connections closed, with both their interfaces: {closed}"));
         removed.proof.push(format!("network namespaces let go, and held by no process that can be seen: {free}"));
-        self.serve_requests().await;
+        self.serve_requests(&mut |_| {}).await;
         removed
     }
 }

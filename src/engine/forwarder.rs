@@ -2,11 +2,13 @@
 
 use std::{
     net::IpAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
+use super::phases::Moment;
 use crate::{
-    model::{AddressPair, InterfaceName, Link, Namespaced, Payload, Route},
+    model::{AddressPair, DataPath, InterfaceName, Link, Namespaced, Payload, Phase, Route},
     net::{self, Handle, Namespace, VethPair},
 };
 
@@ -29,6 +31,19 @@ pub(super) struct Connection {
     pub(super) since: i64,
     /// How often it was made anew because it was broken or its endpoint had gone.
     pub(super) heals: u32,
+    /// The phases in which its links came to be; `None` where they were not seen.
+    pub(super) phases: Option<Arc<Vec<Phase>>>,
+}
+
+/// When links were laid.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Laid {
+    /// Both interfaces are there, and the client's is switched on.
+    pub(super) made: Moment,
+    /// The endpoint's carries, with its routes.
+    pub(super) endpoint_up: Moment,
+    /// The client's does.
+    pub(super) client_up: Moment,
 }
 
 /// One end of a connection.
@@ -70,11 +85,16 @@ impl Connection {
         [(&self.client, client), (&self.endpoint, endpoint)]
     }
 
-    /// Makes the links, with everything on them.
+    /// What carries its packets. Whatever takes the veth pair's place says here whether it encrypts.
+    pub(super) fn data_path() -> DataPath {
+        DataPath { carrier: "veth pair".to_owned(), encrypted: false }
+    }
+
+    /// Makes the links, with everything on them; the result is when.
     ///
     /// # Errors
     /// The kernel refused; nothing is left of it then.
-    pub(super) async fn establish(&self) -> net::Result<()> {
+    pub(super) async fn establish(&self) -> net::Result<Laid> {
         let pair = VethPair {
             name: self.client.interface.clone(),
             peer: self.endpoint.interface.clone(),
@@ -89,15 +109,17 @@ impl Connection {
             Ok(switch_on(&handle, name.as_str(), &addresses).await)
         };
         let begun = client.namespace.run(begin).await?;
-        let done = match begun {
+        let made = Moment::now();
+        let rest = async {
+            begun?;
             // Routes come last, when what they lead to carries: whoever sends before asks for the peer's link-layer address in vain,
             // and the kernel asks again only a second later (RFC 1122, 2.3.2.1).
-            Ok(()) => match finish(endpoint, far, true).await {
-                Ok(()) => finish(client, own, false).await,
-                error => error,
-            },
-            error => error,
+            finish(endpoint, far, true).await?;
+            let endpoint_up = Moment::now();
+            finish(client, own, false).await?;
+            Ok(Laid { made, endpoint_up, client_up: Moment::now() })
         };
+        let done = rest.await;
         if done.is_err() {
             // The first error is what counts; a link that cannot be removed either goes with its namespace.
             let _ = self.close().await;
@@ -265,7 +287,7 @@ mod tests {
         let pairs = vec![AddressPair { client: "10.0.0.1".parse().unwrap(), endpoint: "10.0.0.0".parse().unwrap() }];
         let service = Namespaced::new("ns", "s");
         let (client, endpoint) = (end("client", "nsm-1"), end("nse", "s-abcd"));
-        let connection = Connection { request: 0, service, payload: Payload::Ethernet, client, endpoint, pairs, since: 0, heals: 0 };
+        let connection = Connection { request: 0, service, payload: Payload::Ethernet, client, endpoint, pairs, since: 0, heals: 0, phases: None };
         let link = |name: &str, address: &str| {
             let addresses = vec![InterfaceAddress { address: address.parse().unwrap(), prefix_length: 32 }];
             Link { name: name.into(), addresses, ..Link::default() }

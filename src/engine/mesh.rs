@@ -19,6 +19,7 @@ use super::{
     manager::{Closed, Manager, Refused},
     metrics::Metrics,
     names,
+    phases::Moment,
     program::Run,
     protocol::{AppliedAll, Apply, Refusal},
     sandbox::{CLIENT_CONTAINER, Sandbox},
@@ -155,7 +156,7 @@ impl Mesh {
             emit(Event::Object(object, ObjectState::Gone));
         }
         let repaired = self.close_broken().await;
-        self.serve_requests().await;
+        self.serve_requests(emit).await;
         for workload in &wanted.workloads {
             let known = before.as_ref().and_then(|before| before.workloads.iter().find(|w| w.id == workload.id && w.kind == workload.kind));
             let changed = names::pods(workload).iter().any(|pod| touched.contains(pod) || repaired.contains(pod));
@@ -243,6 +244,7 @@ impl Mesh {
             Refusal::new(Outcome::Failed, format!("cannot make the pod {pod}: {error}")).hint(hint)
         };
         let refuse_net = |error: crate::net::Error| refuse(&error, error.is_out_of_files());
+        self.manager.control.start(pod, Moment::now(), "sandbox begun");
         spare().map_err(|error| refuse(&error, true))?;
         let namespace = Namespace::create().await.map_err(refuse_net)?;
         self.link.hold(&namespace).map_err(refuse_net)?;
@@ -299,22 +301,22 @@ impl Mesh {
     /// Makes anew what is broken, and what nobody served.
     pub(super) async fn mend(&mut self) {
         self.close_broken().await;
-        self.serve_requests().await;
+        self.serve_requests(&mut |_| {}).await;
     }
 
     /// Makes every request that nobody serves yet, of every deployment.
-    pub(super) async fn serve_requests(&mut self) {
+    pub(super) async fn serve_requests(&mut self, emit: &mut Emit<'_>) {
         let clients: Vec<_> = self.sandboxes.values().filter(|sandbox| sandbox.is_own_client()).map(|sandbox| sandbox.pod.clone()).collect();
         for client in &clients {
             let Some(sandbox) = self.sandboxes.get_mut(client) else { continue };
             sandbox.waiting = None;
             let waiting = serve(&mut self.manager, sandbox).await.err().map(|error| error.to_string());
-            self.take_note();
+            self.take_note(emit);
             if let Some(sandbox) = self.sandboxes.get_mut(client) {
                 sandbox.waiting = waiting;
             }
         }
-        self.take_note();
+        self.take_note(emit);
     }
 
     fn report_pods(&self, instance: &str, emit: &mut Emit<'_>) -> Vec<(Namespaced, String)> {

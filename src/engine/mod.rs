@@ -31,6 +31,7 @@ mod mesh;
 mod metrics;
 mod names;
 mod observe;
+mod phases;
 mod program;
 pub mod protocol;
 mod record;

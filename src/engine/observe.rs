@@ -66,10 +66,12 @@ impl Mesh {
     /// What it knows of the connections that it carries. Nothing is asked of the kernel.
     pub(super) fn carried(&self) -> Vec<Carried> {
         let carried = |connection: &Connection| Carried {
+            instance: self.sandboxes.get(&connection.client.pod).map(|sandbox| sandbox.instance.clone()).unwrap_or_default(),
             client: connection.client.pod.clone(),
             interface: connection.client.interface.to_string(),
             since: connection.since,
             heals: connection.heals,
+            phases: connection.phases.as_deref().cloned(),
         };
         self.manager.connections().iter().map(carried).collect()
     }

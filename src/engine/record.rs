@@ -3,10 +3,10 @@
 use super::{
     api::Happening,
     forwarder::Connection,
-    mesh::{Mesh, object},
+    mesh::{Emit, Mesh, object},
     sandbox::{CLIENT_CONTAINER, CLIENT_INIT_CONTAINER},
 };
-use crate::model::Namespaced;
+use crate::model::{Event, Namespaced, Phase};
 
 /// What has come of taking note.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -18,14 +18,15 @@ pub(super) struct Noted {
 }
 
 impl Mesh {
-    /// Takes note of what happened since it was asked last.
-    pub(super) fn take_note(&mut self) -> Noted {
+    /// Takes note of what happened since it was asked last, and tells the phases of connections that have ended since.
+    pub(super) fn take_note(&mut self, emit: &mut Emit<'_>) -> Noted {
         let mut noted = Noted::default();
         for happening in self.manager.control.journal.take() {
             noted.anything = true;
             match happening {
                 Happening::Registered { pod, services, remote } => {
                     noted.registered = true;
+                    remote.phase.iter().for_each(|phase| emit(told(phase)));
                     if !(self.manager.has_endpoint(&pod) && remote.key == pod) {
                         match remote.duplicate() {
                             Ok(socket) => self.link.hold_endpoint(&remote.key, socket),
@@ -43,6 +44,8 @@ impl Mesh {
                 }
                 Happening::Served { link, taken } => {
                     self.metrics.request("served", link.heals > 0, taken);
+                    // The endpoint's registration was told when it happened.
+                    link.phases.iter().flat_map(|phases| phases.iter().skip(1)).for_each(|phase| emit(told(phase)));
                     self.served(&link);
                 }
                 Happening::Refused { client, id, service, code, reason, taken } => {
@@ -88,6 +91,11 @@ impl Mesh {
             sandbox.waiting = Some(reason.to_owned());
         }
     }
+}
+
+/// That a phase has ended.
+fn told(phase: &Phase) -> Event {
+    Event::Phase(Box::new(phase.clone()))
 }
 
 /// What has become of a request that was not served, as it is counted.

@@ -204,9 +204,9 @@ async fn take_note(control: Arc<Control>, shared: Weak<Shared>) {
         control.journal.more().await;
         let Some(shared) = shared.upgrade() else { return };
         let mut state = shared.state.lock().await;
-        let noted = state.mesh.take_note();
+        let noted = state.mesh.take_note(&mut |_| {});
         if noted.registered && state.ending.is_none() {
-            state.mesh.serve_requests().await;
+            state.mesh.serve_requests(&mut |_| {}).await;
         }
         if noted.anything {
             state.mesh.save();
@@ -298,8 +298,8 @@ async fn answer(line: &str, shared: &Shared, events: mpsc::UnboundedSender<Event
         }
         Request::Inventory => {
             // Who waits for an endpoint that has registered is not told of as waiting.
-            if state.mesh.take_note().registered {
-                state.mesh.serve_requests().await;
+            if state.mesh.take_note(&mut emit).registered {
+                state.mesh.serve_requests(&mut emit).await;
                 state.mesh.save();
             }
             Reply::Inventory(Box::new(state.mesh.inventory()))

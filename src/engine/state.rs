@@ -18,6 +18,7 @@ use super::{
     identity::{Identity, SavedIdentity},
     mesh::{Mesh, object},
     names,
+    phases::Moment,
     program::{Run, SavedRun},
     protocol::Apply,
     sandbox::Sandbox,
@@ -121,6 +122,7 @@ impl Mesh {
     pub(super) async fn resume(&mut self, saved: SavedApi) {
         let complain = |pod: &Namespaced, error: &dyn Display| super::supervisor::log(&format!("pod {pod}: {error}"));
         for sandbox in self.sandboxes.values().filter(|sandbox| !sandbox.runs(ContainerRole::Endpoint)) {
+            self.manager.control.start(&sandbox.pod, Moment::now(), "started again by another manager");
             if let Some(spec) = &sandbox.workload.endpoint
                 && let Err(error) = self.manager.add_endpoint(&sandbox.member(), spec, saved.given_by(&sandbox.pod)).await
             {

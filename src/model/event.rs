@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Applied, ObjectRef};
+use super::{Applied, ObjectRef, Phase};
 
 /// What happens while a command works: the only thing that passes from the work to what is printed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +12,8 @@ pub enum Event {
     Notice(Notice),
     /// An object has reached a state.
     Object(ObjectRef, ObjectState),
+    /// A phase of a connection has ended.
+    Phase(Box<Phase>),
     /// The command does something that takes a while; an empty text ends it.
     Doing(String),
 }

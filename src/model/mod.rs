@@ -26,6 +26,7 @@ mod object;
 mod observation;
 mod outcome;
 mod permission;
+mod phase;
 mod plan;
 mod pod_index;
 mod prefix;
@@ -62,6 +63,7 @@ pub use observation::{
 };
 pub use outcome::Outcome;
 pub use permission::{Permission, Purpose};
+pub use phase::{ConnectionPhases, DataPath, PathToken, Phase, PhaseEvent, PhaseName, PhaseStep, Security, Tls};
 pub use plan::{Asks, PACKET_PLATEAUS, PingOptions, Plan, PlannedObject, ProbeRequest};
 pub use pod_index::PodIndex;
 pub use prefix::{InvalidPrefix, Prefix, PrefixGroups};

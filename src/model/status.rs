@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Finding, Namespaced, ObjectRef, Outcome, Payload, Verdict};
+use super::{Finding, Namespaced, ObjectRef, Outcome, Payload, Phase, Verdict};
 
 /// A value, or why it is not known. What a target shows nowhere is never made up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -176,6 +176,8 @@ pub struct ConnectionStatus {
     pub since: Known<Timestamp>,
     /// How often it was healed.
     pub heals: Known<u32>,
+    /// The phases in which it came to be when it was made last.
+    pub phases: Known<Vec<Phase>>,
     /// Whether it is there.
     pub verdict: Verdict,
     /// What is wrong with it, or stands in the way of telling.
@@ -210,6 +212,8 @@ pub struct PathStatus {
 /// What the engine of this machine knows of a connection that it carries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Carried {
+    /// The deployment that the client belongs to.
+    pub instance: String,
     /// The client's pod.
     pub client: Namespaced,
     /// The client's interface.
@@ -218,6 +222,8 @@ pub struct Carried {
     pub since: i64,
     /// How often it was made anew because it was broken or its endpoint had gone.
     pub heals: u32,
+    /// The phases in which it came to be when it was made last; `None` where they were not seen.
+    pub phases: Option<Vec<Phase>>,
 }
 
 /// What the engine of this machine knows, without asking the kernel.

@@ -5,7 +5,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Format;
-use crate::model::{Applied, Change, Diagnosed, Difference, Failure, Finding, Metrics, ObjectRef, Outcome, Removed, Status, Verdict};
+use crate::model::{
+    Applied, Change, ConnectionPhases, Diagnosed, Difference, Failure, Finding, Metrics, ObjectRef, Outcome, Removed, Status, Verdict,
+};
 
 /// The target, as reports name it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -94,6 +96,8 @@ pub struct Shown {
     pub evidence: bool,
     /// Who is connected to whom, drawn.
     pub topology: bool,
+    /// The phases of each connection.
+    pub phases: bool,
 }
 
 /// Everything that a command has found out, whether it came to its end or not.
@@ -117,6 +121,8 @@ pub struct Report {
     pub shown: Shown,
     /// What was applied.
     pub applied: Option<Vec<(ObjectRef, Applied)>>,
+    /// The phases in which the connections of the deployment came to be; `None` where the target does not tell.
+    pub phases: Option<Vec<ConnectionPhases>>,
     /// The checks that there are, where only that was asked for.
     pub checks: Option<Vec<ListedCheck>>,
     /// What was explained.
@@ -162,6 +168,7 @@ impl Report {
             timings: Vec::new(),
             shown: Shown::default(),
             applied: None,
+            phases: None,
             checks: None,
             explained: None,
             status: None,

@@ -4,7 +4,7 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Serialize;
 
 use super::{Explained, ListedCheck, Report, TargetInfo};
-use crate::model::{Applied, Diagnosed, Difference, Finding, Metrics, ObjectRef, Outcome, Status};
+use crate::model::{Applied, ConnectionPhases, Diagnosed, Difference, Finding, Metrics, ObjectRef, Outcome, Status};
 
 /// The version of the JSON document's schema. It grows with every change that could break a reader; new fields do not.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -44,6 +44,9 @@ struct Document<'a> {
     /// What was applied.
     #[serde(skip_serializing_if = "Option::is_none")]
     applied: Option<Vec<AppliedObject<'a>>>,
+    /// The phases in which the connections of the deployment came to be, on this machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phases: Option<&'a [ConnectionPhases]>,
     /// The checks that there are, where only that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     checks: Option<&'a [ListedCheck]>,
@@ -150,6 +153,7 @@ pub(super) fn render(report: &Report) -> String {
         preflight: report.preflight.as_deref(),
         differences: report.differences.as_deref(),
         applied: applied.map(|applied| applied.iter().map(|(object, result)| AppliedObject { object, result: *result }).collect()),
+        phases: report.phases.as_deref(),
         checks: report.checks.as_deref(),
         explained: report.explained.as_deref(),
         status: report.status.as_ref(),
@@ -211,6 +215,8 @@ mod tests {
         report.differences = Some(vec![difference]);
         report.applied = Some(vec![(pod(), Applied::Used), (ObjectRef::cluster("Namespace", "ns"), Applied::Recreated)]);
         report.checks = Some(vec![ListedCheck { id: "a", title: "b", subject: "connection", hint: "c" }]);
+        let phases = crate::report::phases::tests::phases();
+        report.phases = Some(vec![ConnectionPhases { client: crate::model::Namespaced::new("ns", "alpine"), interface: "nsm-1".into(), phases }]);
         report.removed = Some(Removed { would: vec![pod()], gone: vec![pod()], left, unseen: vec!["roles".to_owned()], proof: Vec::new() });
         report.path = report.findings.clone();
         let finding = report.findings.as_ref().unwrap()[0].clone();

@@ -7,10 +7,10 @@ use std::{
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{
-    complain, is_ci, is_lively,
+    Look, complain, is_ci, is_lively, phases,
     screen::harmless,
     text::{BOLD, DIM, GREEN, RED, YELLOW, is_utf8, seconds},
-    wrap::paragraph,
+    wrap::{ascii, paragraph},
 };
 use crate::model::{Event, Failure, Notice, ObjectRef, ObjectState, Sink};
 
@@ -104,11 +104,19 @@ impl State {
             Event::Notice(Notice::Warning(text)) => self.say(&format!("{YELLOW}warning:{YELLOW:#} {text}")),
             Event::Doing(text) => self.doing(&text),
             Event::Object(object, state) => self.object(&object, &state),
+            Event::Phase(phase) => {
+                let look = Look { width: width(), colour: is_lively(&io::stderr()), unicode: self.unicode };
+                let text = phases::text(&phase, jiff::Timestamp::now(), look);
+                self.put(&if self.unicode { text } else { ascii(&text) });
+            }
         }
     }
 
     fn say(&self, text: &str) {
-        let text = paragraph(text, 0, width());
+        self.put(&paragraph(text, 0, width()));
+    }
+
+    fn put(&self, text: &str) {
         match &self.bars {
             // The bars are moved out of the way.
             Some(bars) => bars.suspend(|| complain(text.trim_end())),

@@ -19,13 +19,17 @@ use crate::model::{ComponentStatus, ConnectionStatus, EndpointStatus, Finding, I
 /// From this width on a table of connections has room for forwarders, mechanisms and payloads, in columns.
 const WIDE: usize = 140;
 
-/// The tables: parts, services, endpoints, connections; then what is wrong.
-pub(super) fn text(status: &Status, look: Look) -> String {
+/// The tables: parts, services, endpoints, connections, with their phases where those are wanted; then what is wrong.
+pub(super) fn text(status: &Status, with_phases: bool, look: Look) -> String {
     let mut text = headline(status, look);
     text.push_str(&components(status, look));
     section(&mut text, "NetworkServices", &status.services, look, |list| services(list, look));
     section(&mut text, "endpoints", &status.endpoints, look, |list| endpoints(list, look));
     section(&mut text, "connections", &status.connections, look, |list| connections(list, status.taken_at, look));
+    if let Some(list) = status.connections.value().filter(|_| with_phases) {
+        text.push('\n');
+        text.push_str(&super::phases::all(list, status.taken_at, look));
+    }
     if let Some(Known::Value(address)) = &status.metrics {
         text.push('\n');
         text.push_str(&look.paint(&paragraph(&format!("metrics of the engine: {address}"), 0, look.width), DIM));

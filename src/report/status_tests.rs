@@ -56,6 +56,7 @@ pub(in crate::report) fn connection(client: &str, far: Option<&str>) -> Connecti
         path: Known::of(far.map(|_| path), "there is no connection"),
         since: Known::of(far.map(|_| at(-240)), "the request has not been served yet"),
         heals: Known::unknown("NSM counts it nowhere"),
+        phases: Known::of(far.map(|_| crate::report::phases::tests::phases()), "there is no connection"),
         verdict: if far.is_some() { Verdict::Pass } else { Verdict::Fail },
         reason: far.is_none().then(|| "the client's pod is Init:0/1".to_owned()),
     }
@@ -111,6 +112,20 @@ fn tables_fit_the_width() {
             assert!(wide.is_empty(), "{width}: {wide:#?}");
         }
     }
+}
+
+#[test]
+fn phases_are_told_where_they_are_wanted() {
+    let mut wanted = report(false);
+    let before = text::render(&wanted, Format::Table, PLAIN);
+    assert!(!before.contains("phase"), "{before}");
+    wanted.shown.phases = true;
+    let text = text::render(&wanted, Format::Table, PLAIN);
+    for title in ["phase 1, registration of nse-kernel-", "phase 2, client request of alpine nsm-1: 2.09 ms", "phase 4, secure tunnel of alpine"] {
+        assert_eq!(text.matches(title).count(), 1, "{title}: {text}");
+    }
+    assert!(text.contains("? phases: there is no connection\n") && text.contains("not encrypted"), "{text}");
+    assert!(text.lines().all(|line| textwrap::core::display_width(line) <= 80), "{text}");
 }
 
 #[test]

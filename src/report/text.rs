@@ -100,7 +100,7 @@ pub(super) fn render(report: &Report, format: Format, look: Look) -> String {
         text.push_str(&match format {
             Format::Short => super::status::short(status),
             _ if report.shown.topology => topology::text(status, look),
-            _ => super::status::text(status, look),
+            _ => super::status::text(status, report.shown.phases, look),
         });
     }
     if let Some(metrics) = &report.metrics {

@@ -12,6 +12,8 @@ pub(super) const COUNTS: [&str; 5] = ["sidecar-injected", "mechanism", "interfac
 
 /// Why a cluster does not say how often a connection was healed.
 const UNCOUNTED: &str = "NSM counts it nowhere that can be asked; `nsmctl logs` shows what happened";
+/// Why it does not say when the phases of a connection were.
+const UNTIMED: &str = "NSM publishes no times of them; `nsmctl logs` shows what was logged";
 
 /// A connection as it is.
 pub(super) fn connection(connection: &Connection<'_>, snapshot: &Snapshot, carried: Option<&[Carried]>) -> ConnectionStatus {
@@ -36,12 +38,16 @@ pub(super) fn connection(connection: &Connection<'_>, snapshot: &Snapshot, carri
     };
     let endpoint = endpoint_of(connection, &addresses);
     let own = carried.map(|all| client.zip(interface.value()).and_then(|(pod, name)| of(all, &pod.id, name)));
-    let (since, heals) = match own {
-        Some(own) => {
-            let absent = || "the engine carries no such connection".to_owned();
-            (Known::of(own.and_then(|own| time(own.since)), absent()), Known::of(own.map(|own| own.heals), absent()))
+    let (since, heals, phases) = match own {
+        Some(Some(own)) => {
+            let unseen = "the manager that runs now has not seen them";
+            (Known::of(time(own.since), "the engine does not say"), Known::Value(own.heals), Known::of(own.phases.clone(), unseen))
         }
-        None => (since(client), Known::unknown(UNCOUNTED)),
+        Some(None) => {
+            let absent = "the engine carries no such connection";
+            (Known::unknown(absent), Known::unknown(absent), Known::unknown(absent))
+        }
+        None => (since(client), Known::unknown(UNCOUNTED), Known::unknown(UNTIMED)),
     };
     ConnectionStatus {
         client: client.map_or_else(|| expectation.client.clone(), |pod| pod.id.clone()),
@@ -56,6 +62,7 @@ pub(super) fn connection(connection: &Connection<'_>, snapshot: &Snapshot, carri
         addresses,
         since,
         heals,
+        phases,
         verdict,
         reason,
     }

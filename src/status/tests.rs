@@ -73,7 +73,8 @@ fn what_a_cluster_shows_nowhere_is_unknown_with_the_reason() {
 
 #[test]
 fn the_engine_tells_age_and_heals() {
-    let carried = [Carried { client: id(CLIENT), interface: "nsm-1".into(), since: NOW - 7, heals: 3 }];
+    let carried =
+        [Carried { instance: "example".into(), client: id(CLIENT), interface: "nsm-1".into(), since: NOW - 7, heals: 3, phases: Some(Vec::new()) }];
     let snapshot = snapshot(|snapshot| {
         snapshot.system.components = vec![ComponentState { role: "engine".into(), object: None, ready: Ok((1, 1)) }];
     });

@@ -25,8 +25,8 @@ use self::cluster::Cluster;
 #[cfg(target_os = "linux")]
 use self::local::Local;
 use crate::model::{
-    Applied, Discovery, EngineState, ExecRequest, Expectations, Failure, Family, Inventory, LogLine, LogRange, LogSource, Mark, MetricsSource,
-    Milestones, Namespaced, News, ObjectRef, Plan, PodProbes, ProbeRequest, RawObjects, Removed, Result, Scope, System, Unavailable,
+    Applied, ConnectionPhases, Discovery, EngineState, ExecRequest, Expectations, Failure, Family, Inventory, LogLine, LogRange, LogSource, Mark,
+    MetricsSource, Milestones, Namespaced, News, ObjectRef, Plan, PodProbes, ProbeRequest, RawObjects, Removed, Result, Scope, System, Unavailable,
 };
 
 pub use context::Ctx;
@@ -111,6 +111,19 @@ impl Target {
             // The engine has made every request when an apply is done.
             #[cfg(target_os = "linux")]
             Self::Local(local) => local.wait(ctx, plan).await.map(|()| Milestones::default()),
+        }
+    }
+
+    /// The phases in which the connections of a plan came to be; `None` where the target does not tell.
+    ///
+    /// # Errors
+    /// The target cannot be asked.
+    pub async fn phases(&self, ctx: &Ctx, plan: &Plan) -> Result<Option<Vec<ConnectionPhases>>> {
+        match self {
+            // NSM publishes none there.
+            Self::Cluster(_) => Ok(None),
+            #[cfg(target_os = "linux")]
+            Self::Local(local) => local.phases(ctx, plan).await.map(Some),
         }
     }
 

@@ -67,6 +67,8 @@ fn everything_passes() {
     let place = Place::new();
     let ran = deploy(&place);
     assert!(ran.exits(0).stdout.contains("16 passed, 0 failed, 1 skipped"), "{ran:?}");
+    // Programs do their part after the deploy has been applied.
+    ran.says(&["phases of the connection: registration ", ", secure tunnel "]);
     let log = place.run(&["logs"]).stdout;
     for container in ["/nse ", "/cmd-nsc "] {
         assert!(log.lines().any(|line| line.contains(container) && line.contains("[INFO]")), "{container}: {log}");

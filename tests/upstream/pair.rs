@@ -2,7 +2,7 @@ use nix::sys::signal::Signal;
 use nsmctl::model::{Payload, PingStats, Probe};
 
 use crate::{
-    machine::{Machine, bare, client, endpoint, plan, service},
+    machine::{Machine, bare, client, endpoint, phases_add_up, plan, service},
     sandboxed::Sandboxed,
 };
 
@@ -44,6 +44,14 @@ async fn upstreams_client_and_endpoint_meet_and_part() {
     assert_eq!(machine.addresses("alpine").await, ["nsm-1 172.16.1.101/32"]);
     assert_eq!(machine.routes("alpine", "-4").await, ["172.16.1.100 nsm-1 172.16.1.101"]);
     assert_eq!((pings(&machine, "alpine", "172.16.1.100").await, pings(&machine, "nse", "172.16.1.101").await), ((3, 3), (3, 3)));
+
+    let plan = plan("example", vec![], vec![]);
+    let phases = machine.phases(&plan).await;
+    assert_eq!(phases.len(), 1);
+    phases_add_up(&phases[0]);
+    let path = &phases[0].phases[3].security.as_ref().unwrap().path;
+    assert_eq!(path.iter().map(|token| token.segment.as_str()).collect::<Vec<_>>(), ["alpine", "nsmgr", "nse-kernel"]);
+    assert!(path[2].spiffe_id.ends_with("/ns/ns-test/pod/nse"), "{path:?}");
 
     client.signal(Signal::SIGTERM);
     assert!(client.ended().await);

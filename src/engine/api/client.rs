@@ -61,6 +61,7 @@ impl Client {
         let failed = |error: &dyn ToString| Status::internal(error.to_string());
         let id = control.identity.id_of(&member.pod).map_err(|error| failed(&error))?;
         let source = control.identity.source(&id).map_err(|error| failed(&error))?;
+        source.give();
         let config = client_config(&source).map_err(|error| failed(&error))?;
         let line = Line::open(&control.socket(), &config).await.map_err(|error| failed(&error))?;
         let shared = Arc::new(Shared { member: member.clone(), source, line, held: Mutex::default() });

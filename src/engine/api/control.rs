@@ -22,6 +22,7 @@ use crate::{
     engine::{
         forwarder,
         identity::{Error, Identity, Member, Sandboxes, Source, SpiffeId, client_config, server_config},
+        phases::Moment,
         registry::Registry,
     },
     model::Namespaced,
@@ -77,6 +78,8 @@ pub(in crate::engine) struct Control {
     registry: Mutex<Registry>,
     connections: Mutex<BTreeMap<Key, Established>>,
     turns: Mutex<HashMap<Key, Weak<Turn>>>,
+    /// When what is in each pod began, and what that was.
+    starts: Mutex<HashMap<Namespaced, (Moment, String)>>,
     pub(super) links: Links,
     pub(super) events: broadcast::Sender<ConnectionEvent>,
     /// What happened, for whoever tells people.
@@ -105,11 +108,22 @@ impl Control {
             registry: Mutex::default(),
             connections: Mutex::default(),
             turns: Mutex::default(),
+            starts: Mutex::default(),
             links: Links::default(),
             events: broadcast::Sender::new(EVENTS),
             journal: Journal::default(),
             is_open: watch::Sender::new(true),
         }))
+    }
+
+    /// Takes note of when that began in a pod which is to register or to ask.
+    pub(in crate::engine) fn start(&self, pod: &Namespaced, at: Moment, what: impl Into<String>) {
+        self.starts.lock().unwrap_or_else(PoisonError::into_inner).insert(pod.clone(), (at, what.into()));
+    }
+
+    /// When that began in a pod, and what it was; `None` where an earlier manager has started it.
+    pub(super) fn started(&self, pod: &Namespaced) -> Option<(Moment, String)> {
+        self.starts.lock().unwrap_or_else(PoisonError::into_inner).get(pod).cloned()
     }
 
     /// Has whoever asks for connections wait, or go on.
@@ -267,6 +281,7 @@ impl Control {
     /// Lets a sandbox go, with all that it has registered and all its connections.
     pub(in crate::engine) async fn remove_sandbox(self: &Arc<Self>, pod: &Namespaced) -> Vec<(forwarder::Connection, Option<crate::net::Error>)> {
         self.sandboxes.remove(pod);
+        self.starts.lock().unwrap_or_else(PoisonError::into_inner).remove(pod);
         let endpoints = self.registry().remove_pod(pod);
         self.tell_unregistered(pod, endpoints);
         let own = self.list().into_iter().filter(|(_, established)| established.link.touches(pod));

@@ -79,6 +79,7 @@ impl Endpoint {
     pub(in crate::engine) async fn start(control: &Control, member: &Member, spec: &EndpointSpec, given: Given) -> Result<Self, Status> {
         let id = control.identity.id_of(&member.pod).map_err(|error| failed(&error))?;
         let source = control.identity.source(&id).map_err(|error| failed(&error))?;
+        source.give();
         let accepts = server_config(&source).map_err(|error| failed(&error))?;
         let mut pool = Pool::new(spec.prefixes.clone());
         let given = given.into_iter().filter(|(_, pairs)| pool.claim(pairs)).collect();

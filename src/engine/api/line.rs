@@ -10,6 +10,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::{
     descriptors::Descriptors,
+    phases::Handshake,
     server::HANDSHAKE,
     token,
     transport::{DescriptorStream, Outgoing},
@@ -17,6 +18,7 @@ use super::{
 use crate::engine::{
     grpc::Channel,
     identity::{Peer, Source, peer_of},
+    phases::Moment,
 };
 
 /// A connection to somebody whose methods are called.
@@ -29,6 +31,8 @@ pub(super) struct Line {
     pub(super) received: Descriptors,
     /// What is to go over it.
     pub(super) outgoing: Outgoing,
+    /// How it was made.
+    pub(super) handshake: Handshake,
 }
 
 impl Line {
@@ -37,14 +41,16 @@ impl Line {
     /// # Errors
     /// Nobody listens, or it cannot prove who it is, or does not speak HTTP/2.
     pub(super) async fn open(socket: &Path, config: &Arc<ClientConfig>) -> io::Result<Self> {
+        let begun = Moment::now();
         let stream = DescriptorStream::new(UnixStream::connect(socket).await?);
         let (received, outgoing) = (stream.received(), stream.outgoing());
         // TLS wants a name, and the verifier looks at none.
         let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
         let stream = timeout(HANDSHAKE, Box::pin(TlsConnector::from(Arc::clone(config)).connect(name, stream))).await??;
-        let peer = peer_of(stream.get_ref().1.peer_certificates()).map_err(io::Error::other)?;
+        let session = stream.get_ref().1;
+        let (peer, handshake) = (peer_of(session.peer_certificates()).map_err(io::Error::other)?, Handshake::ended(begun, session));
         let channel = Box::pin(Channel::new(stream)).await.map_err(io::Error::other)?;
-        Ok(Self { channel, peer, received, outgoing })
+        Ok(Self { channel, peer, received, outgoing, handshake })
     }
 
     /// Whether the other end is gone.

@@ -9,7 +9,7 @@ use tonic::Status;
 use super::{control::Control, wire::State};
 use crate::{
     engine::{
-        forwarder::{Connection, End},
+        forwarder::{Connection, End, Laid},
         mesh::now,
     },
     model::Namespaced,
@@ -67,19 +67,20 @@ impl Control {
         own.chain(self.orphans()).collect()
     }
 
-    /// Makes the links of a connection, where they are not there and whole. The result is what is there, and whether it was made.
-    pub(super) async fn link(&self, mut link: Connection, old: Option<&Connection>) -> Result<(Connection, bool), Status> {
+    /// Makes the links of a connection, where they are not there and whole. The result is what is there, and when it was made if
+    /// it was not there.
+    pub(super) async fn link(&self, mut link: Connection, old: Option<&Connection>) -> Result<(Connection, Option<Laid>), Status> {
         let failed = |error: net::Error| Status::internal(error.to_string());
         if let Some(old) = old {
             if old.is_same(&link) && old.fault().await.is_none() {
-                (link.since, link.heals) = (old.since, old.heals);
-                return Ok((link, false));
+                (link.since, link.heals, link.phases) = (old.since, old.heals, old.phases.clone());
+                return Ok((link, None));
             }
             old.close().await.map_err(failed)?;
         }
-        link.establish().await.map_err(failed)?;
+        let laid = link.establish().await.map_err(failed)?;
         self.links.made(&mut link);
-        Ok((link, true))
+        Ok((link, Some(laid)))
     }
 
     /// Makes links anew as they were, under the same names and with the same addresses.

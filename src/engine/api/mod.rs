@@ -5,7 +5,7 @@
 //!   (mTLS, descriptors beneath it)   │        └──► forwarder ──► net                the links
 //!                                    ├─► monitor                                    MonitorConnections
 //!                                    └─► registration ──► registry                  Register, Find, Unregister
-//!                                              token: who passed what on to whom
+//!                                              token: who passed what on to whom; phases: when
 //! ```
 //!
 //! The engine's own endpoints and clients (`endpoint`, `client`) come in the same way as the programs in the sandboxes.
@@ -24,6 +24,7 @@ mod links;
 mod mechanism;
 mod monitor;
 mod network_service;
+mod phases;
 mod registration;
 mod remote;
 mod server;

@@ -11,8 +11,8 @@ use super::{
     control::{Control, Established, Key, MANAGER},
     descriptors::{Descriptors, Inode},
     journal::Happening,
-    line::Line,
     mechanism::{INODE_URL, KERNEL, LOCAL, NAME, choose, give, kernel, pairs},
+    phases::{Asked, Way, refreshed},
     remote::Remote,
     server::Caller,
     token::{self, Step},
@@ -23,7 +23,8 @@ use crate::{
         forwarder::{self, End},
         identity::Member,
         names,
-        registry::{Asked, Change, Found, NotFound, Registration},
+        phases::Moment,
+        registry::{self, Change, Found, NotFound, Registration},
     },
     model::InterfaceName,
     net,
@@ -36,7 +37,7 @@ const MAX_NAME: usize = 253;
 const MAX_LABELS: usize = 64;
 
 /// A request, as far as it is understood.
-struct Wanted {
+pub(super) struct Wanted {
     /// The connection, in the caller's words, without its path.
     connection: Connection,
     step: Step,
@@ -45,6 +46,8 @@ struct Wanted {
     /// The caller's mechanism, with a name for its interface.
     mechanism: Mechanism,
     end: End,
+    /// How it came to be.
+    pub(super) asked: Asked,
 }
 
 impl Control {
@@ -54,6 +57,7 @@ impl Control {
         let (metadata, _, message) = request.into_parts();
         let mut connection = message.connection.ok_or_else(|| Status::invalid_argument("the request has no connection"))?;
         check(&connection)?;
+        let asked = self.asked(caller, &connection.network_service);
         let (token, claims) = token::from_caller(&metadata, &caller.peer, self.source.id())?;
         let expires = claims.expires();
         let step = token::step(connection.path.take(), &connection.id, MANAGER, (token, claims), self.source.id())?;
@@ -62,7 +66,7 @@ impl Control {
         let (mechanism, end) = near_end(caller, &member, mechanism, &connection.network_service).await?;
         let key = Key { client: caller.peer.id.clone(), id: step.caller().id.clone() };
         let _turn = self.turn(&key).await;
-        let wanted = Wanted { connection, step, expires, member, mechanism, end };
+        let wanted = Wanted { connection, step, expires, member, mechanism, end, asked };
         let (established, is_made) = self.serve_request(&key, &wanted).await.inspect_err(|status| {
             let (client, service) = (wanted.member.pod.clone(), wanted.connection.network_service.clone());
             let (code, reason, taken) = (status.code(), status.message().to_owned(), begun.elapsed());
@@ -118,7 +122,7 @@ impl Control {
         let mut changes = self.registry().watch();
         let look = || {
             let now = jiff::Timestamp::now().as_second();
-            let asked = Asked { service: &connection.network_service, instance: &member.instance, namespace: &member.pod.namespace };
+            let asked = registry::Asked { service: &connection.network_service, instance: &member.instance, namespace: &member.pod.namespace };
             let loads = self.loads();
             let mut found = self.registry().find(&asked, now, |endpoint| loads.get(endpoint).copied().unwrap_or_default());
             if let Ok(found) = &mut found {
@@ -151,11 +155,12 @@ impl Control {
         same: Option<&Established>,
         orphan: Option<&forwarder::Connection>,
     ) -> Result<(Established, bool), Status> {
-        let remote = &registration.remote;
+        let (remote, selected) = (&registration.remote, Moment::now());
         let asked = for_endpoint(wanted, found, remote, same, orphan.filter(|orphan| orphan.endpoint.pod == registration.pod));
         let (answer, line) = remote.call::<_, Connection>(self, REQUEST, asked.clone()).await?;
         let old = same.map(|same| &same.link).or(orphan);
-        let made = self.accept(wanted, found, remote, &line, answer.into_inner(), old).await;
+        let way = Way { candidates: found.candidates.len(), selected, answered: Moment::now(), line: &line };
+        let made = self.accept(wanted, found, remote, &way, answer.into_inner(), old).await;
         if made.is_err() && same.is_none() {
             // The first error is what counts.
             let _ = remote.call::<_, Empty>(self, CLOSE, asked.connection.unwrap_or_default()).await;
@@ -169,14 +174,14 @@ impl Control {
         wanted: &Wanted,
         found: &Found,
         remote: &Arc<Remote>,
-        line: &Line,
+        way: &Way<'_>,
         mut answer: Connection,
         old: Option<&forwarder::Connection>,
     ) -> Result<(Established, bool), Status> {
         let refuse = |reason: &dyn ToString| Status::internal(format!("endpoint {} answers wrongly: {}", remote.key.name, reason.to_string()));
         let mechanism = answer.mechanism.as_ref().filter(|mechanism| mechanism.r#type == KERNEL).ok_or_else(|| refuse(&"not a kernel interface"))?;
         let member = self.member(&remote.id)?;
-        let far = end(&line.received, &member, mechanism).await?.ok_or_else(|| refuse(&"its interface has no name"))?;
+        let far = end(&way.line.received, &member, mechanism).await?.ok_or_else(|| refuse(&"its interface has no name"))?;
         let pairs = pairs(answer.context.as_ref().and_then(|context| context.ip_context.as_ref())).map_err(|reason| refuse(&reason))?;
         let path = answer.path.take().unwrap_or_default();
         let mut own = wanted.step.path.clone();
@@ -188,7 +193,10 @@ impl Control {
         }
         own.path_segments.truncate(wanted.step.own + 1);
         own.path_segments.extend(path.path_segments.into_iter().skip(wanted.step.own + 1).take(4));
-        answer.path = Some(own);
+        // Before anything is made for it.
+        let check = || token::check_path(&own, wanted.step.own, self.source.id(), &way.line.peer);
+        let denied = |status: Status| Status::new(status.code(), refuse(&status.message()).message());
+        check().map_err(denied)?;
         (answer.id, answer.state) = (wanted.step.id().to_owned(), State::Up.into());
         answer.network_service_endpoint_name.clone_from(&remote.key.name);
         answer.payload = found.payload.to_string();
@@ -203,10 +211,25 @@ impl Control {
             pairs,
             since: 0,
             heals: 0,
+            phases: None,
         };
-        let (link, is_made) = self.link(link, old).await?;
+        let (mut link, laid) = self.link(link, old).await?;
+        // Links take a moment, seconds on a busy machine: nothing is handed over whose tokens have run out meanwhile.
+        let path = match check() {
+            Ok(path) => path,
+            Err(status) => {
+                // The first error is what counts.
+                let _ = link.close().await;
+                return Err(denied(status));
+            }
+        };
+        link.phases = match laid {
+            Some(laid) => self.phases(wanted, remote, way, &link, laid, path),
+            None => link.phases.as_ref().map(|phases| refreshed(phases, &path)),
+        };
+        answer.path = Some(own);
         let near = Connection { mechanism: Some(wanted.mechanism.clone()), ..answer.clone() };
-        Ok((Established { link, near, far: answer, remote: Arc::clone(remote), expires: wanted.expires }, is_made))
+        Ok((Established { link, near, far: answer, remote: Arc::clone(remote), expires: wanted.expires }, laid.is_some()))
     }
 
     /// Closes a caller's connection. That there is none is no error.
@@ -362,6 +385,7 @@ mod tests {
             member: Member { pod: Namespaced::new("ns", "alpine"), instance: "i".into(), namespace: Namespace::current().unwrap() },
             mechanism: kernel([]),
             end: end("alpine", "nsm-1"),
+            asked: Asked::example(),
         }
     }
 
@@ -399,6 +423,7 @@ mod tests {
             pairs,
             since: 0,
             heals: 0,
+            phases: None,
         });
         assert!(control.orphan(&end("alpine", "nsm-2")).is_none() && control.orphan(&end("nse", "nsm-1")).is_none());
         let orphan = control.orphan(&end("alpine", "nsm-1"));

@@ -24,7 +24,10 @@ use super::{
     },
 };
 use crate::{
-    engine::registry::{Change, REGISTRATION_SECONDS, Registration, Service},
+    engine::{
+        phases::Moment,
+        registry::{Change, REGISTRATION_SECONDS, Registration, Service},
+    },
     model::{Namespaced, Payload},
 };
 
@@ -83,7 +86,12 @@ impl Control {
                 remote.refresh(entry.clone());
                 remote
             }
-            None => Arc::new(Remote::new(key, caller.peer.id.clone(), duplicate(&socket)?, inode, entry.clone())),
+            None => {
+                let remote = Remote::new(key, caller.peer.id.clone(), duplicate(&socket)?, inode, entry.clone());
+                // Before it can be selected.
+                let phase = self.registration(caller, &member, &entry.name, &entry.network_service_names, Moment::now());
+                Arc::new(remote.after(Some(phase)))
+            }
         };
         let expires_at = Timestamp::try_from(expires).map_or(i64::MAX, Timestamp::as_second);
         let services = entry.network_service_names.clone();

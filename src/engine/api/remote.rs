@@ -17,7 +17,10 @@ use super::{
     line::Line,
     wire::{ConnectionEvent, EventType, MonitorScopeSelector, NetworkServiceEndpoint, State},
 };
-use crate::{engine::identity::SpiffeId, model::Namespaced};
+use crate::{
+    engine::identity::SpiffeId,
+    model::{Namespaced, Phase},
+};
 
 /// How long an endpoint may take for its answer: less than our caller waits, so that another can be tried.
 const ANSWERS: Duration = Duration::from_secs(6);
@@ -33,6 +36,8 @@ pub(in crate::engine) struct Remote {
     socket: OwnedFd,
     /// What that is.
     pub(super) inode: Inode,
+    /// How it came to be registered, where that was seen.
+    pub(in crate::engine) phase: Option<Phase>,
     entry: Mutex<NetworkServiceEndpoint>,
     line: tokio::sync::Mutex<Option<Line>>,
 }
@@ -40,7 +45,12 @@ pub(in crate::engine) struct Remote {
 impl Remote {
     /// An endpoint at a socket.
     pub(super) fn new(key: Namespaced, id: SpiffeId, socket: OwnedFd, inode: Inode, entry: NetworkServiceEndpoint) -> Self {
-        Self { key, id, socket, inode, entry: Mutex::new(entry), line: tokio::sync::Mutex::default() }
+        Self { key, id, socket, inode, phase: None, entry: Mutex::new(entry), line: tokio::sync::Mutex::default() }
+    }
+
+    /// The same, registered by this phase.
+    pub(super) fn after(self, phase: Option<Phase>) -> Self {
+        Self { phase, ..self }
     }
 
     /// One that nobody can call.

@@ -1,4 +1,7 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use tokio::{
     net::{UnixListener, UnixStream},
@@ -10,11 +13,13 @@ use super::{
     CLOSE, MONITOR, REGISTER_ENDPOINT, REQUEST,
     control::Control,
     descriptors::Descriptors,
+    phases::Handshake,
     transport::{DescriptorStream, Outgoing},
 };
 use crate::engine::{
     grpc::{self, Answer, Question},
     identity::{Peer, peer_of},
+    phases::Moment,
 };
 
 /// How long a handshake may take. It needs a few milliseconds; who does not finish it holds a descriptor of ours.
@@ -28,6 +33,9 @@ pub(super) struct Caller {
     pub(super) peer: Peer,
     pub(super) received: Descriptors,
     pub(super) outgoing: Outgoing,
+    pub(super) handshake: Handshake,
+    /// Whether a connection has been asked for over it.
+    pub(super) has_asked: Arc<AtomicBool>,
 }
 
 impl Control {
@@ -71,9 +79,11 @@ impl Control {
 
 /// Makes a connection of what has connected; none where it cannot prove who it is, which it has then been told by an alert of TLS.
 pub(super) async fn accept(stream: UnixStream, config: &Arc<ServerConfig>) -> Option<(Caller, TlsStream<DescriptorStream>)> {
+    let begun = Moment::now();
     let stream = DescriptorStream::new(stream);
     let (received, outgoing) = (stream.received(), stream.outgoing());
     let stream = timeout(HANDSHAKE, Box::pin(TlsAcceptor::from(Arc::clone(config)).accept(stream))).await.ok()?.ok()?;
-    let peer = peer_of(stream.get_ref().1.peer_certificates()).ok()?;
-    Some((Caller { peer, received, outgoing }, stream))
+    let session = stream.get_ref().1;
+    let (peer, handshake) = (peer_of(session.peer_certificates()).ok()?, Handshake::ended(begun, session));
+    Some((Caller { peer, received, outgoing, handshake, has_asked: Arc::default() }, stream))
 }

@@ -22,7 +22,7 @@ use crate::{
         identity::SpiffeId,
         registry::Registration,
     },
-    model::{AddressPair, InterfaceName, Namespaced, Payload},
+    model::{AddressPair, InterfaceName, Namespaced, Payload, Phase},
 };
 
 /// What of the API is kept for the next manager.
@@ -42,6 +42,7 @@ struct SavedRegistration {
     id: String,
     expires_at: i64,
     entry: String,
+    phase: Option<Phase>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -54,6 +55,7 @@ struct SavedConnection {
     pairs: Vec<AddressPair>,
     since: i64,
     heals: u32,
+    phases: Option<Vec<Phase>>,
     /// Of links that somebody has asked for.
     established: Option<SavedEstablished>,
 }
@@ -88,6 +90,7 @@ impl SavedConnection {
             pairs: link.pairs.clone(),
             since: link.since,
             heals: link.heals,
+            phases: link.phases.as_deref().cloned(),
             established,
         }
     }
@@ -100,7 +103,8 @@ impl SavedConnection {
         };
         let (client, endpoint) = (end(&self.client)?, end(&self.endpoint)?);
         let Self { request, payload, since, heals, .. } = *self;
-        Some(Connection { request, service: self.service.clone(), payload, client, endpoint, pairs: self.pairs.clone(), since, heals })
+        let (service, pairs, phases) = (self.service.clone(), self.pairs.clone(), self.phases.clone().map(Arc::new));
+        Some(Connection { request, service, payload, client, endpoint, pairs, since, heals, phases })
     }
 }
 
@@ -127,6 +131,7 @@ impl Control {
             id: registration.remote.id.to_string(),
             expires_at: registration.expires_at,
             entry: write(&registration.remote.entry()),
+            phase: registration.remote.phase.clone(),
         };
         let registrations = registry.endpoints().map(|(_, known)| registration(known)).collect();
         let by_pods = registry.services().filter_map(|(id, service)| {
@@ -161,7 +166,7 @@ impl Control {
             };
             let SavedRegistration { key, pod, instance, expires_at, .. } = registration;
             let services = entry.network_service_names.clone();
-            let remote = Arc::new(Remote::new(key.clone(), id, socket, inode, entry));
+            let remote = Arc::new(Remote::new(key.clone(), id, socket, inode, entry).after(registration.phase.clone()));
             registry.register(Registration { pod: pod.clone(), instance: instance.clone(), services, expires_at: *expires_at, remote });
         }
     }

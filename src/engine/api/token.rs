@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use tonic::{Status, metadata::MetadataMap};
 
 use super::wire::{Path, PathSegment};
-use crate::engine::identity::{Claims, Peer, Source, SpiffeId, decode, verify};
+use crate::{
+    engine::identity::{Claims, Peer, Source, SpiffeId, decode, verify},
+    model::PathToken,
+};
 
 /// The metadata in which a caller's token travels.
 pub(super) const TOKEN: &str = "nsm-client-token";
@@ -16,6 +19,8 @@ pub(super) const TOKEN_EXPIRES: &str = "nsm-client-token-expires";
 pub(super) const TOKEN_LIFE: Duration = Duration::from_secs(600);
 /// The most segments of a path: between a client and an endpoint on one machine are three, across machines and domains nine.
 const MAX_SEGMENTS: usize = 16;
+/// How much of a segment's name is told, in characters: nothing bounds it.
+const MAX_SHOWN: usize = 63;
 
 /// A call that may not be made.
 fn refuse(reason: impl std::fmt::Display) -> Status {
@@ -73,6 +78,31 @@ pub(super) fn check_chain(tokens: &[&str], own: &SpiffeId) -> Result<(), Status>
         true => Ok(()),
         false => Err(refuse("the tokens of the path are not chained")),
     }
+}
+
+/// Checks all of a path, once the endpoint has answered: everybody has passed it on to the next, we to the endpoint, and the endpoint has
+/// answered us with a token of its own. The result is what there is of each.
+///
+/// # Errors
+/// A token is missing, has expired, or is not whose or for whom it should be.
+pub(super) fn check_path(path: &Path, own: usize, id: &SpiffeId, endpoint: &Peer) -> Result<Vec<PathToken>, Status> {
+    let way = path.path_segments.get(..own + 2).ok_or_else(|| refuse("the endpoint has no segment of the path"))?;
+    let (before, answer) = way.split_at(own + 1);
+    check_chain(&before.iter().map(|segment| segment.token.as_str()).collect::<Vec<_>>(), &endpoint.id)?;
+    for segment in answer {
+        let claims = verify(&segment.token, &endpoint.public_key, None).map_err(refuse)?;
+        let subject = claims.check(id.as_str(), SystemTime::now()).map_err(refuse)?;
+        if subject != endpoint.id {
+            return Err(refuse(format!("{} answers with the token of {subject}", endpoint.id)));
+        }
+    }
+    let told = |segment: &PathSegment| {
+        let Claims { sub, exp, .. } = decode(&segment.token).map_err(refuse)?;
+        #[expect(clippy::cast_possible_truncation, reason = "it saturates, and a time that is none is told as none")]
+        let expires_at = Timestamp::from_second(exp as i64).unwrap_or(Timestamp::MAX);
+        Ok(PathToken { segment: segment.name.chars().take(MAX_SHOWN).collect(), spiffe_id: sub, expires_at })
+    };
+    way.iter().map(told).collect()
 }
 
 /// A path with us on it, as the callee of its current segment.

@@ -127,3 +127,33 @@ fn an_id_is_a_random_uuid() {
     let (one, other) = (new_id(), new_id());
     assert!(one != other && one.len() == 36 && one.as_bytes()[14] == b'4' && b"89ab".contains(&one.as_bytes()[19]), "{one}");
 }
+
+#[test]
+fn a_path_holds_when_the_endpoint_has_answered_for_itself() {
+    let cast = Cast::new();
+    let key = |who: &Source| {
+        let key = rcgen::KeyPair::from_pkcs8_der_and_sign_algo(&who.svid().private_key.clone().into(), &rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+        Peer { id: who.id().clone(), public_key: key.public_key_raw().to_vec() }
+    };
+    let (own, endpoint) = (cast.who("nsmgr").id().clone(), key(&cast.who("nse")));
+    let of = |tokens: &[String]| {
+        let segment = |token: &String| PathSegment { name: "x".repeat(200), token: token.clone(), ..PathSegment::default() };
+        let path = Path { index: 1, path_segments: tokens.iter().map(segment).collect() };
+        check_path(&path, 1, &own, &endpoint).map_err(|status| status.message().to_owned())
+    };
+    let whole = [cast.token("nsc", "nsmgr"), cast.token("nsmgr", "nse"), cast.token("nse", "nsmgr")];
+    let told = of(&whole).unwrap();
+    let whose: Vec<&str> = told.iter().map(|token| token.spiffe_id.rsplit('/').next().unwrap()).collect();
+    assert_eq!((whose, told[0].segment.len()), (vec!["nsc", "nsmgr", "nse"], MAX_SHOWN));
+    assert!(told.iter().all(|token| token.expires_at > Timestamp::now()));
+    let without = |at: usize, token: String| {
+        let mut tokens = whole.clone();
+        tokens[at] = token;
+        of(&tokens).unwrap_err()
+    };
+    assert!(of(&whole[..2]).unwrap_err().contains("has no segment of the path"));
+    assert!(without(0, cast.token("nsc", "nse")).contains("not chained"));
+    assert!(without(1, cast.token("nsmgr", "nsc")).contains("not chained"));
+    assert!(without(2, cast.token("nsc", "nsmgr")).contains("signature"));
+    assert!(without(2, cast.token("nse", "nsc")).contains("somebody else"));
+}

@@ -40,6 +40,7 @@ pub(super) use self::{
     tls::{Peer, client_config, peer_of, server_config},
     workload_api::WorkloadApi,
 };
+use super::phases::Moment;
 use crate::model::Namespaced;
 
 /// How long an X.509 SVID is valid unless something else is asked for: an hour, as with SPIRE.
@@ -142,6 +143,11 @@ impl Identity {
         let source = Arc::new(Source::new(Arc::clone(&self.authority), id.clone())?);
         sources.insert(id.clone(), Arc::clone(&source));
         Ok(source)
+    }
+
+    /// When somebody who had no SVID yet was last given one; `None` where that was not seen.
+    pub(super) fn given(&self, id: &SpiffeId) -> Option<Moment> {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner).get(id)?.given()
     }
 
     /// What there is of everybody's SVID, by name.

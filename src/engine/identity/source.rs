@@ -16,6 +16,7 @@ use super::{
     jwt::{self, Claims},
     svid::Svid,
 };
+use crate::engine::phases::Moment;
 
 /// The credentials of somebody. Whoever asks gets an SVID that is in the first half of its life.
 ///
@@ -28,6 +29,8 @@ pub(in crate::engine) struct Source {
     signing_key: EcdsaKeyPair,
     current: Mutex<Arc<Svid>>,
     renewals: AtomicU64,
+    /// When it was last given to a process that had none.
+    given: Mutex<Option<Moment>>,
 }
 
 impl std::fmt::Debug for Source {
@@ -46,7 +49,7 @@ impl Source {
     pub(super) fn with(authority: Arc<Authority>, id: SpiffeId, key: KeyPair) -> Result<Self, Error> {
         let signing_key = signing_key(key.serialized_der())?;
         let current = Mutex::new(Arc::new(authority.issue(&id, &key, SystemTime::now())?));
-        Ok(Self { authority, id, key, signing_key, current, renewals: AtomicU64::new(0) })
+        Ok(Self { authority, id, key, signing_key, current, renewals: AtomicU64::new(0), given: Mutex::default() })
     }
 
     /// The private key, as PKCS #8 in DER.
@@ -84,6 +87,16 @@ impl Source {
             }
         }
         Arc::clone(&current)
+    }
+
+    /// Takes note that somebody who had no SVID yet has been given this one.
+    pub(in crate::engine) fn give(&self) {
+        *self.given.lock().unwrap_or_else(PoisonError::into_inner) = Some(Moment::now());
+    }
+
+    /// When somebody who had no SVID yet was last given this one.
+    pub(in crate::engine) fn given(&self) -> Option<Moment> {
+        *self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How often it was renewed.

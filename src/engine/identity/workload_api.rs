@@ -98,6 +98,9 @@ fn x509_svids(source: Arc<Source>) -> impl Stream<Item = Result<X509SvidResponse
             // A little more, so that it is due by then.
             sleep(at.duration_since(SystemTime::now()).unwrap_or_default().min(SVID_TTL * 24) + std::time::Duration::from_millis(10)).await;
         }
+        if renew_at.is_none() {
+            source.give();
+        }
         let svid = source.svid();
         let answer = X509Svid {
             spiffe_id: source.id().to_string(),

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::{
     super::{
         mesh::{Mesh, object},
+        phases::Moment,
         sandbox::{CLIENT_CONTAINER, Sandbox},
         supervisor::{End, Notice},
     },
@@ -48,6 +49,9 @@ impl Mesh {
         match launch {
             Ok(launch) => {
                 run.phase = Phase::Running(Instant::now());
+                if run.program.role == ContainerRole::Endpoint {
+                    self.manager.control.start(pod, Moment::now(), format!("{} started", run.program.path.display()));
+                }
                 self.link.launch(launch);
                 self.events.normal(object("Pod", pod), "Started", text);
             }

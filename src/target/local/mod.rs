@@ -32,9 +32,9 @@ use crate::{
         socket_path,
     },
     model::{
-        Applied, ComponentState, ContainerState, Discovery, EngineState, EventRecord, Expectations, Failure, Family, INSTANCE_LABEL, IntoFailure,
-        Inventory, Known, MetricsSource, Namespaced, ObjectRef, ObjectState, Outcome, PART_OF_LABEL, Plan, PodProbes, PodState, ProbeRequest,
-        Removed, Result, Scope, System, Unavailable, UnavailableKind, Workload,
+        Applied, Carried, ComponentState, ConnectionPhases, ContainerState, Discovery, EngineState, Event, EventRecord, Expectations, Failure,
+        Family, INSTANCE_LABEL, IntoFailure, Inventory, Known, MetricsSource, Namespaced, ObjectRef, ObjectState, Outcome, PART_OF_LABEL, Plan,
+        PodProbes, PodState, ProbeRequest, Removed, Result, Scope, System, Unavailable, UnavailableKind, Workload,
     },
 };
 
@@ -157,6 +157,9 @@ impl Local {
             if !inventory.pods.as_deref().unwrap_or_default().iter().any(may_become_ready) {
                 break inventory;
             }
+            // What programs do is seen from here only.
+            let phases = self.phases(ctx, plan).await?;
+            phases.into_iter().flat_map(|connection| connection.phases).for_each(|phase| ctx.events.emit(Event::Phase(Box::new(phase))));
             let pause = async {
                 tokio::time::sleep(PAUSE).await;
                 Ok(())
@@ -176,6 +179,21 @@ impl Local {
             }
         }
         if faults.is_empty() { Ok(()) } else { Err(Failure::failed(faults.join("; ")).hint("`nsmctl troubleshoot` names the cause")) }
+    }
+
+    /// The phases in which the connections of a plan came to be, as far as the engine has seen them; nothing where none runs.
+    ///
+    /// # Errors
+    /// The engine cannot be asked.
+    pub async fn phases(&self, ctx: &Ctx, plan: &Plan) -> Result<Vec<ConnectionPhases>> {
+        let carried = match self.ask(ctx, "looking at the connections", &Request::Carried).await? {
+            Some(Reply::Carried(state)) => state.carried,
+            Some(reply) => return Err(unexpected(&reply)),
+            None => Vec::new(),
+        };
+        let own = carried.into_iter().filter(|carried| carried.instance == plan.instance);
+        let phases = |Carried { client, interface, phases, .. }| Some(ConnectionPhases { client, interface, phases: phases? });
+        Ok(own.filter_map(phases).collect())
     }
 
     /// What exists in the namespaces of the expectations, and the network services and endpoints of all.

@@ -1,0 +1,177 @@
+use std::sync::Arc;
+
+use tokio::net::UnixListener;
+use tonic::{Code, Request, Response, Status};
+
+use super::*;
+use crate::{
+    engine::{
+        api::{
+            REGISTER_ENDPOINT, REQUEST,
+            descriptors::Inode,
+            journal::Happening,
+            mechanism::{INODE_URL, NAME, give, kernel},
+            server::accept,
+            token,
+            wire::{self, NetworkServiceEndpoint, NetworkServiceRequest, PathSegment},
+        },
+        grpc,
+        identity::{Identity, SVID_TTL, Source, client_config, server_config},
+    },
+    model::{AddressPair, Namespaced, NetworkServiceSpec, Payload},
+    net::Namespace,
+};
+
+/// A manager, and a pod in which are a client and an endpoint.
+struct World {
+    control: Arc<Control>,
+    source: Arc<Source>,
+    dir: tempfile::TempDir,
+}
+
+/// What an endpoint puts into the path as its token, by whom it is asked.
+type Forge = fn(&World, &SpiffeId) -> String;
+
+impl World {
+    fn new() -> Arc<Self> {
+        let dir = tempfile::tempdir().unwrap();
+        let control = Control::new(Arc::new(Identity::new(SVID_TTL).unwrap()), [dir.path(); 2], "nsm.io.sock").unwrap();
+        let pod = Namespaced::new("ns", "pod");
+        let source = control.identity.source(&control.identity.id_of(&pod).unwrap()).unwrap();
+        control.sandboxes.insert(Member { pod, instance: "i".into(), namespace: Namespace::current().unwrap() }).unwrap();
+        control.registry().put_service("i", &NetworkServiceSpec { id: Namespaced::new("ns", "s"), payload: Payload::Ethernet });
+        tokio::spawn(Arc::clone(&control).serve(UnixListener::bind(control.socket()).unwrap()));
+        Arc::new(Self { control, source, dir })
+    }
+
+    async fn line(&self) -> Line {
+        Line::open(&self.control.socket(), &client_config(&self.source).unwrap()).await.unwrap()
+    }
+
+    fn other(&self) -> Arc<Source> {
+        self.control.identity.source(&self.control.identity.domain().id(&["other"]).unwrap()).unwrap()
+    }
+
+    /// Registers an endpoint that answers every request with such a token.
+    async fn endpoint(self: &Arc<Self>, forge: Forge) {
+        let path = self.dir.path().join("nse.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        let socket = rustix::fs::open(&path, rustix::fs::OFlags::PATH, rustix::fs::Mode::empty()).unwrap();
+        let url = Inode::of(&socket).unwrap().to_string();
+        let line = self.line().await;
+        line.outgoing.send(socket);
+        let entry = NetworkServiceEndpoint { name: "nse".into(), url, network_service_names: vec!["s".into()], ..Default::default() };
+        line.call::<_, NetworkServiceEndpoint>(&self.source, REGISTER_ENDPOINT, Request::new(entry)).await.unwrap();
+        let world = Arc::clone(self);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (caller, stream) = accept(stream, &server_config(&world.source).unwrap()).await.unwrap();
+                let world = Arc::clone(&world);
+                tokio::spawn(grpc::serve(stream, move |question| {
+                    let (world, caller) = (Arc::clone(&world), caller.clone());
+                    async move {
+                        match question.uri().path() {
+                            REQUEST => grpc::unary(question, async |request| world.answer(&caller, request, forge)).await,
+                            other => grpc::unimplemented(other),
+                        }
+                    }
+                }));
+            }
+        });
+    }
+
+    fn answer(&self, caller: &Caller, request: Request<NetworkServiceRequest>, forge: Forge) -> Result<Response<wire::Connection>, Status> {
+        let (metadata, _, message) = request.into_parts();
+        let mut connection = message.connection.unwrap();
+        let token = token::from_caller(&metadata, &caller.peer, self.source.id())?;
+        let mut step = token::step(connection.path.take(), &connection.id, "nse", token, self.source.id())?;
+        step.path.path_segments[2].token = forge(self, &caller.peer.id);
+        connection.path = Some(step.path);
+        let namespace = Namespace::current().unwrap().duplicate().unwrap();
+        // The client's interface is one that there is already, so that nothing is made even where all else is right.
+        let inode = Inode::of(&namespace).unwrap().to_string();
+        connection.mechanism = Some(kernel([(INODE_URL, inode), (NAME, "nsm-far".to_owned())]));
+        let pair = AddressPair { client: [10, 0, 0, 1].into(), endpoint: [10, 0, 0, 0].into() };
+        give(connection.context.get_or_insert_default().ip_context.get_or_insert_default(), &[pair]);
+        caller.outgoing.send(namespace);
+        Ok(Response::new(connection))
+    }
+
+    /// Asks as the client, with the token of somebody; the result is why that is not served.
+    async fn ask(&self, as_whom: &Source) -> Status {
+        let line = self.line().await;
+        let namespace = Namespace::current().unwrap().duplicate().unwrap();
+        let inode = Inode::of(&namespace).unwrap().to_string();
+        line.outgoing.send(namespace);
+        let segment = PathSegment { name: "client".into(), id: "client-0".into(), ..PathSegment::default() };
+        let connection = wire::Connection {
+            id: "client-0".into(),
+            network_service: "s".into(),
+            path: Some(wire::Path { index: 0, path_segments: vec![segment] }),
+            ..wire::Connection::default()
+        };
+        let mechanism_preferences = vec![kernel([(INODE_URL, inode), (NAME, "lo".to_owned())])];
+        let request = Request::new(NetworkServiceRequest { connection: Some(connection), mechanism_preferences });
+        line.call::<_, wire::Connection>(as_whom, REQUEST, request).await.unwrap_err()
+    }
+
+    /// Nothing is connected, and nobody is told that anything was.
+    fn has_no_tunnel(&self) {
+        let happened = self.control.journal.take();
+        assert!(!happened.iter().any(|happening| matches!(happening, Happening::Served { .. })), "{happened:?}");
+        assert!(self.control.list().is_empty() && self.control.links().is_empty());
+    }
+}
+
+fn honest(world: &World, audience: &SpiffeId) -> String {
+    world.source.token(audience, token::TOKEN_LIFE).unwrap().0
+}
+
+#[tokio::test]
+async fn an_endpoint_with_a_wrong_token_comes_to_no_phase_4() {
+    let forged: [(Forge, &str); 5] = [
+        (|_, _| String::new(), "the token is malformed"),
+        (|world, audience| world.other().token(audience, token::TOKEN_LIFE).unwrap().0, "the token's signature is not that of the one who sends it"),
+        (|world, _| honest(world, world.other().id()), "the token is meant for somebody else"),
+        (|world, audience| world.source.token(audience, std::time::Duration::ZERO).unwrap().0, "the token has expired"),
+        // All is right with it, and the kernel has the last word.
+        (honest, "cannot make the interfaces lo and nsm-far"),
+    ];
+    for (forge, words) in forged {
+        let world = World::new();
+        world.endpoint(forge).await;
+        let status = world.ask(&world.source).await;
+        assert!(status.message().contains(words), "{words}: {status:?}");
+        assert_eq!(status.code() == Code::PermissionDenied, words.starts_with("the token"), "{status:?}");
+        world.has_no_tunnel();
+    }
+}
+
+#[tokio::test]
+async fn a_client_with_a_wrong_token_or_identity_comes_to_no_phase_4() {
+    let world = World::new();
+    world.endpoint(honest).await;
+    assert_eq!(world.ask(&world.other()).await.code(), Code::PermissionDenied);
+    world.has_no_tunnel();
+    // Of another trust domain: there is not even a connection to ask over.
+    let stranger = Identity::new(SVID_TTL).unwrap();
+    let source = stranger.source(&stranger.domain().id(&["ns", "ns", "pod", "pod"]).unwrap()).unwrap();
+    assert!(Line::open(&world.control.socket(), &client_config(&source).unwrap()).await.is_err());
+    world.has_no_tunnel();
+}
+
+#[tokio::test]
+async fn a_registration_is_timed_from_its_start() {
+    let world = World::new();
+    let pod = Namespaced::new("ns", "pod");
+    world.control.start(&pod, Moment::now(), "sandbox begun");
+    world.source.give();
+    world.endpoint(honest).await;
+    let happened = world.control.journal.take();
+    let [Happening::Registered { remote, .. }] = happened.as_slice() else { panic!("{happened:?}") };
+    let phase = remote.phase.as_ref().unwrap();
+    let events: Vec<PhaseEvent> = phase.steps.iter().map(|step| step.event).collect();
+    assert_eq!(events, [PhaseEvent::Started, PhaseEvent::SvidIssued, PhaseEvent::ManagerReached, PhaseEvent::Registered]);
+    assert_eq!((phase.steps[0].at_us, phase.steps[3].at_us), (0, i64::try_from(phase.took_us).unwrap()));
+    assert_eq!(phase.steps[3].what, "registered as nse for s");
+}
