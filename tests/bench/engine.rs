@@ -1,14 +1,21 @@
 //! The engine of this machine: how long a request takes, what many clients cost, what it costs to have them, and healing.
 //!
 //! `cargo bench --bench engine` needs no cluster. `NSMCTL_BENCH_CLIENTS` is the largest number of clients, 500 where it is not set.
-//! `NSMCTL_E2E_BIN` is a directory with NSM's own cmd-nse-icmp-responder, whose death is healed; without it a link's is.
+//! `NSMCTL_E2E_BIN` is a directory with NSM's own programs: cmd-nse-icmp-responder, whose death is healed (without it, a link's), and
+//! cmd-nsc, which heals a path that loses everything.
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a benchmark prints, and one that cannot go on says so")]
 
 mod local;
 #[allow(dead_code, reason = "the benchmarks on a cluster use the rest")]
 mod measure;
 
-use std::{collections::BTreeMap, env, path::Path, thread, time::Duration};
+use std::{
+    collections::BTreeMap,
+    env,
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
 
 use local::Local;
 use measure::{median, met, number};
@@ -29,6 +36,8 @@ const WATCHED: Duration = Duration::from_secs(30);
 /// How often an endpoint is ended, and how long its clients may be without it, in milliseconds.
 const HEALS: usize = 7;
 const GOAL_HEAL: f64 = 500.0;
+/// How long a path may lose everything before NSM's own client has it made anew.
+const GOAL_LIVENESS: Duration = Duration::from_secs(2);
 /// Addresses for 1,024 clients, two each.
 const CIDR: &str = "10.64.0.0/21";
 const ENDPOINT: &str = "cmd-nse-icmp-responder";
@@ -40,6 +49,7 @@ fn main() {
         many(clients);
     }
     heal();
+    liveness();
 }
 
 /// One connection after the other, beside a deployment that keeps the engine there.
@@ -113,6 +123,33 @@ fn heal() {
     let (middle, least, most) = median(times.collect());
     println!("healed after {what}: median {middle:.0} ms ({least:.0} to {most:.0}) of {HEALS}");
     println!("goal of {GOAL_HEAL} ms: {}", met(most < GOAL_HEAL));
+}
+
+/// A path that loses everything, while links, addresses and routes are as they were: NSM's own client finds that by its pings.
+fn liveness() {
+    let Some(directory) = env::var_os("NSMCTL_E2E_BIN") else {
+        return println!("NOT MEASURED: how long a path that loses everything stays so (NSMCTL_E2E_BIN names no cmd-nsc)");
+    };
+    let program = |name: &str| format!("{name}={}", Path::new(&directory).join(name).display());
+    let local = Local::new();
+    local.deploy(&["--program", &program(ENDPOINT), "--program", &program("cmd-nsc")]);
+    let peer = "172.16.1.100";
+    let times = (0..HEALS).map(|_| {
+        let nobody = ["ip", "neigh", "replace", peer, "lladdr", "02:00:00:00:00:01", "dev", "nsm-1", "nud", "permanent"];
+        let is_answered = || local.attempt(&[&["exec", "--"], &["ping", "-q", "-c", "1", "-W", "0.05", peer][..]].concat()).1.status.success();
+        local.run(&[&["exec", "--"], &nobody[..]].concat());
+        let begun = Instant::now();
+        assert!(!is_answered(), "the path still works");
+        while !is_answered() {
+            assert!(begun.elapsed() < GOAL_LIVENESS * 10, "the path is not healed");
+        }
+        let healed = begun.elapsed();
+        thread::sleep(GOAL_LIVENESS);
+        healed.as_secs_f64()
+    });
+    let (middle, least, most) = median(times.collect());
+    println!("a path that loses everything healed by NSM's own client after: median {middle:.2} s ({least:.2} to {most:.2}) of {HEALS}");
+    println!("goal of {} s: {}", GOAL_LIVENESS.as_secs(), met(most < GOAL_LIVENESS.as_secs_f64()));
 }
 
 /// What a Prometheus histogram says.

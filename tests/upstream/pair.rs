@@ -107,6 +107,22 @@ async fn a_data_path_that_breaks_is_made_again_under_upstreams_programs() {
     assert_eq!(pings(&machine, "alpine", "172.16.1.100").await, (3, 3));
 }
 
+/// What the engine cannot see: links, addresses and routes are as they were, and yet no packet arrives.
+#[tokio::test]
+async fn a_path_that_loses_everything_is_found_and_healed_by_upstreams_client() {
+    let machine = start().await;
+    let mut endpoint = Sandboxed::start(&machine, "nse", "cmd-nse-icmp-responder", &[], &ENDPOINT).await;
+    endpoint.says(REGISTERED, 1).await;
+    let mut client = Sandboxed::start(&machine, "alpine", "cmd-nsc", &[], &CLIENT).await;
+    client.says(CONNECTED, 1).await;
+    let nobody = ["neigh", "replace", "172.16.1.100", "lladdr", "02:00:00:00:00:01", "dev", "nsm-1", "nud", "permanent"];
+    machine.ip_set("alpine", &nobody).await;
+    client.says("Data plane is down", 1).await;
+    client.says("Heal success", 1).await;
+    assert_eq!(machine.addresses("alpine").await, ["nsm-1 172.16.1.101/32"]);
+    assert_eq!(pings(&machine, "alpine", "172.16.1.100").await, (3, 3));
+}
+
 #[tokio::test]
 async fn upstreams_client_with_the_engines_own_endpoint() {
     let machine = Machine::new();
