@@ -44,7 +44,8 @@ impl Local {
     pub(crate) fn run(&self, words: &[&str]) -> (Cost, String) {
         let (cost, output) = self.attempt(words);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "nsmctl {}: {text}{}", words.join(" "), String::from_utf8_lossy(&output.stderr));
+        let told = || text.lines().rev().take(20).collect::<Vec<_>>().join("\n");
+        assert!(output.status.success(), "nsmctl {}: {}{}", words.join(" "), told(), String::from_utf8_lossy(&output.stderr));
         (cost, text)
     }
 
@@ -53,11 +54,16 @@ impl Local {
         self.run(&[&["deploy"], options].concat()).0
     }
 
-    /// Removes the deployment that was made last.
+    /// Removes the deployment that was made last, or says why that cannot be.
     pub(crate) fn cleanup(&self) -> Cost {
-        let options = self.deployed.borrow_mut().pop().expect("a deployment");
-        let words: Vec<&str> = ["cleanup"].into_iter().chain(options.iter().map(String::as_str)).collect();
-        self.run(&words).0
+        let options = self.deployed.borrow_mut().pop().unwrap_or_default();
+        let words: Vec<&str> = ["cleanup", "-o", "short"].into_iter().chain(options.iter().map(String::as_str)).collect();
+        let (cost, output) = self.attempt(&words);
+        if !output.status.success() {
+            let text = [output.stdout, output.stderr].concat();
+            println!("nsmctl {}: {}", words.join(" "), String::from_utf8_lossy(&text).lines().last().unwrap_or_default());
+        }
+        cost
     }
 
     /// A place for a file.
