@@ -335,22 +335,39 @@ mod tests {
             root.build();
             root.find_subcommand_mut(command).unwrap().render_help().to_string().split_whitespace().collect::<Vec<_>>().join(" ")
         };
-        let budgets = [
-            ("deploy", DEPLOY, "3 minutes", "deploy 3m"),
-            ("cleanup", CLEANUP, "2 minutes", "cleanup 2m"),
-            ("status", LOOK, "30 seconds", "verify, status, metrics, troubleshoot and logs 30s"),
-            ("verify", LOOK, "30 seconds", "verify, status, metrics, troubleshoot and logs 30s"),
-            ("troubleshoot", LOOK, "30 seconds", "verify, status, metrics, troubleshoot and logs 30s"),
-            ("logs", LOOK, "30 seconds", "verify, status, metrics, troubleshoot and logs 30s"),
-            ("exec", ENDLESS, "no time budget", "none for exec"),
+        let looks = "verify, status, metrics, troubleshoot and logs 30s";
+        let endless = "none for exec, `logs --follow` and `--watch`";
+        let budgets: [(&[&str], &str, &str); 12] = [
+            (&["deploy"], "3 minutes", "deploy and `verify --heal` 3m"),
+            (&["cleanup"], "2 minutes", "cleanup 2m"),
+            (&["status"], "30 seconds", looks),
+            (&["status", "--watch"], "none with --watch", endless),
+            (&["metrics"], "30 seconds", looks),
+            (&["metrics", "--watch"], "none with --watch", endless),
+            (&["verify"], "30 seconds", looks),
+            (&["verify", "--heal"], "3 minutes with --heal", "deploy and `verify --heal` 3m"),
+            (&["verify", "--watch"], "none with --watch", endless),
+            (&["troubleshoot"], "30 seconds", looks),
+            (&["logs"], "30 seconds", looks),
+            (&["logs", "--follow"], "none with --follow", endless),
         ];
-        for (command, budget, words, readme) in budgets {
-            assert!(help(command).contains(words), "{command}: {}", help(command));
-            assert!(include_str!("../README.md").contains(readme), "README: {command}");
+        let exec: (&[&str], &str, &str) = (&["exec", "--", "ip"], "no time budget", endless);
+        let readme = include_str!("../README.md").split_whitespace().collect::<Vec<_>>().join(" ");
+        for (typed, words, there) in budgets.into_iter().chain([exec]) {
+            assert!(help(typed[0]).contains(words), "{typed:?}: {}", help(typed[0]));
+            assert!(readme.contains(there), "README: {typed:?}");
             // The words are of the number.
             let number: String = words.chars().filter(char::is_ascii_digit).collect();
             let unit = if words.contains("minutes") { 60 } else { 1 };
-            assert!(number.parse::<u64>().map_or(budget == ENDLESS, |number| number * unit == budget.as_secs()), "{command}");
+            let budget = settings(typed).unwrap().timeout;
+            assert!(number.parse::<u64>().map_or(budget == ENDLESS, |number| number * unit == budget.as_secs()), "{typed:?}: {budget:?}");
+        }
+        // The others ask nobody, and what is new is either here or above.
+        let others = ["explain", "manifests", "completions", "man", "version", "help"];
+        let root = crate::cli::command(crate::cli::Program::Nsmctl);
+        for command in root.get_subcommands().filter(|command| !command.is_hide_set()).map(clap::Command::get_name) {
+            let is_said = budgets.iter().chain([&exec]).any(|(typed, ..)| typed[0] == command);
+            assert!(is_said != others.contains(&command), "{command}");
         }
     }
 

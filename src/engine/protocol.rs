@@ -69,6 +69,11 @@ pub enum Request {
     Carried,
     /// What was counted, and where is that exposed?
     Metrics,
+    /// What goes with a deployment?
+    Held {
+        /// The deployment.
+        instance: String,
+    },
     /// Remove a deployment.
     Delete {
         /// The deployment.
@@ -153,6 +158,8 @@ pub enum Reply {
     Logs(Vec<LogTail>),
     /// To the question what carries which connections.
     Carried(EngineState),
+    /// To the question what goes with a deployment, in the order in which it does.
+    Held(Vec<ObjectRef>),
     /// To the question what was counted.
     Metrics(Counted),
     /// To a delete.

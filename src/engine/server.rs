@@ -323,6 +323,7 @@ async fn answer(line: &str, shared: &Shared, events: mpsc::UnboundedSender<Event
             Reply::Metrics(Counted { address, families: counted.complete().await })
         }
         Request::Carried => Reply::Carried(EngineState { carried: state.mesh.carried(), metrics: state.metrics.clone() }),
+        Request::Held { instance } => Reply::Held(state.mesh.held(&instance)),
         Request::Delete { instance } => {
             let keys = state.mesh.retire(|sandbox| sandbox.instance == instance);
             let mut state = say_goodbye(shared, state, keys).await;

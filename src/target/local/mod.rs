@@ -357,15 +357,16 @@ impl Local {
         Ok(true)
     }
 
-    /// The pods of a deployment; none where no engine runs.
+    /// What a cleanup of the deployment would remove, in that order; nothing where no engine runs.
     ///
     /// # Errors
     /// The engine cannot be asked.
     pub async fn held(&self, ctx: &Ctx, instance: &str) -> Result<Vec<ObjectRef>> {
-        let inventory = self.inventory(ctx, &Expectations::default()).await?;
-        let own = |pod: &&PodState| pod.labels.get(INSTANCE_LABEL).is_some_and(|label| label == instance);
-        let pods = inventory.pods.unwrap_or_default();
-        Ok(pods.iter().filter(own).map(|pod| ObjectRef::namespaced("Pod", &pod.id.namespace, &pod.id.name)).collect())
+        match self.ask(ctx, "looking at this machine", &Request::Held { instance: instance.to_owned() }).await? {
+            Some(Reply::Held(objects)) => Ok(objects),
+            Some(reply) => Err(unexpected(&reply)),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// The deployments that the engine holds; none where none runs.
