@@ -31,6 +31,8 @@ mod metrics;
 mod program;
 mod scripted;
 #[cfg(target_os = "linux")]
+mod selection;
+#[cfg(target_os = "linux")]
 mod shipped;
 mod status;
 #[cfg(target_os = "linux")]

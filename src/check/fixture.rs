@@ -189,7 +189,7 @@ pub(crate) fn healthy() -> Snapshot {
             taken_at: NOW,
             inventory: Inventory {
                 pods: Ok(vec![pod(ENDPOINT, "nse-kernel", &["nse"]), client(CLIENT)]),
-                services: Ok(vec![NetworkServiceState { id: id("kernel2kernel"), payload: Some(Payload::Ethernet) }]),
+                services: Ok(vec![NetworkServiceState { id: id("kernel2kernel"), payload: Some(Payload::Ethernet), matches: Vec::new() }]),
                 endpoints: Ok(vec![registration]),
                 identities: Ok(vec![IdentityRule { name: "nsm-workloads".into(), pods: [id(ENDPOINT), id(CLIENT)].into() }]),
             },

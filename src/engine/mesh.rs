@@ -194,6 +194,10 @@ impl Mesh {
             let applied = self.manager.registry().put_service(&wanted.instance, service);
             // Another payload needs other links.
             self.close_on_purpose(|connection| connection.service == service.id && connection.payload != service.payload).await;
+            if applied == Applied::Configured {
+                let passed_over = self.manager.control.passed_over(service);
+                self.close_on_purpose(|connection| passed_over.contains(&(connection.client.pod.clone(), connection.request))).await;
+            }
             objects.push((object("NetworkService", &service.id), applied));
         }
         objects

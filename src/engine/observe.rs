@@ -8,7 +8,7 @@ use super::{
     forwarder::{Connection, look},
     mesh::{Host, Mesh, object},
     protocol::Status,
-    registry::Registration,
+    registry::{Registration, Service},
     sandbox::{CLIENT_CONTAINER, Reached, Sandbox},
     supervisor::number,
 };
@@ -27,7 +27,12 @@ impl Mesh {
     /// What exists.
     pub(super) fn inventory(&mut self) -> Inventory {
         let registry = self.manager.registry();
-        let services = registry.services().map(|(id, service)| NetworkServiceState { id: id.clone(), payload: Some(service.payload) }).collect();
+        let state = |(id, service): (&_, &Service)| NetworkServiceState {
+            id: Clone::clone(id),
+            payload: Some(service.payload),
+            matches: service.matches.clone(),
+        };
+        let services = registry.services().map(state).collect();
         let endpoint = |(id, registration): (&_, &Registration)| RegisteredEndpoint {
             id: Clone::clone(id),
             services: registration.services.clone(),

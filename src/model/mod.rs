@@ -33,6 +33,7 @@ mod preflight;
 mod program;
 mod raw;
 mod scope;
+pub mod selection;
 mod similar;
 mod snapshot;
 mod status;
@@ -69,6 +70,7 @@ pub use preflight::{Facts, Holder, NodeState, WebhookState};
 pub use program::{ExecRequest, TerminalSize};
 pub use raw::RawObjects;
 pub use scope::{Discovery, Scope};
+pub use selection::{Labels, Match};
 pub use similar::{did_you_mean, similar};
 pub use snapshot::{ComponentState, EventRecord, LogTail, Snapshot, System};
 pub use status::{

@@ -5,7 +5,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{InterfaceCounters, Namespaced, Payload, Prefix};
+use super::{InterfaceCounters, Match, Namespaced, Payload, Prefix};
 
 /// Why something could not be seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -350,6 +350,9 @@ pub struct NetworkServiceState {
     pub id: Namespaced,
     /// Its payload; `None` where it has one that NSM does not know.
     pub payload: Option<Payload>,
+    /// Which of its endpoints serve which clients; none where they cannot be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub matches: Vec<Match>,
 }
 
 /// A NetworkServiceEndpoint as the registry has it.

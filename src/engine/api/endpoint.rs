@@ -23,7 +23,7 @@ use super::{
     mechanism::{INODE_URL, NAME, choose, give, pairs},
     server::{Caller, accept},
     token::{self, RegistryPath},
-    wire::{Connection, ConnectionEvent, Empty, EventType, MonitorScopeSelector, NetworkServiceEndpoint, NetworkServiceRequest},
+    wire::{Connection, ConnectionEvent, Empty, EventType, Labels, MonitorScopeSelector, NetworkServiceEndpoint, NetworkServiceRequest},
 };
 use crate::{
     engine::{
@@ -91,8 +91,15 @@ impl Endpoint {
 
         let config = client_config(&source).map_err(|error| failed(&error))?;
         let line = Line::open(&control.socket(), &config).await.map_err(|error| failed(&error))?;
-        let name = member.pod.name.clone();
-        let entry = NetworkServiceEndpoint { name, network_service_names: spec.services.clone(), url: inode.to_string(), ..Default::default() };
+        let mut labels = spec.labels.clone().unwrap_or_default();
+        names::add_own_labels(&mut labels, &member.pod.name);
+        let entry = NetworkServiceEndpoint {
+            name: member.pod.name.clone(),
+            network_service_names: spec.services.clone(),
+            network_service_labels: spec.services.iter().map(|service| (service.clone(), Labels { labels: labels.clone() })).collect(),
+            url: inode.to_string(),
+            ..Default::default()
+        };
         let registered = register(&line, &source, &socket, entry).await?;
         tasks.spawn(refresh(line, source, socket, registered));
         Ok(Self { _tasks: tasks })

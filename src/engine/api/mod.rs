@@ -23,6 +23,8 @@ mod line;
 mod links;
 mod mechanism;
 mod monitor;
+#[cfg(test)]
+mod namespace_tests;
 mod network_service;
 mod registration;
 mod remote;

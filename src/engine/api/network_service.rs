@@ -12,7 +12,7 @@ use super::{
     descriptors::{Descriptors, Inode},
     journal::Happening,
     line::Line,
-    mechanism::{INODE_URL, KERNEL, LOCAL, NAME, choose, give, kernel, pairs},
+    mechanism::{INODE_URL, KERNEL, LOCAL, NAME, choose, give, kernel, pairs, routes},
     remote::Remote,
     server::Caller,
     token::{self, Step},
@@ -25,7 +25,7 @@ use crate::{
         names,
         registry::{Asked, Change, Found, NotFound, Registration},
     },
-    model::InterfaceName,
+    model::{InterfaceName, Namespaced, NetworkServiceSpec},
     net,
 };
 
@@ -118,21 +118,21 @@ impl Control {
         let mut changes = self.registry().watch();
         let look = || {
             let now = jiff::Timestamp::now().as_second();
-            let asked = Asked { service: &connection.network_service, instance: &member.instance, namespace: &member.pod.namespace };
+            let asked = Asked {
+                service: &connection.network_service,
+                instance: &member.instance,
+                namespace: &member.pod.namespace,
+                labels: &connection.labels,
+                endpoint: name,
+            };
             let loads = self.loads();
-            let mut found = self.registry().find(&asked, now, |endpoint| loads.get(endpoint).copied().unwrap_or_default());
-            if let Ok(found) = &mut found {
-                found.candidates.retain(|candidate| name.is_empty() || candidate.name == *name);
-            }
-            found
+            self.registry().find(&asked, now, |endpoint| loads.get(endpoint).copied().unwrap_or_default())
         };
         let appears = async {
             loop {
                 match look() {
-                    Ok(found) if !found.candidates.is_empty() => return Ok(found),
-                    Err(error @ NotFound::Service(_)) => return Err(error),
-                    Err(error) if name.is_empty() => return Err(error),
-                    _ => {}
+                    Err(NotFound::Endpoint) if !name.is_empty() => {}
+                    found => return found,
                 }
                 while matches!(changes.recv().await, Ok(Change::Service(..) | Change::Endpoint(_, true))) {}
             }
@@ -140,6 +140,24 @@ impl Control {
         let found = timeout(RETURNS, appears).await;
         let gone = |_| Status::not_found(format!("network service endpoint {name} is not found"));
         found.map_err(gone)?.map_err(|error| Status::not_found(error.to_string()))
+    }
+
+    /// The clients of a service, with the numbers of their requests, which its matches would give to another endpoint now, or to none.
+    pub(in crate::engine) fn passed_over(&self, service: &NetworkServiceSpec) -> Vec<(Namespaced, usize)> {
+        let now = jiff::Timestamp::now().as_second();
+        let is_chosen = |(key, established): &(Key, Established)| {
+            let Ok(member) = self.member(&key.client) else { return false };
+            let asked = Asked {
+                service: &established.near.network_service,
+                instance: &member.instance,
+                namespace: &member.pod.namespace,
+                labels: &established.near.labels,
+                endpoint: "",
+            };
+            self.registry().find(&asked, now, |_| 0).is_ok_and(|found| found.candidates.contains(&established.remote.key))
+        };
+        let passed = self.list().into_iter().filter(|one| one.1.link.service == service.id && !is_chosen(one));
+        passed.map(|(_, established)| (established.link.client.pod, established.link.request)).collect()
     }
 
     /// Has an endpoint take its side of a connection, and makes the links.
@@ -177,7 +195,9 @@ impl Control {
         let mechanism = answer.mechanism.as_ref().filter(|mechanism| mechanism.r#type == KERNEL).ok_or_else(|| refuse(&"not a kernel interface"))?;
         let member = self.member(&remote.id)?;
         let far = end(&line.received, &member, mechanism).await?.ok_or_else(|| refuse(&"its interface has no name"))?;
-        let pairs = pairs(answer.context.as_ref().and_then(|context| context.ip_context.as_ref())).map_err(|reason| refuse(&reason))?;
+        let context = answer.context.as_ref().and_then(|context| context.ip_context.as_ref());
+        let pairs = pairs(context).map_err(|reason| refuse(&reason))?;
+        let routes = routes(context, &pairs).map_err(|reason| refuse(&reason))?;
         let path = answer.path.take().unwrap_or_default();
         let mut own = wanted.step.path.clone();
         // Only what lies behind us is the endpoint's to say; our token for it stands in its path too.
@@ -192,6 +212,7 @@ impl Control {
         (answer.id, answer.state) = (wanted.step.id().to_owned(), State::Up.into());
         answer.network_service_endpoint_name.clone_from(&remote.key.name);
         answer.payload = found.payload.to_string();
+        answer.labels.clone_from(&wanted.connection.labels);
 
         let number = wanted.step.caller().id.rsplit('-').next().and_then(|text| text.parse().ok()).unwrap_or_default();
         let link = forwarder::Connection {
@@ -203,6 +224,7 @@ impl Control {
             pairs,
             since: 0,
             heals: 0,
+            routes,
         };
         let (link, is_made) = self.link(link, old).await?;
         let near = Connection { mechanism: Some(wanted.mechanism.clone()), ..answer.clone() };
@@ -330,7 +352,6 @@ fn for_caller(near: &Connection, wanted: &Wanted) -> Connection {
     if let Some(path) = &mut answer.path {
         path.index = u32::try_from(wanted.step.own - 1).unwrap_or_default();
     }
-    answer.labels.clone_from(&wanted.connection.labels);
     answer
 }
 
@@ -340,8 +361,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        engine::{api::wire, identity::Identity},
-        model::{Namespaced, Payload},
+        engine::{api::wire, forwarder::Routes, identity::Identity},
+        model::Payload,
         net::Namespace,
     };
 
@@ -399,6 +420,7 @@ mod tests {
             pairs,
             since: 0,
             heals: 0,
+            routes: Routes::default(),
         });
         assert!(control.orphan(&end("alpine", "nsm-2")).is_none() && control.orphan(&end("nse", "nsm-1")).is_none());
         let orphan = control.orphan(&end("alpine", "nsm-1"));

@@ -13,24 +13,35 @@ use super::{
     control::{Control, Established, Key},
     descriptors::Inode,
     links::ADOPTED,
+    registration::labels,
     remote::Remote,
     wire::{self, NetworkServiceEndpoint},
 };
 use crate::{
     engine::{
-        forwarder::{Connection, End},
+        forwarder::{Connection, End, Routes},
         identity::SpiffeId,
         registry::Registration,
     },
-    model::{AddressPair, InterfaceName, Namespaced, Payload},
+    model::{AddressPair, InterfaceName, Match, Namespaced, Payload},
 };
 
 /// What of the API is kept for the next manager.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(in crate::engine) struct SavedApi {
     registrations: Vec<SavedRegistration>,
-    services: Vec<(Namespaced, String, Payload, Namespaced)>,
+    services: Vec<SavedService>,
     connections: Vec<SavedConnection>,
+}
+
+/// A network service that a pod has registered.
+#[derive(Debug, Serialize, Deserialize)]
+struct SavedService {
+    name: String,
+    instance: String,
+    payload: Payload,
+    matches: Vec<Match>,
+    pod: Namespaced,
 }
 
 /// An endpoint; its socket is kept beside it.
@@ -52,6 +63,7 @@ struct SavedConnection {
     client: (Namespaced, InterfaceName),
     endpoint: (Namespaced, InterfaceName),
     pairs: Vec<AddressPair>,
+    routes: Routes,
     since: i64,
     heals: u32,
     /// Of links that somebody has asked for.
@@ -86,6 +98,7 @@ impl SavedConnection {
             client: end(&link.client),
             endpoint: end(&link.endpoint),
             pairs: link.pairs.clone(),
+            routes: link.routes.clone(),
             since: link.since,
             heals: link.heals,
             established,
@@ -100,7 +113,8 @@ impl SavedConnection {
         };
         let (client, endpoint) = (end(&self.client)?, end(&self.endpoint)?);
         let Self { request, payload, since, heals, .. } = *self;
-        Some(Connection { request, service: self.service.clone(), payload, client, endpoint, pairs: self.pairs.clone(), since, heals })
+        let (service, pairs, routes) = (self.service.clone(), self.pairs.clone(), self.routes.clone());
+        Some(Connection { request, service, payload, client, endpoint, pairs, routes, since, heals })
     }
 }
 
@@ -131,7 +145,8 @@ impl Control {
         let registrations = registry.endpoints().map(|(_, known)| registration(known)).collect();
         let by_pods = registry.services().filter_map(|(id, service)| {
             let pod = service.registered_by.clone()?;
-            Some((id.clone(), service.instance.clone(), service.payload, pod))
+            let (name, instance, matches) = (id.name.clone(), service.instance.clone(), service.matches.clone());
+            Some(SavedService { name, instance, payload: service.payload, matches, pod })
         });
         let services = by_pods.collect();
         drop(registry);
@@ -149,8 +164,8 @@ impl Control {
     /// Takes on what programs in the sandboxes have registered with an earlier manager, whose sockets were handed over.
     pub(in crate::engine) fn restore_registrations(&self, saved: &SavedApi, mut sockets: BTreeMap<Namespaced, OwnedFd>) {
         let mut registry = self.registry();
-        for (id, instance, payload, pod) in &saved.services {
-            registry.register_service(pod, instance, &id.name, *payload);
+        for SavedService { name, instance, payload, matches, pod } in &saved.services {
+            registry.register_service(pod, instance, name, *payload, matches.clone());
         }
         for registration in &saved.registrations {
             let Some(socket) = sockets.remove(&registration.key) else { continue };
@@ -160,9 +175,9 @@ impl Control {
                 continue;
             };
             let SavedRegistration { key, pod, instance, expires_at, .. } = registration;
-            let services = entry.network_service_names.clone();
+            let (services, labels) = (entry.network_service_names.clone(), labels(&entry));
             let remote = Arc::new(Remote::new(key.clone(), id, socket, inode, entry));
-            registry.register(Registration { pod: pod.clone(), instance: instance.clone(), services, expires_at: *expires_at, remote });
+            registry.register(Registration { pod: pod.clone(), instance: instance.clone(), services, labels, expires_at: *expires_at, remote });
         }
     }
 
