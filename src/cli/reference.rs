@@ -37,7 +37,7 @@ pub const ENVIRONMENT: [(&str, &str); 18] = [
 ];
 
 /// The files, and what each is.
-pub const FILES: [(&str, &str); 10] = [
+pub const FILES: [(&str, &str); 12] = [
     ("~/.kube/config", "The kubeconfig, where neither --kubeconfig nor KUBECONFIG names one."),
     ("/var/run/secrets/kubernetes.io/serviceaccount", "In a pod: the service account that is used where there is no kubeconfig."),
     (
@@ -48,8 +48,13 @@ pub const FILES: [(&str, &str); 10] = [
     ("NAME.lock, in the runtime directory", "The lock of a deployment that is being changed, with the process that holds it."),
     ("engine/engine.sock, engine/engine.lock", "Likewise: the socket and the lock of this machine's engine."),
     ("engine/engine.log", "Likewise: its log, which nsmctl logs shows."),
-    ("engine/nsm, engine/spire", "Likewise: the engine's folders for sockets."),
-    ("/var/lib/networkservicemesh, /run/spire/sockets", "In the sandbox of a --program: those two folders, whatever is there outside of it."),
+    ("engine/nsm/nsm.io.sock", "Likewise: the socket of Network Service Mesh's API."),
+    ("engine/spire/agent.sock", "Likewise: the socket of the SPIFFE Workload API."),
+    ("engine/nse/nse.sock", "Likewise, for a moment: the socket that an endpoint of the engine's own is reached by; it then has no name."),
+    (
+        "/var/lib/networkservicemesh, /run/spire/sockets",
+        "In the sandbox of a --program: engine/nsm and engine/spire, whatever is there outside of it.",
+    ),
     ("/etc/resolv.conf", "In such a sandbox: a copy of this machine's, which the program may change."),
     (".nsmctl-*", "Beside a file that is asked for, as by --junit or --bundle: what is written, until it is whole and takes its name."),
 ];

@@ -57,10 +57,10 @@ fn main() {
 /// One connection after the other, beside a deployment that keeps the engine there.
 fn requests() {
     let local = Local::new();
-    local.deploy(&[]);
+    local.deploy(&[], &[]);
     let before = local.metrics();
     for _ in 0..REQUESTS {
-        local.deploy(&["--name-prefix", "b-"]);
+        local.deploy(&["--name-prefix", "b-"], &[]);
         local.cleanup();
     }
     let histogram = Histogram::new(&local.metrics(), &before);
@@ -79,7 +79,7 @@ fn many(clients: usize) {
     let local = Local::new();
     let count = clients.to_string();
     let options = ["--clients", &count, "--cidr", CIDR, "--timeout", "5m"];
-    let deploy = local.deploy(&options).wall;
+    let deploy = local.deploy(&options, &[]).wall;
     let verify = local.run(&[&["verify"], &options[..]].concat()).0.wall;
     let both = (deploy + verify).as_secs_f64();
     let per_client = both * 1000.0 / clients as f64;
@@ -109,8 +109,8 @@ fn heal() {
     let local = Local::new();
     let program = env::var_os("NSMCTL_E2E_BIN").map(|directory| format!("{ENDPOINT}={}", Path::new(&directory).join(ENDPOINT).display()));
     match &program {
-        Some(program) => local.deploy(&["--program", program]),
-        None => local.deploy(&[]),
+        Some(program) => local.deploy(&[], &["--program", program]),
+        None => local.deploy(&[], &[]),
     };
     let what = if program.is_some() { "SIGKILL of NSM's own endpoint" } else { "the link's deletion (NSMCTL_E2E_BIN names no endpoint to kill)" };
     let times = (0..HEALS).map(|_| {
@@ -138,10 +138,10 @@ fn liveness() {
     };
     let program = |name: &str| format!("{name}={}", Path::new(&directory).join(name).display());
     let local = Local::new();
-    local.deploy(&["--program", &program(ENDPOINT), "--program", &program("cmd-nsc")]);
+    local.deploy(&[], &["--program", &program(ENDPOINT), "--program", &program("cmd-nsc")]);
     let peer = "172.16.1.100";
     let times = (0..HEALS).map(|_| {
-        let nobody = ["ip", "neigh", "replace", peer, "lladdr", "02:00:00:00:00:01", "dev", "nsm-1", "nud", "permanent"];
+        let nobody = ["ip", "neigh", "replace", peer, "lladdr", "02:00:00:00:00:01", "nud", "permanent", "dev", "nsm-1"];
         let is_answered = || local.attempt(&[&["exec", "--"], &["ping", "-q", "-c", "1", "-W", "0.05", peer][..]].concat()).1.status.success();
         local.run(&[&["exec", "--"], &nobody[..]].concat());
         let begun = Instant::now();

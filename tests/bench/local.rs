@@ -36,8 +36,8 @@ impl Local {
     /// Runs nsmctl to its end, whatever that is.
     pub(crate) fn attempt(&self, words: &[&str]) -> (Cost, Output) {
         let mut program = Command::new(env!("CARGO_BIN_EXE_nsmctl"));
-        program.args(words).env_remove("KUBECONFIG").env("HOME", self.home.path()).env("NSMCTL_RUNTIME_DIR", self.run_dir());
-        attempt(program.args(["--target", "local"]))
+        program.args(["--target", "local"]).args(words);
+        attempt(program.env_remove("KUBECONFIG").env("HOME", self.home.path()).env("NSMCTL_RUNTIME_DIR", self.run_dir()))
     }
 
     /// Runs nsmctl to its end, which must be a good one.
@@ -49,9 +49,10 @@ impl Local {
         (cost, text)
     }
 
-    pub(crate) fn deploy(&self, options: &[&str]) -> Cost {
-        self.deployed.borrow_mut().push(options.iter().map(|word| (*word).to_owned()).collect());
-        self.run(&[&["deploy"], options].concat()).0
+    /// Deploys with options that say what, as cleanup takes them too, and with some that say how.
+    pub(crate) fn deploy(&self, what: &[&str], how: &[&str]) -> Cost {
+        self.deployed.borrow_mut().push(what.iter().map(|word| (*word).to_owned()).collect());
+        self.run(&[&["deploy"], what, how].concat()).0
     }
 
     /// Removes the deployment that was made last, or says why that cannot be.

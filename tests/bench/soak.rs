@@ -41,7 +41,7 @@ fn main() {
     let manifests = manifests(&local);
     let program = format!("{ENDPOINT}={}", program.display());
     let options = ["-f", &manifests, "--clients", CLIENTS, "--cidr", CIDR, "--timeout", "3m"];
-    local.deploy(&[&options[..], &["--program", &program, "--svid-ttl", SVID_TTL]].concat());
+    local.deploy(&options, &["--program", &program, "--svid-ttl", SVID_TTL]);
     let begun = Instant::now();
     let (mut kills, mut next, mut first) = (0, begun + REPORT, None);
     while begun.elapsed() < length {
