@@ -56,12 +56,17 @@ impl Control {
         check(&connection)?;
         let (token, claims) = token::from_caller(&metadata, &caller.peer, self.source.id())?;
         let expires = claims.expires();
-        let step = token::step(connection.path.take(), &connection.id, MANAGER, (token, claims), self.source.id())?;
+        let mut step = token::step(connection.path.take(), &connection.id, MANAGER, (token, claims), self.source.id())?;
         let member = self.member(&caller.peer.id)?;
         let mechanism = choose(connection.mechanism.as_ref(), &message.mechanism_preferences)?;
         let (mechanism, end) = near_end(caller, &member, mechanism, &connection.network_service).await?;
         let key = Key { client: caller.peer.id.clone(), id: step.caller().id.clone() };
         let _turn = self.turn(&key).await;
+        if let Some(known) = self.get(&key) {
+            // A client that begins anew has lost our id and not its connection. By another id its endpoint would take it for a second
+            // one, and nobody would ever give the addresses of the first back.
+            step.set_id(&known.near.id);
+        }
         let wanted = Wanted { connection, step, expires, member, mechanism, end };
         let (established, is_made) = self.serve_request(&key, &wanted).await.inspect_err(|status| {
             let (client, service) = (wanted.member.pod.clone(), wanted.connection.network_service.clone());

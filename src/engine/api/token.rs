@@ -90,6 +90,11 @@ impl Step {
         &self.path.path_segments[self.own].id
     }
 
+    /// Has us know the connection by this id.
+    pub(super) fn set_id(&mut self, id: &str) {
+        id.clone_into(&mut self.path.path_segments[self.own].id);
+    }
+
     /// The segment of whoever called us.
     pub(super) fn caller(&self) -> &PathSegment {
         &self.path.path_segments[self.own - 1]
