@@ -82,7 +82,7 @@ fn what_lies_in_the_runtime_directory_is_documented() {
     place.run(&["deploy"]).exits(0);
     let documented: Vec<&str> = nsmctl::cli::FILES.iter().flat_map(|(names, _)| names.split(", ")).collect();
     let found = leaves(&place.runtime());
-    for name in ["engine/engine.sock", "engine/engine.lock", "engine/engine.log", "engine/nsm", "engine/spire"] {
+    for name in ["engine/engine.sock", "engine/engine.lock", "engine/engine.log", "engine/nsm/nsm.io.sock", "engine/spire/agent.sock"] {
         assert!(found.iter().any(|path| path.starts_with(place.runtime().join(name))), "{name}: {found:?}");
     }
     let missing = found.iter().filter(|path| !documented.iter().any(|name| path.starts_with(place.runtime().join(name))));

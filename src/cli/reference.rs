@@ -50,7 +50,7 @@ pub const FILES: [(&str, &str); 12] = [
     ("engine/engine.log", "Likewise: its log, which nsmctl logs shows."),
     ("engine/nsm/nsm.io.sock", "Likewise: the socket of Network Service Mesh's API."),
     ("engine/spire/agent.sock", "Likewise: the socket of the SPIFFE Workload API."),
-    ("engine/nse/nse.sock", "Likewise, for a moment: the socket that an endpoint of the engine's own is reached by; it then has no name."),
+    ("engine/nse, engine/nse/nse.sock", "Likewise, for a moment: the socket of an endpoint of the engine's own, which then has no name any more."),
     (
         "/var/lib/networkservicemesh, /run/spire/sockets",
         "In the sandbox of a --program: engine/nsm and engine/spire, whatever is there outside of it.",

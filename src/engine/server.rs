@@ -272,10 +272,13 @@ async fn send(writer: &mut OwnedWriteHalf, reply: &Reply) -> io::Result<()> {
 }
 
 async fn answer(line: &str, shared: &Shared, events: mpsc::UnboundedSender<Event>) -> Reply {
-    let request = match serde_json::from_str(line) {
-        Ok(request) => request,
-        Err(error) => return Reply::Refused(Refusal::new(Outcome::Defect, format!("the engine cannot read the request: {error}"))),
-    };
+    match serde_json::from_str(line) {
+        Ok(request) => reply_to(request, shared, events).await,
+        Err(error) => Reply::Refused(Refusal::new(Outcome::Defect, format!("the engine cannot read the request: {error}"))),
+    }
+}
+
+async fn reply_to(request: Request, shared: &Shared, events: mpsc::UnboundedSender<Event>) -> Reply {
     let mut emit = |event| {
         // The client may be gone.
         let _ = events.send(event);
