@@ -32,6 +32,7 @@ impl Mesh {
             id: Clone::clone(id),
             services: registration.services.clone(),
             spiffe_id: Some(registration.remote.id.to_string()),
+            registered_by: Some(registration.pod.clone()),
             expires_at: Some(registration.expires_at),
             forwards_on: None,
         };
