@@ -10,7 +10,7 @@ use crate::{
     check::Selection,
     cli::{Command, CustomiseArgs, GlobalArgs, PayloadArg, TargetArg},
     manifest::{Customisation, Document, ManifestError, embedded, plan, read, sources},
-    model::{Failure, Payload, Plan, PrefixGroups, Result, check_dns_label},
+    model::{Failure, Payload, Plan, PrefixGroups, Result, check_dns_label, check_svid_ttl},
     target::cluster::Access,
 };
 
@@ -27,6 +27,8 @@ pub struct Settings {
     pub customisation: Customisation,
     /// The manifests that the person named; `None` for the example.
     pub manifests: Option<PathBuf>,
+    /// How long X.509 SVIDs are to be valid on this machine.
+    pub svid_ttl: Option<Duration>,
     /// The time budget.
     pub timeout: Duration,
     /// The forms of the report, and where each goes.
@@ -106,6 +108,7 @@ impl Settings {
             access: Access { kubeconfig: global.kubeconfig, context: global.context },
             customisation: Customisation { namespace: global.namespace, ..asked },
             manifests: global.manifests,
+            svid_ttl: svid_ttl(command, target)?,
             timeout: global.timeout.unwrap_or(default),
             output: Output::new(global.output, command)?,
             selection: output::selection(command)?,
@@ -250,6 +253,23 @@ fn customisation(arguments: &CustomiseArgs) -> Result<Customisation> {
         images: images.iter().map(image).collect::<Result<_>>()?,
         programs: Vec::new(),
     })
+}
+
+/// `--svid-ttl`, where it can be.
+fn svid_ttl(command: &Command, target: Choice) -> Result<Option<Duration>> {
+    let Command::Deploy(arguments) = command else { return Ok(None) };
+    let Some(ttl) = arguments.svid_ttl else { return Ok(None) };
+    let flag = format!("--svid-ttl {ttl:?}");
+    if let Choice::Cluster(by) = target {
+        return Err(on_a_cluster(&flag, &format!("{by} names a cluster")));
+    }
+    check_svid_ttl(ttl).map(Some).map_err(|why| wrong(&flag, why, "say it as in 10m"))
+}
+
+/// That a cluster's SVIDs are not ours; `why` is how we know that it is one.
+pub fn on_a_cluster(flag: &str, why: &str) -> Failure {
+    let message = format!("{why}, and SPIRE there says how long SVIDs are valid");
+    wrong(flag, message, "leave it out, or use this machine with --target local; on a cluster it is the SPIRE server's default_x509_svid_ttl")
 }
 
 fn wrong(flag: &str, why: impl Display, hint: &str) -> Failure {

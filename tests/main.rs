@@ -17,6 +17,8 @@ mod engine_identities;
 mod exec;
 mod formats;
 #[cfg(target_os = "linux")]
+mod identities;
+#[cfg(target_os = "linux")]
 mod in_cluster;
 #[cfg(target_os = "linux")]
 mod life;

@@ -177,6 +177,7 @@ pub(crate) fn healthy() -> Snapshot {
         id: Namespaced::new("nsm-system", ENDPOINT),
         services: vec!["kernel2kernel".into()],
         spiffe_id: Some(format!("spiffe://k8s.nsm/ns/{NAMESPACE}/pod/{ENDPOINT}")),
+        registered_by: None,
         expires_at: Some(NOW + 40),
         forwards_on: None,
     };

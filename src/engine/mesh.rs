@@ -16,6 +16,7 @@ use super::{
     events::Events,
     forwarder::Connection,
     heal::watch,
+    identity::AgentSocket,
     manager::{Closed, Manager, Refused},
     metrics::Metrics,
     names,
@@ -57,6 +58,8 @@ pub(super) struct Host {
     pub(super) dir: PathBuf,
     /// How many managers there were before this one.
     pub(super) restarts: u32,
+    /// The SPIRE agent that gives the identities.
+    pub(super) agent: Option<AgentSocket>,
 }
 
 /// The time by which registrations run out, in seconds since 1970.

@@ -7,7 +7,7 @@ use futures::{StreamExt, future::join_all, stream};
 use super::{
     forwarder::{Connection, look},
     mesh::{Host, Mesh, object},
-    protocol::Status,
+    protocol::{Identities, Status},
     registry::{Registration, Service},
     sandbox::{CLIENT_CONTAINER, Reached, Sandbox},
     supervisor::number,
@@ -37,6 +37,7 @@ impl Mesh {
             id: Clone::clone(id),
             services: registration.services.clone(),
             spiffe_id: Some(registration.remote.id.to_string()),
+            registered_by: Some(registration.pod.clone()),
             expires_at: Some(registration.expires_at),
             forwards_on: None,
         };
@@ -82,6 +83,13 @@ impl Mesh {
     /// What was logged. Nothing is looked at for it, so that asking again and again adds nothing.
     pub(super) fn logs(&self) -> Vec<LogTail> {
         self.sandboxes.values().flat_map(Sandbox::log_tails).collect()
+    }
+
+    /// Who gives identities.
+    pub(super) fn identities(&self) -> Identities {
+        let identity = &self.manager.control.identity;
+        let (domain, agent, svid_ttl) = (identity.domain().to_string(), identity.agent().map(ToString::to_string), identity.svid_ttl());
+        Identities { domain, agent, svid_ttl, before: svid_ttl }
     }
 
     /// Who is there.

@@ -20,17 +20,17 @@ use super::{
     delete::let_go,
     exporter,
     heal::keep_whole,
-    identity::{Identity, SVID_TTL, WorkloadApi},
+    identity::{Identity, WorkloadApi},
     loss::lose,
     mesh::{Host, Mesh},
     observe,
     program::Again,
-    protocol::{AppliedAll, Counted, ENDPOINT_FOLDER, Hello, NSM_FOLDER, NSM_SOCKET, Refusal, Reply, Request, VERSION, to_line},
+    protocol::{AppliedAll, Counted, ENDPOINT_FOLDER, Hello, Identities, NSM_FOLDER, NSM_SOCKET, Refusal, Reply, Request, VERSION, to_line},
     state::{self, Held},
     supervisor::{Handover, Link, Notice, Socket},
 };
 use crate::{
-    model::{EngineState, Event, Namespaced, Outcome, Removed},
+    model::{EngineState, Event, Namespaced, Outcome, Removed, check_svid_ttl},
     prometheus::write,
 };
 
@@ -136,14 +136,18 @@ async fn take_over(handover: &mut Handover, changes: mpsc::UnboundedSender<Names
         let listener = handover.listeners.remove(&socket).ok_or_else(|| io::Error::other("the supervisor has handed over no socket"))?;
         UnixListener::from_std(listener)
     };
-    let (engine, nsm, spire) = (listener(Socket::Engine)?, listener(Socket::Nsm)?, listener(Socket::Spire)?);
+    let (engine, nsm) = (listener(Socket::Engine)?, listener(Socket::Nsm)?);
     let state = handover.state.take().and_then(|bytes| state::State::read(&bytes));
-    let svid_ttl = handover.svid_ttl.unwrap_or(SVID_TTL);
-    let identity = state.as_ref().map_or_else(|| Identity::new(svid_ttl), |state| state.identity(svid_ttl));
-    let identity = Arc::new(identity.map_err(io::Error::other)?);
+    let identity = match &state {
+        Some(state) => state.identity().map_err(io::Error::other),
+        None => Identity::begin(&handover.identities).await.map_err(|failure| io::Error::other(failure.message())),
+    };
+    let identity = Arc::new(identity?);
+    let spire = if identity.agent().is_none() { Some(listener(Socket::Spire)?) } else { None };
     let folders = [NSM_FOLDER, ENDPOINT_FOLDER].map(|folder| handover.dir.join(folder));
     let control = Control::new(Arc::clone(&identity), [&folders[0], &folders[1]], NSM_SOCKET).map_err(io::Error::other)?;
-    let host = Host { supervisor: handover.supervisor, dir: handover.dir.clone(), restarts: handover.restarts };
+    let agent = identity.agent().cloned();
+    let host = Host { supervisor: handover.supervisor, dir: handover.dir.clone(), restarts: handover.restarts, agent };
     let mut mesh = Mesh::new(Arc::clone(&control), handover.link.clone(), host, changes);
     let held = Held { namespaces: take(&mut handover.namespaces), endpoints: take(&mut handover.endpoints) };
     let saved = match state {
@@ -153,7 +157,10 @@ async fn take_over(handover: &mut Handover, changes: mpsc::UnboundedSender<Names
     // Endpoints register first: what was connected is known then, and nobody is given the addresses of somebody else.
     control.set_open(false);
     // They end with the runtime.
-    tokio::spawn(WorkloadApi::new(identity, Arc::clone(&control.sandboxes)).serve(spire));
+    if let Some(spire) = spire {
+        tokio::spawn(WorkloadApi::new(Arc::clone(&identity), Arc::clone(&control.sandboxes)).serve(spire));
+    }
+    tokio::spawn(identity.keep_fresh());
     tokio::spawn(Arc::clone(&control).serve(nsm));
     if let Some(saved) = saved {
         mesh.resume(saved).await;
@@ -334,6 +341,17 @@ async fn reply_to(request: Request, shared: &Shared, events: mpsc::UnboundedSend
             state.ending = state.mesh.is_empty().then_some(Ending::Over);
             state.mesh.save();
             Reply::Removed(removed)
+        }
+        Request::Identities { svid_ttl } => {
+            let before = state.mesh.identities().svid_ttl;
+            if let Some(ttl) = svid_ttl {
+                if let Err(why) = check_svid_ttl(ttl) {
+                    return Reply::Refused(Refusal::new(Outcome::Usage, why));
+                }
+                state.mesh.manager.control.identity.set_svid_ttl(ttl);
+                state.mesh.save();
+            }
+            Reply::Identities(Identities { before, ..state.mesh.identities() })
         }
         Request::Status => Reply::Status(state.mesh.status()),
         Request::Restart => {

@@ -212,6 +212,7 @@ mod tests {
             id: Namespaced::new("nsm-system", pod),
             services: vec![service.into()],
             spiffe_id: Some(format!("spiffe://k8s.nsm/ns/a/pod/{pod}")),
+            registered_by: None,
             expires_at: None,
             forwards_on: forwards_on.map(str::to_owned),
         };

@@ -38,6 +38,7 @@ mod similar;
 mod snapshot;
 mod status;
 mod stream;
+mod svid_ttl;
 mod url;
 mod workload;
 
@@ -78,5 +79,6 @@ pub use status::{
     Status,
 };
 pub use stream::{LogLine, LogRange, LogSource, Mark, News, Window, merge, read_stamped, stamped};
+pub use svid_ttl::check_svid_ttl;
 pub use url::{InvalidNsUrl, Mechanism, NsUrl, UrlParseReason};
 pub use workload::{EndpointSpec, Namespaced, NetworkServiceSpec, Payload, Workload, WorkloadKind};

@@ -14,6 +14,7 @@ fn snapshot(change: impl FnOnce(&mut Snapshot)) -> Snapshot {
         id: Namespaced::new("nsm-system", "forwarder-ovs-2f7nc"),
         services: vec!["forwarder".into()],
         spiffe_id: Some("spiffe://k8s.nsm/ns/nsm-system/pod/forwarder-ovs-2f7nc".into()),
+        registered_by: None,
         expires_at: Some(NOW + 50),
         forwards_on: Some("worker".into()),
     };
@@ -262,6 +263,7 @@ fn a_namespace_holds_its_own_and_what_its_clients_ask_for() {
             id: Namespaced::new("nsm-system", "foreign"),
             services: vec!["else".into()],
             spiffe_id: Some("spiffe://d/ns/other/pod/foreign".into()),
+            registered_by: None,
             expires_at: None,
             forwards_on: None,
         };

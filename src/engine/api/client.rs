@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     engine::{
-        identity::{Member, Source, client_config},
+        identity::{Member, Source},
         names,
     },
     model::NsUrl,
@@ -61,11 +61,8 @@ impl Client {
     /// # Errors
     /// It has no identity, or the manager does not take it.
     pub(in crate::engine) async fn new(control: &Control, member: &Member) -> Result<Self, Status> {
-        let failed = |error: &dyn ToString| Status::internal(error.to_string());
-        let id = control.identity.id_of(&member.pod).map_err(|error| failed(&error))?;
-        let source = control.identity.source(&id).map_err(|error| failed(&error))?;
-        let config = client_config(&source).map_err(|error| failed(&error))?;
-        let line = Line::open(&control.socket(), &config).await.map_err(|error| failed(&error))?;
+        let source = control.identity.source_of(&member.pod).map_err(|error| Status::internal(error.to_string()))?;
+        let line = control.line_for(member, &source).await?;
         let shared = Arc::new(Shared { member: member.clone(), source, line, held: Mutex::default() });
         Ok(Self { shared, keepers: BTreeMap::new() })
     }

@@ -1,11 +1,11 @@
-use std::{io, path::Path, sync::Arc};
+use std::{fs, io, path::Path, sync::Arc};
 
 use prost::Message;
-use tokio::{net::UnixStream, time::timeout};
-use tokio_rustls::{
-    TlsConnector,
-    rustls::{ClientConfig, pki_types::ServerName},
+use tokio::{
+    net::{UnixSocket, UnixStream},
+    time::timeout,
 };
+use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::engine::{
     grpc::Channel,
-    identity::{Peer, Source, peer_of},
+    identity::{Connects, Peer, Source, Svid, peer_of},
 };
 
 /// A connection to somebody whose methods are called.
@@ -29,6 +29,8 @@ pub(super) struct Line {
     pub(super) received: Descriptors,
     /// What is to go over it.
     pub(super) outgoing: Outgoing,
+    /// What we have shown on it.
+    pub(super) shown: Arc<Svid>,
 }
 
 impl Line {
@@ -36,15 +38,33 @@ impl Line {
     ///
     /// # Errors
     /// Nobody listens, or it cannot prove who it is, or does not speak HTTP/2.
-    pub(super) async fn open(socket: &Path, config: &Arc<ClientConfig>) -> io::Result<Self> {
-        let stream = DescriptorStream::new(UnixStream::connect(socket).await?);
+    pub(super) async fn open(socket: &Path, connects: &Connects) -> io::Result<Self> {
+        Self::over(UnixStream::connect(socket).await?, connects).await
+    }
+
+    /// The same from a socket that has a name of its own.
+    ///
+    /// # Errors
+    /// As with [`Self::open`], or the name is taken.
+    pub(super) async fn open_from(name: &Path, socket: &Path, connects: &Connects) -> io::Result<Self> {
+        let own = UnixSocket::new_stream()?;
+        own.bind(name)?;
+        let connected = own.connect(socket).await;
+        // The other end knows it by then, and nobody is to connect to it.
+        let _ = fs::remove_file(name);
+        Self::over(connected?, connects).await
+    }
+
+    async fn over(stream: UnixStream, connects: &Connects) -> io::Result<Self> {
+        let stream = DescriptorStream::new(stream);
+        let (config, shown) = connects.one();
         let (received, outgoing) = (stream.received(), stream.outgoing());
         // TLS wants a name, and the verifier looks at none.
         let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
-        let stream = timeout(HANDSHAKE, Box::pin(TlsConnector::from(Arc::clone(config)).connect(name, stream))).await??;
+        let stream = timeout(HANDSHAKE, Box::pin(TlsConnector::from(config).connect(name, stream))).await??;
         let peer = peer_of(stream.get_ref().1.peer_certificates()).map_err(io::Error::other)?;
         let channel = Box::pin(Channel::new(stream)).await.map_err(io::Error::other)?;
-        Ok(Self { channel, peer, received, outgoing })
+        Ok(Self { channel, peer, received, outgoing, shown })
     }
 
     /// Whether the other end is gone.
@@ -61,7 +81,7 @@ impl Line {
         Q: Message + 'static,
         A: Message + Default + 'static,
     {
-        token::to_callee(request.metadata_mut(), source, &self.peer.id)?;
+        token::to_callee(request.metadata_mut(), source, &self.shown, &self.peer.id)?;
         Box::pin(self.channel.unary(method, request)).await
     }
 
@@ -91,7 +111,7 @@ impl Line {
         A: Message + Default + 'static,
     {
         let mut request = Request::new(message);
-        token::to_callee(request.metadata_mut(), source, &self.peer.id)?;
+        token::to_callee(request.metadata_mut(), source, &self.shown, &self.peer.id)?;
         Ok(Box::pin(self.channel.stream(method, request)).await?.into_inner())
     }
 }

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     engine::{
-        identity::{Identity, Member, Source, client_config},
+        identity::{Identity, Member, Source},
         registry::REGISTRATION_SECONDS,
     },
     model::{EndpointSpec, Namespaced, NetworkServiceSpec, Payload},
@@ -70,8 +70,8 @@ impl World {
 
     async fn client(&self, name: &'static str) -> Asking {
         let member = member(&self.control, name).await;
-        let source = self.control.identity.source(&self.control.identity.id_of(&member.pod).unwrap()).unwrap();
-        let line = Line::open(&self.control.socket(), &client_config(&source).unwrap()).await.unwrap();
+        let source = self.control.identity.source_of(&member.pod).unwrap();
+        let line = self.control.line_for(&member, &source).await.unwrap();
         Asking { name, member, source, line }
     }
 }

@@ -54,13 +54,13 @@ impl Control {
         let (metadata, _, message) = request.into_parts();
         let mut connection = message.connection.ok_or_else(|| Status::invalid_argument("the request has no connection"))?;
         check(&connection)?;
-        let (token, claims) = token::from_caller(&metadata, &caller.peer, self.source.id())?;
+        let (token, claims) = self.token_of(caller, &metadata)?;
         let expires = claims.expires();
         let mut step = token::step(connection.path.take(), &connection.id, MANAGER, (token, claims), self.source.id())?;
-        let member = self.member(&caller.peer.id)?;
+        let member = self.member(caller)?;
         let mechanism = choose(connection.mechanism.as_ref(), &message.mechanism_preferences)?;
         let (mechanism, end) = near_end(caller, &member, mechanism, &connection.network_service).await?;
-        let key = Key { client: caller.peer.id.clone(), id: step.caller().id.clone() };
+        let key = Key { client: member.pod.clone(), id: step.caller().id.clone() };
         let _turn = self.turn(&key).await;
         if let Some(known) = self.get(&key) {
             // A client that begins anew has lost our id and not its connection. By another id its endpoint would take it for a second
@@ -73,13 +73,25 @@ impl Control {
             let (code, reason, taken) = (status.code(), status.message().to_owned(), begun.elapsed());
             self.journal.add(Happening::Refused { client, id: key.id.clone(), service, code, reason, taken });
         })?;
-        let answer = for_caller(&established.near, &wanted);
+        let mut answer = for_caller(&established.near, &wanted);
+        self.sign_for(caller, &established, &mut answer)?;
         let link = established.link.clone();
         self.put(key, established);
         if is_made {
             self.journal.add(Happening::Served { link, taken: begun.elapsed() });
         }
         Ok(Response::new(answer))
+    }
+
+    /// Signs our segment with the key that the caller knows us by. Our token for the endpoint is signed with what we have shown there,
+    /// which is another where a SPIRE agent has renewed our SVID in between.
+    fn sign_for(&self, caller: &Caller, established: &Established, answer: &mut Connection) -> Result<(), Status> {
+        let Some(path) = answer.path.as_mut().filter(|_| self.identity.agent().is_some()) else { return Ok(()) };
+        let own = usize::try_from(path.index).ok().and_then(|index| path.path_segments.get_mut(index + 1));
+        let (token, expires) =
+            self.source.token(&caller.shown, &established.remote.id, token::TOKEN_LIFE).map_err(|error| Status::internal(error.to_string()))?;
+        own.into_iter().for_each(|own| (own.token, own.expires) = (token.clone(), Some(expires.into())));
+        Ok(())
     }
 
     /// Tries one endpoint after the other. The result is the connection, and whether its links were made for it.
@@ -151,7 +163,7 @@ impl Control {
     pub(in crate::engine) fn passed_over(&self, service: &NetworkServiceSpec) -> Vec<(Namespaced, usize)> {
         let now = jiff::Timestamp::now().as_second();
         let is_chosen = |(key, established): &(Key, Established)| {
-            let Ok(member) = self.member(&key.client) else { return false };
+            let Ok(member) = self.member_of(&key.client) else { return false };
             let asked = Asked {
                 service: &established.near.network_service,
                 instance: &member.instance,
@@ -178,7 +190,7 @@ impl Control {
         let asked = for_endpoint(wanted, found, remote, same, orphan.filter(|orphan| orphan.endpoint.pod == registration.pod));
         let (answer, line) = remote.call::<_, Connection>(self, REQUEST, asked.clone()).await?;
         let old = same.map(|same| &same.link).or(orphan);
-        let made = self.accept(wanted, found, remote, &line, answer.into_inner(), old).await;
+        let made = self.accept(wanted, found, registration, &line, answer.into_inner(), old).await;
         if made.is_err() && same.is_none() {
             // The first error is what counts.
             let _ = remote.call::<_, Empty>(self, CLOSE, asked.connection.unwrap_or_default()).await;
@@ -191,14 +203,15 @@ impl Control {
         &self,
         wanted: &Wanted,
         found: &Found,
-        remote: &Arc<Remote>,
+        registration: &Registration,
         line: &Line,
         mut answer: Connection,
         old: Option<&forwarder::Connection>,
     ) -> Result<(Established, bool), Status> {
+        let remote = &registration.remote;
         let refuse = |reason: &dyn ToString| Status::internal(format!("endpoint {} answers wrongly: {}", remote.key.name, reason.to_string()));
         let mechanism = answer.mechanism.as_ref().filter(|mechanism| mechanism.r#type == KERNEL).ok_or_else(|| refuse(&"not a kernel interface"))?;
-        let member = self.member(&remote.id)?;
+        let member = self.member_of(&registration.pod)?;
         let far = end(&line.received, &member, mechanism).await?.ok_or_else(|| refuse(&"its interface has no name"))?;
         let context = answer.context.as_ref().and_then(|context| context.ip_context.as_ref());
         let pairs = pairs(context).map_err(|reason| refuse(&reason))?;
@@ -240,9 +253,11 @@ impl Control {
     pub(super) async fn close_for(self: &Arc<Self>, caller: &Caller, request: Request<Connection>) -> Result<Response<Empty>, Status> {
         let (metadata, _, mut connection) = request.into_parts();
         check(&connection)?;
-        let (token, claims) = token::from_caller(&metadata, &caller.peer, self.source.id())?;
+        let (token, claims) = self.token_of(caller, &metadata)?;
         let step = token::step(connection.path.take(), &connection.id, MANAGER, (token, claims), self.source.id())?;
-        let key = Key { client: caller.peer.id.clone(), id: step.caller().id.clone() };
+        // What is in no sandbox any more has no connections either.
+        let Ok(member) = self.member(caller) else { return Ok(Response::new(Empty {})) };
+        let key = Key { client: member.pod, id: step.caller().id.clone() };
         let _turn = self.turn(&key).await;
         if let Some(mut established) = self.forget(&key) {
             // With the caller's token of now: the endpoint looks at it too.

@@ -45,9 +45,9 @@ fn check_name(what: &str, name: &str) -> Result<(), Status> {
 impl Control {
     /// Checks who calls; the result is the answer's metadata, and until when the caller vouches for itself.
     fn authorize<T>(&self, caller: &Caller, request: &Request<T>) -> Result<(tonic::metadata::AsciiMetadataValue, SystemTime), Status> {
-        let (token, claims) = token::from_caller(request.metadata(), &caller.peer, self.source.id())?;
+        let (token, claims) = self.token_of(caller, request.metadata())?;
         RegistryPath::check(request.metadata())?;
-        let own = self.source.token(&caller.peer.id, token::TOKEN_LIFE).map_err(|error| Status::internal(error.to_string()))?;
+        let own = self.source.token(&caller.shown, &caller.peer.id, token::TOKEN_LIFE).map_err(|error| Status::internal(error.to_string()))?;
         Ok((RegistryPath::answer(&token, own.0).to_metadata()?, claims.expires()))
     }
 
@@ -60,7 +60,7 @@ impl Control {
         let (path, until) = self.authorize(caller, &request)?;
         let mut entry = request.into_inner();
         check_endpoint(&entry)?;
-        let member = self.member(&caller.peer.id)?;
+        let member = self.member(caller)?;
         let inode: Inode = entry.url.parse().map_err(|error| Status::invalid_argument(format!("the endpoint's url {error}")))?;
         let socket = caller.received.wait(inode).await.map_err(|error| Status::deadline_exceeded(error.to_string()))?;
         check_socket(&socket)?;
@@ -86,7 +86,8 @@ impl Control {
             }
             None => Arc::new(Remote::new(key, caller.peer.id.clone(), duplicate(&socket)?, inode, entry.clone())),
         };
-        let expires_at = Timestamp::try_from(expires).map_or(i64::MAX, Timestamp::as_second);
+        // Whole seconds: not before it has run out.
+        let expires_at = Timestamp::try_from(expires + Duration::from_millis(999)).map_or(i64::MAX, Timestamp::as_second);
         let services = entry.network_service_names.clone();
         let (pod, instance, labels) = (member.pod.clone(), member.instance, labels(&entry));
         registry.register(Registration { pod, instance, services: services.clone(), labels, expires_at, remote: Arc::clone(&remote) });
@@ -102,7 +103,7 @@ impl Control {
     /// Takes an endpoint's registration back. That there is none is no error.
     pub(super) fn unregister_endpoint(&self, caller: &Caller, request: Request<NetworkServiceEndpoint>) -> Result<Response<Empty>, Status> {
         let (path, _) = self.authorize(caller, &request)?;
-        let member = self.member(&caller.peer.id)?;
+        let member = self.member(caller)?;
         let name = request.into_inner().name;
         let key = Namespaced::new(&member.pod.namespace, name);
         let mut registry = self.registry();
@@ -144,7 +145,7 @@ impl Control {
     /// Registers a network service. One that is there stays as it is: what the deployment says goes before what a program says.
     pub(super) fn register_service(&self, caller: &Caller, request: Request<NetworkService>) -> Result<Response<NetworkService>, Status> {
         let (path, _) = self.authorize(caller, &request)?;
-        let member = self.member(&caller.peer.id)?;
+        let member = self.member(caller)?;
         let mut service = request.into_inner();
         check_name("network service", &service.name)?;
         let payload = match service.payload.as_str() {
@@ -170,7 +171,7 @@ impl Control {
     /// Takes a network service back that the same pod has registered; others stay.
     pub(super) fn unregister_service(&self, caller: &Caller, request: Request<NetworkService>) -> Result<Response<Empty>, Status> {
         let (path, _) = self.authorize(caller, &request)?;
-        let member = self.member(&caller.peer.id)?;
+        let member = self.member(caller)?;
         let id = Namespaced::new(&member.pod.namespace, request.into_inner().name);
         let mut registry = self.registry();
         let is_own = registry.services().any(|(known, service)| *known == id && service.registered_by.as_ref() == Some(&member.pod));

@@ -72,7 +72,6 @@ struct SavedConnection {
 
 #[derive(Debug, Serialize, Deserialize)]
 struct SavedEstablished {
-    client: String,
     id: String,
     remote: Namespaced,
     near: String,
@@ -153,8 +152,8 @@ impl Control {
         let established = |(key, established): &(Key, Established)| {
             let Established { near, far, remote, expires, .. } = established;
             let expires = expires.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-            let (client, id, remote) = (key.client.to_string(), key.id.clone(), remote.key.clone());
-            SavedConnection::of(&established.link, Some(SavedEstablished { client, id, remote, near: write(near), far: write(far), expires }))
+            let (id, remote) = (key.id.clone(), remote.key.clone());
+            SavedConnection::of(&established.link, Some(SavedEstablished { id, remote, near: write(near), far: write(far), expires }))
         };
         let connections: Vec<_> = self.list().iter().map(established).collect();
         let orphans = self.orphans().into_iter().map(|link| SavedConnection::of(&link, None));
@@ -189,7 +188,7 @@ impl Control {
         for saved in saved.connections {
             let Some(link) = saved.link(self) else { continue };
             let known = saved.established.and_then(|saved| {
-                let key = Key { client: SpiffeId::parse(&saved.client).ok()?, id: saved.id };
+                let key = Key { client: link.client.pod.clone(), id: saved.id };
                 let (near, far) = (read::<wire::Connection>(&saved.near)?, read::<wire::Connection>(&saved.far)?);
                 let remote = Arc::clone(&self.registry().endpoint(&saved.remote)?.remote);
                 let expires = least.max(UNIX_EPOCH + Duration::from_secs(saved.expires));

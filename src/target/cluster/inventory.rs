@@ -146,6 +146,7 @@ pub(super) fn registered(object: &DynamicObject) -> RegisteredEndpoint {
         id: id(object),
         services: services.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect(),
         spiffe_id: spec("/path_ids/0").and_then(Value::as_str).map(str::to_owned),
+        registered_by: None,
         expires_at: spec("/expiration_time/seconds").and_then(Value::as_i64),
         // Forwarders register as endpoints of the service `forwarder`, with the node that they serve.
         forwards_on: spec("/network_service_labels/forwarder/labels/nodeName").and_then(Value::as_str).map(str::to_owned),
