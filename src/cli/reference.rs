@@ -15,11 +15,12 @@ pub const EXIT_CODES: [(&str, &str); 10] = [
 ];
 
 /// The environment variables, and what each does. One that is empty counts as not set.
-pub const ENVIRONMENT: [(&str, &str); 18] = [
+pub const ENVIRONMENT: [(&str, &str); 19] = [
     ("NSMCTL_TARGET", "Stands for --target."),
     ("NSMCTL_TIMEOUT", "Stands for --timeout."),
     ("NSMCTL_OUTPUT", "Stands for --output."),
-    ("NSMCTL_SVID_TTL", "How long the X.509 SVIDs of this machine's engine are valid; an hour, where it is not set."),
+    ("NSMCTL_SVID_TTL", "How long X.509 SVIDs are valid where this machine's engine is started without --svid-ttl; an hour, if it is not set."),
+    ("SPIFFE_ENDPOINT_SOCKET", "The socket of a SPIRE agent that gives the identities on this machine, as unix:///PATH; when its engine is started."),
     ("NSMCTL_RUNTIME_DIR", "The directory of locks and of this machine's engine; see FILES."),
     ("KUBECONFIG", "The kubeconfigs, separated by colons, as for kubectl."),
     ("KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT", "In a pod: the API server, where there is no kubeconfig."),

@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     net::TcpListener,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread::sleep,
@@ -17,8 +18,9 @@ use crate::{
 };
 
 const DOMAIN: &str = "nsmctl.test";
-/// How long its X.509 SVIDs are valid, in seconds: the agent renews them, with their keys, at about half of that.
-const SVID_SECONDS: &str = "12";
+/// How long its X.509 SVIDs are valid, in seconds. They begin ten seconds before they are signed, and are renewed, with their keys, at
+/// half of it all: every five seconds.
+const SVID_SECONDS: &str = "20";
 
 /// A server and an agent, which end with the test.
 struct Spire {
@@ -131,10 +133,13 @@ plugins {{
         assert!(self.ask(&[&["entry", "create"][..], &entry].concat()).is_some());
     }
 
+    /// With tokens that end soon, so that they are made anew after the keys.
     fn deploy(&self, place: &Place, programs: &[&str]) -> Ran {
         let mut command = place.command(&["deploy", "--timeout", "40s"]);
         for name in programs {
-            command.arg(format!("--program={name}={}", upstream(name).display()));
+            let script = place.write(name, &format!("#!/bin/sh\nNSM_MAX_TOKEN_LIFETIME=4s exec {}\n", upstream(name).display()));
+            fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+            command.arg(format!("--program={name}={}", script.display()));
         }
         let socket = format!("unix://{}", self.at("public/api.sock"));
         Ran::new(command.env("SPIFFE_ENDPOINT_SOCKET", socket).stdin(Stdio::null()).output().unwrap())

@@ -92,6 +92,12 @@ impl AgentSocket {
         }
     }
 
+    /// One at a path.
+    #[cfg(test)]
+    pub(in crate::engine) fn at(path: PathBuf) -> Self {
+        Self(path)
+    }
+
     /// The socket.
     pub(in crate::engine) fn path(&self) -> &Path {
         &self.0
@@ -136,7 +142,7 @@ impl AgentSocket {
                     "make a registration entry for it: spire-server entry create -parentID spiffe://DOMAIN/AGENT -spiffeID spiffe://DOMAIN/nsmctl \
                      -selector unix:uid:{} -selector unix:path:{program} (that takes discover_workload_path in the agent's configuration), and one \
                      for every program; or unset {AGENT_VARIABLE}: {OWN}",
-                    nix::unistd::getuid()
+                    seen_uid(&std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default(), nix::unistd::getuid().as_raw())
                 )
             }
             _ => format!("see that a SPIRE agent runs and that {} is its socket, or unset {AGENT_VARIABLE}: {OWN}", path.display()),
@@ -183,6 +189,16 @@ impl AgentSocket {
             sleep(AGAIN).await;
         }
     }
+}
+
+/// The number of a user as it is outside of our user namespace, by the map of that (user_namespaces(7)).
+fn seen_uid(map: &str, uid: u32) -> u32 {
+    let lines = map.lines().filter_map(|line| {
+        let mut numbers = line.split_whitespace().map(str::parse::<u32>);
+        Some((numbers.next()?.ok()?, numbers.next()?.ok()?, numbers.next()?.ok()?))
+    });
+    let mut own = lines.filter_map(|(inside, outside, count)| uid.checked_sub(inside).filter(|at| *at < count).map(|at| outside + at));
+    own.next().unwrap_or(uid)
 }
 
 /// What becomes of identities without an agent.

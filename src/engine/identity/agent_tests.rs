@@ -54,6 +54,12 @@ fn only_a_unix_socket_names_an_agent() {
     }
 }
 
+#[test]
+fn a_user_is_named_as_the_agent_sees_it() {
+    assert_eq!(seen_uid("         0          0 4294967295\n", 1000), 1000);
+    assert_eq!((seen_uid("0 1000 1\n", 0), seen_uid("0 1000 1\n1 100000 65536\n", 5), seen_uid("", 7)), (1000, 100_004, 7));
+}
+
 #[tokio::test]
 async fn an_agent_gives_the_engine_its_identity_and_the_next_ones() {
     let agent = Agent::new();
