@@ -30,7 +30,7 @@ use super::{
     supervisor::{Handover, Link, Notice, Socket},
 };
 use crate::{
-    model::{EngineState, Event, Namespaced, Outcome, Removed, check_svid_ttl},
+    model::{EngineState, Event, Inventory, Namespaced, Outcome, Removed, check_svid_ttl},
     prometheus::write,
 };
 
@@ -306,14 +306,7 @@ async fn reply_to(request: Request, shared: &Shared, events: mpsc::UnboundedSend
             state.mesh.save();
             applied.map_or_else(Reply::Refused, |all| Reply::Applied(AppliedAll { metrics: state.metrics.clone(), ..all }))
         }
-        Request::Inventory => {
-            // Who waits for an endpoint that has registered is not told of as waiting.
-            if state.mesh.take_note().registered {
-                state.mesh.serve_requests().await;
-                state.mesh.save();
-            }
-            Reply::Inventory(Box::new(state.mesh.inventory()))
-        }
+        Request::Inventory => Reply::Inventory(Box::new(inventory(&mut state.mesh).await)),
         Request::Options { instance } => Reply::Options(state.mesh.deployments.get(&instance).and_then(|deployment| deployment.options.clone())),
         Request::Workloads => Reply::Workloads(state.mesh.deployments.values().flat_map(|deployment| deployment.workloads.clone()).collect()),
         Request::Probe(requests) => {
@@ -342,17 +335,7 @@ async fn reply_to(request: Request, shared: &Shared, events: mpsc::UnboundedSend
             state.mesh.save();
             Reply::Removed(removed)
         }
-        Request::Identities { svid_ttl } => {
-            let before = state.mesh.identities().svid_ttl;
-            if let Some(ttl) = svid_ttl {
-                if let Err(why) = check_svid_ttl(ttl) {
-                    return Reply::Refused(Refusal::new(Outcome::Usage, why));
-                }
-                state.mesh.manager.control.identity.set_svid_ttl(ttl);
-                state.mesh.save();
-            }
-            Reply::Identities(Identities { before, ..state.mesh.identities() })
-        }
+        Request::Identities { svid_ttl } => identities(&state.mesh, svid_ttl),
         Request::Status => Reply::Status(state.mesh.status()),
         Request::Restart => {
             state.ending = Some(Ending::Restart);
@@ -365,6 +348,28 @@ async fn reply_to(request: Request, shared: &Shared, events: mpsc::UnboundedSend
             Reply::Removed(remove_all(&mut state.mesh, &mut emit).await)
         }
     }
+}
+
+async fn inventory(mesh: &mut Mesh) -> Inventory {
+    // Who waits for an endpoint that has registered is not told of as waiting.
+    if mesh.take_note().registered {
+        mesh.serve_requests().await;
+        mesh.save();
+    }
+    mesh.inventory()
+}
+
+/// Has SVIDs be valid for as long as is asked for, if anything is, and tells for how long they are and were.
+fn identities(mesh: &Mesh, svid_ttl: Option<Duration>) -> Reply {
+    let before = mesh.identities().svid_ttl;
+    if let Some(ttl) = svid_ttl {
+        if let Err(why) = check_svid_ttl(ttl) {
+            return Reply::Refused(Refusal::new(Outcome::Usage, why));
+        }
+        mesh.manager.control.identity.set_svid_ttl(ttl);
+        mesh.save();
+    }
+    Reply::Identities(Identities { before, ..mesh.identities() })
 }
 
 async fn remove_all(mesh: &mut Mesh, emit: &mut (dyn FnMut(Event) + Send)) -> Removed {
