@@ -25,12 +25,12 @@ use super::{
     mesh::{Host, Mesh},
     observe,
     program::Again,
-    protocol::{AppliedAll, Counted, ENDPOINT_FOLDER, Hello, Identities, NSM_FOLDER, NSM_SOCKET, Refusal, Reply, Request, VERSION, to_line},
+    protocol::{AppliedAll, Counted, ENDPOINT_FOLDER, Hello, NSM_FOLDER, NSM_SOCKET, Refusal, Reply, Request, VERSION, to_line},
     state::{self, Held},
     supervisor::{Handover, Link, Notice, Socket},
 };
 use crate::{
-    model::{EngineState, Event, Namespaced, Outcome, Removed, check_svid_ttl},
+    model::{EngineState, Event, Namespaced, Outcome, Removed},
     prometheus::write,
 };
 
@@ -338,17 +338,7 @@ async fn answer(line: &str, shared: &Shared, events: mpsc::UnboundedSender<Event
             state.mesh.save();
             Reply::Removed(removed)
         }
-        Request::Identities { svid_ttl } => {
-            let before = state.mesh.identities().svid_ttl;
-            if let Some(ttl) = svid_ttl {
-                if let Err(why) = check_svid_ttl(ttl) {
-                    return Reply::Refused(Refusal::new(Outcome::Usage, why));
-                }
-                state.mesh.manager.control.identity.set_svid_ttl(ttl);
-                state.mesh.save();
-            }
-            Reply::Identities(Identities { before, ..state.mesh.identities() })
-        }
+        Request::Identities { svid_ttl } => state.mesh.identities(svid_ttl).map_or_else(Reply::Refused, Reply::Identities),
         Request::Status => Reply::Status(state.mesh.status()),
         Request::Restart => {
             state.ending = Some(Ending::Restart);
