@@ -1,21 +1,21 @@
 //! What there is, told without changing it. What the kernel knows is asked of the kernel, at that moment.
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use futures::{StreamExt, future::join_all, stream};
 
 use super::{
     forwarder::{Connection, look},
     mesh::{Host, Mesh, object},
-    protocol::{Identities, Status},
+    protocol::{Identities, Refusal, Status},
     registry::{Registration, Service},
     sandbox::{CLIENT_CONTAINER, Reached, Sandbox},
     supervisor::number,
 };
 use crate::{
     model::{
-        Carried, ComponentState, Inventory, Link, LogTail, Namespaced, NetworkServiceState, PACKET_PLATEAUS, PingOptions, Pinged, PodProbes, Probe,
-        ProbeRequest, RegisteredEndpoint, Resolver, Route, System, Unavailable, UnavailableKind,
+        Carried, ComponentState, Inventory, Link, LogTail, Namespaced, NetworkServiceState, Outcome, PACKET_PLATEAUS, PingOptions, Pinged, PodProbes,
+        Probe, ProbeRequest, RegisteredEndpoint, Resolver, Route, System, Unavailable, UnavailableKind, check_svid_ttl,
     },
     net::{self, Namespace},
 };
@@ -85,11 +85,16 @@ impl Mesh {
         self.sandboxes.values().flat_map(Sandbox::log_tails).collect()
     }
 
-    /// Who gives identities.
-    pub(super) fn identities(&self) -> Identities {
+    /// Who gives identities, and for how long; for `svid_ttl` from now on, where that is asked for.
+    pub(super) fn identities(&self, svid_ttl: Option<Duration>) -> Result<Identities, Refusal> {
         let identity = &self.manager.control.identity;
-        let (domain, agent, svid_ttl) = (identity.domain().to_string(), identity.agent().map(ToString::to_string), identity.svid_ttl());
-        Identities { domain, agent, svid_ttl, before: svid_ttl }
+        let before = identity.svid_ttl();
+        if let Some(ttl) = svid_ttl {
+            identity.set_svid_ttl(check_svid_ttl(ttl).map_err(|why| Refusal::new(Outcome::Usage, why))?);
+            self.save();
+        }
+        let (domain, agent) = (identity.domain().to_string(), identity.agent().map(ToString::to_string));
+        Ok(Identities { domain, agent, svid_ttl: identity.svid_ttl(), before })
     }
 
     /// Who is there.

@@ -25,12 +25,12 @@ use super::{
     mesh::{Host, Mesh},
     observe,
     program::Again,
-    protocol::{AppliedAll, Counted, ENDPOINT_FOLDER, Hello, Identities, NSM_FOLDER, NSM_SOCKET, Refusal, Reply, Request, VERSION, to_line},
+    protocol::{AppliedAll, Counted, ENDPOINT_FOLDER, Hello, NSM_FOLDER, NSM_SOCKET, Refusal, Reply, Request, VERSION, to_line},
     state::{self, Held},
     supervisor::{Handover, Link, Notice, Socket},
 };
 use crate::{
-    model::{EngineState, Event, Inventory, Namespaced, Outcome, Removed, check_svid_ttl},
+    model::{EngineState, Event, Inventory, Namespaced, Outcome, Removed},
     prometheus::write,
 };
 
@@ -335,7 +335,7 @@ async fn reply_to(request: Request, shared: &Shared, events: mpsc::UnboundedSend
             state.mesh.save();
             Reply::Removed(removed)
         }
-        Request::Identities { svid_ttl } => identities(&state.mesh, svid_ttl),
+        Request::Identities { svid_ttl } => state.mesh.identities(svid_ttl).map_or_else(Reply::Refused, Reply::Identities),
         Request::Status => Reply::Status(state.mesh.status()),
         Request::Restart => {
             state.ending = Some(Ending::Restart);
@@ -357,19 +357,6 @@ async fn inventory(mesh: &mut Mesh) -> Inventory {
         mesh.save();
     }
     mesh.inventory()
-}
-
-/// Has SVIDs be valid for as long as is asked for, if anything is, and tells for how long they are and were.
-fn identities(mesh: &Mesh, svid_ttl: Option<Duration>) -> Reply {
-    let before = mesh.identities().svid_ttl;
-    if let Some(ttl) = svid_ttl {
-        if let Err(why) = check_svid_ttl(ttl) {
-            return Reply::Refused(Refusal::new(Outcome::Usage, why));
-        }
-        mesh.manager.control.identity.set_svid_ttl(ttl);
-        mesh.save();
-    }
-    Reply::Identities(Identities { before, ..mesh.identities() })
 }
 
 async fn remove_all(mesh: &mut Mesh, emit: &mut (dyn FnMut(Event) + Send)) -> Removed {
