@@ -125,7 +125,7 @@ fn usage(error: &clap::Error) -> Outcome {
 #[cfg(target_os = "linux")]
 fn engine(command: &EngineCommand) -> Outcome {
     let done = match command {
-        EngineCommand::Run { dir, svid_ttl } => engine::run(dir, *svid_ttl),
+        EngineCommand::Run { dir, svid_ttl, agent } => engine::run(dir, *svid_ttl, agent.as_deref()),
         EngineCommand::Manage { parent } => engine::manage(*parent),
         EngineCommand::Sandbox => engine::run_sandbox(),
         EngineCommand::Inside => engine::inside(),

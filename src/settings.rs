@@ -10,7 +10,7 @@ use crate::{
     check::Selection,
     cli::{Command, CustomiseArgs, GlobalArgs, PayloadArg, TargetArg},
     manifest::{Customisation, Document, ManifestError, embedded, plan, read, sources},
-    model::{Failure, Payload, Plan, PrefixGroups, Result, check_dns_label},
+    model::{Failure, Payload, Plan, PrefixGroups, Result, check_dns_label, check_svid_ttl},
     target::cluster::Access,
 };
 
@@ -27,6 +27,8 @@ pub struct Settings {
     pub customisation: Customisation,
     /// The manifests that the person named; `None` for the example.
     pub manifests: Option<PathBuf>,
+    /// How long X.509 SVIDs are to be valid on this machine.
+    pub svid_ttl: Option<Duration>,
     /// The time budget.
     pub timeout: Duration,
     /// The forms of the report, and where each goes.
@@ -106,6 +108,7 @@ impl Settings {
             access: Access { kubeconfig: global.kubeconfig, context: global.context },
             customisation: Customisation { namespace: global.namespace, ..asked },
             manifests: global.manifests,
+            svid_ttl: svid_ttl(command, target)?,
             timeout: global.timeout.unwrap_or(default),
             output: Output::new(global.output, command)?,
             selection: output::selection(command)?,
@@ -252,6 +255,23 @@ fn customisation(arguments: &CustomiseArgs) -> Result<Customisation> {
     })
 }
 
+/// `--svid-ttl`, where it can be.
+fn svid_ttl(command: &Command, target: Choice) -> Result<Option<Duration>> {
+    let Command::Deploy(arguments) = command else { return Ok(None) };
+    let Some(ttl) = arguments.svid_ttl else { return Ok(None) };
+    let flag = format!("--svid-ttl {ttl:?}");
+    if let Choice::Cluster(by) = target {
+        return Err(on_a_cluster(&flag, &format!("{by} names a cluster")));
+    }
+    check_svid_ttl(ttl).map(Some).map_err(|why| wrong(&flag, why, "say it as in 10m"))
+}
+
+/// That a cluster's SVIDs are not ours; `why` is how we know that it is one.
+pub fn on_a_cluster(flag: &str, why: &str) -> Failure {
+    let message = format!("{why}, and SPIRE there says how long SVIDs are valid");
+    wrong(flag, message, "leave it out, or use this machine with --target local; on a cluster it is the SPIRE server's default_x509_svid_ttl")
+}
+
 fn wrong(flag: &str, why: impl Display, hint: &str) -> Failure {
     Failure::usage(format!("{flag}: {why}")).hint(hint)
 }
@@ -335,22 +355,39 @@ mod tests {
             root.build();
             root.find_subcommand_mut(command).unwrap().render_help().to_string().split_whitespace().collect::<Vec<_>>().join(" ")
         };
-        let budgets = [
-            ("deploy", DEPLOY, "3 minutes", "deploy 3m"),
-            ("cleanup", CLEANUP, "2 minutes", "cleanup 2m"),
-            ("status", LOOK, "30 seconds", "verify, status, metrics, troubleshoot and logs 30s"),
-            ("verify", LOOK, "30 seconds", "verify, status, metrics, troubleshoot and logs 30s"),
-            ("troubleshoot", LOOK, "30 seconds", "verify, status, metrics, troubleshoot and logs 30s"),
-            ("logs", LOOK, "30 seconds", "verify, status, metrics, troubleshoot and logs 30s"),
-            ("exec", ENDLESS, "no time budget", "none for exec"),
+        let looks = "verify, status, metrics, troubleshoot and logs 30s";
+        let endless = "none for exec, `logs --follow` and `--watch`";
+        let budgets: [(&[&str], &str, &str); 12] = [
+            (&["deploy"], "3 minutes", "deploy and `verify --heal` 3m"),
+            (&["cleanup"], "2 minutes", "cleanup 2m"),
+            (&["status"], "30 seconds", looks),
+            (&["status", "--watch"], "none with --watch", endless),
+            (&["metrics"], "30 seconds", looks),
+            (&["metrics", "--watch"], "none with --watch", endless),
+            (&["verify"], "30 seconds", looks),
+            (&["verify", "--heal"], "3 minutes with --heal", "deploy and `verify --heal` 3m"),
+            (&["verify", "--watch"], "none with --watch", endless),
+            (&["troubleshoot"], "30 seconds", looks),
+            (&["logs"], "30 seconds", looks),
+            (&["logs", "--follow"], "none with --follow", endless),
         ];
-        for (command, budget, words, readme) in budgets {
-            assert!(help(command).contains(words), "{command}: {}", help(command));
-            assert!(include_str!("../README.md").contains(readme), "README: {command}");
+        let exec: (&[&str], &str, &str) = (&["exec", "--", "ip"], "no time budget", endless);
+        let readme = include_str!("../README.md").split_whitespace().collect::<Vec<_>>().join(" ");
+        for (typed, words, there) in budgets.into_iter().chain([exec]) {
+            assert!(help(typed[0]).contains(words), "{typed:?}: {}", help(typed[0]));
+            assert!(readme.contains(there), "README: {typed:?}");
             // The words are of the number.
             let number: String = words.chars().filter(char::is_ascii_digit).collect();
             let unit = if words.contains("minutes") { 60 } else { 1 };
-            assert!(number.parse::<u64>().map_or(budget == ENDLESS, |number| number * unit == budget.as_secs()), "{command}");
+            let budget = settings(typed).unwrap().timeout;
+            assert!(number.parse::<u64>().map_or(budget == ENDLESS, |number| number * unit == budget.as_secs()), "{typed:?}: {budget:?}");
+        }
+        // The others ask nobody, and what is new is either here or above.
+        let others = ["explain", "manifests", "completions", "man", "version", "help"];
+        let root = crate::cli::command(crate::cli::Program::Nsmctl);
+        for command in root.get_subcommands().filter(|command| !command.is_hide_set()).map(clap::Command::get_name) {
+            let is_said = budgets.iter().chain([&exec]).any(|(typed, ..)| typed[0] == command);
+            assert!(is_said != others.contains(&command), "{command}");
         }
     }
 

@@ -56,6 +56,17 @@ fn deploy_verify_troubleshoot_cleanup() {
 }
 
 #[test]
+fn a_dry_run_of_cleanup_names_what_cleanup_removes() {
+    let place = Place::new();
+    place.run(&["deploy"]).exits(0);
+    let would = place.run(&["cleanup", "--dry-run", "-o", "json"]).exits(0).json()["removed"]["would"].clone();
+    assert_eq!(would.as_array().map(Vec::len), Some(6), "{would}");
+    place.run(&["verify"]).exits(0);
+    let gone = place.run(&["cleanup", "-o", "json"]).exits(0).json()["removed"]["gone"].clone();
+    assert_eq!(would, gone);
+}
+
+#[test]
 fn deploying_again_changes_nothing() {
     let place = Place::new();
     place.run(&["deploy"]).exits(0);
@@ -121,7 +132,7 @@ fn the_fix_that_is_told_mends_what_is_broken() {
         let hint = first["hint"].as_str().unwrap();
         for command in fix {
             assert!(hint.contains(&format!("nsmctl {command} --target local")), "{fault}: {hint}");
-            place.run(&[command, "--target", "local"]).exits(0);
+            place.run(&[*command, "--target", "local"]).exits(0);
         }
         place.run(&["verify"]).exits(0);
     }

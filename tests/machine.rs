@@ -171,7 +171,7 @@ pub(crate) fn phases_add_up(connection: &ConnectionPhases) {
 }
 
 pub(crate) fn service(name: &str, payload: Payload) -> NetworkServiceSpec {
-    NetworkServiceSpec { id: Namespaced::new(NS, name), payload }
+    NetworkServiceSpec { id: Namespaced::new(NS, name), payload, matches: Vec::new() }
 }
 
 fn workload(kind: WorkloadKind, name: &str) -> Workload {
@@ -191,7 +191,7 @@ pub(crate) fn client(name: &str, urls: &str) -> Workload {
 }
 
 pub(crate) fn endpoint(name: &str, service: &str, prefixes: &str) -> Workload {
-    let spec = EndpointSpec { services: vec![service.to_owned()], prefixes: prefixes.parse().expect("prefixes") };
+    let spec = EndpointSpec { services: vec![service.to_owned()], labels: None, prefixes: prefixes.parse().expect("prefixes") };
     Workload { endpoint: Some(spec), ..workload(WorkloadKind::Deployment, name) }
 }
 

@@ -17,6 +17,8 @@ mod engine_identities;
 mod exec;
 mod formats;
 #[cfg(target_os = "linux")]
+mod identities;
+#[cfg(target_os = "linux")]
 mod in_cluster;
 #[cfg(target_os = "linux")]
 mod life;
@@ -32,6 +34,8 @@ mod metrics;
 mod phases;
 mod program;
 mod scripted;
+#[cfg(target_os = "linux")]
+mod selection;
 #[cfg(target_os = "linux")]
 mod shipped;
 mod status;

@@ -1,6 +1,11 @@
 //! What a person who installs nsmctl has: its version, its names, its man pages.
 
-use std::{fs, os::unix::fs::symlink, process::Command};
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -60,6 +65,28 @@ fn every_man_page_is_written_and_well_formed() {
             );
         }
     }
+}
+
+/// The files and the folders without files below a directory.
+fn leaves(dir: &Path) -> Vec<PathBuf> {
+    let entries: Vec<PathBuf> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    if entries.is_empty() {
+        return vec![dir.to_owned()];
+    }
+    entries.into_iter().flat_map(|path| if path.is_dir() { leaves(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn what_lies_in_the_runtime_directory_is_documented() {
+    let place = Place::new();
+    place.run(&["deploy"]).exits(0);
+    let documented: Vec<&str> = nsmctl::cli::FILES.iter().flat_map(|(names, _)| names.split(", ")).collect();
+    let found = leaves(&place.runtime());
+    for name in ["engine/engine.sock", "engine/engine.lock", "engine/engine.log", "engine/nsm/nsm.io.sock", "engine/spire/agent.sock"] {
+        assert!(found.iter().any(|path| path.starts_with(place.runtime().join(name))), "{name}: {found:?}");
+    }
+    let missing = found.iter().filter(|path| !documented.iter().any(|name| path.starts_with(place.runtime().join(name))));
+    assert_eq!(missing.collect::<Vec<_>>(), Vec::<&PathBuf>::new());
 }
 
 #[test]

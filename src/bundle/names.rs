@@ -2,71 +2,97 @@
 //! bundle can have been written by anybody.
 
 use super::error::BundleError;
-use crate::model::{Expectation, Inventory, Namespaced, NsUrl, PodState, Snapshot, System, Workload};
+use crate::model::{Expectation, Inventory, Namespaced, NsUrl, ObjectRef, Observation, PodState, Snapshot, System, Workload};
 
 /// Sees that every name is one that Kubernetes could have.
 pub(super) fn check(snapshot: &Snapshot) -> Result<(), BundleError> {
-    let Snapshot { expectations, deployed, observation, system, .. } = snapshot;
-    let mut all = Vec::new();
-    let mut id = |id: &Namespaced| all.extend([id.namespace.clone(), id.name.clone()]);
-    let mut words = Vec::new();
-    let mut url = |url: &NsUrl| {
-        words.push(url.service.clone());
-        words.extend(url.domain.clone());
-        words.extend(url.interface.as_ref().map(ToString::to_string));
-    };
-    let mut names = Vec::new();
-    for Workload { id: own, container, requests, endpoint, .. } in expectations.workloads.iter().chain(deployed.iter().flatten()) {
-        id(own);
-        names.push(container.clone());
-        requests.iter().for_each(&mut url);
-        names.extend(endpoint.iter().flat_map(|endpoint| endpoint.services.iter().cloned()));
-    }
-    expectations.services.iter().for_each(|service| id(&service.id));
-    expectations.unreadable.iter().for_each(|(own, _)| id(own));
-    for Expectation { client, url: request, endpoint, candidates, .. } in &expectations.connections {
-        id(client);
-        url(request);
-        endpoint.iter().chain(candidates.iter()).for_each(&mut id);
-    }
-    let Inventory { pods, services, endpoints, identities } = &observation.inventory;
-    let System { components, pods: own, nodes, webhook, events, logs } = system;
-    for PodState { id: pod, controller, node, init_containers, containers, .. } in pods.iter().flatten().chain(own.iter().flatten()) {
-        id(pod);
-        names.extend(controller.iter().flat_map(|(kind, name)| [kind.clone(), name.clone()]));
-        names.extend(node.clone());
-        for container in init_containers.iter().chain(containers) {
-            names.extend([container.name.clone(), container.image.clone()]);
-        }
-    }
-    services.iter().flatten().for_each(|service| id(&service.id));
-    for endpoint in endpoints.iter().flatten() {
-        id(&endpoint.id);
-        names.extend(endpoint.services.iter().chain(&endpoint.forwards_on).cloned());
-    }
-    for rule in identities.iter().flatten() {
-        names.push(rule.name.clone());
-        rule.pods.iter().for_each(&mut id);
-    }
-    for probes in &observation.probes {
-        id(&probes.pod);
-        names.push(probes.container.clone());
-    }
-    let objects = components.iter().filter_map(|component| component.object.as_ref());
-    for object in objects.chain(events.iter().flatten().map(|event| &event.object)) {
-        names.extend([object.kind.clone(), object.name.clone()]);
-        names.extend(object.namespace.clone());
-    }
-    names.extend(components.iter().map(|component| component.role.clone()));
-    names.extend(nodes.iter().flatten().map(|node| node.name.clone()));
-    names.extend(webhook.iter().flatten().map(|webhook| webhook.name.clone()));
-    for log in logs {
-        id(&log.pod);
-        names.push(log.container.clone());
-    }
-    match all.iter().chain(&words).chain(&names).find(|name| !is_name(name)) {
+    let mut names = Names::default();
+    names.promised(snapshot);
+    names.observed(&snapshot.observation);
+    names.system(&snapshot.system);
+    match names.0.into_iter().find(|name| !is_name(name)) {
         Some(name) => Err(BundleError::Name(name.chars().take(80).collect())),
         None => Ok(()),
+    }
+}
+
+/// All names of a snapshot.
+#[derive(Default)]
+struct Names(Vec<String>);
+
+impl Names {
+    fn id(&mut self, id: &Namespaced) {
+        self.0.extend([id.namespace.clone(), id.name.clone()]);
+    }
+
+    fn url(&mut self, url: &NsUrl) {
+        self.0.push(url.service.clone());
+        self.0.extend(url.domain.clone());
+        self.0.extend(url.interface.as_ref().map(ToString::to_string));
+    }
+
+    fn object(&mut self, object: &ObjectRef) {
+        self.0.extend([object.kind.clone(), object.name.clone()]);
+        self.0.extend(object.namespace.clone());
+    }
+
+    /// What was promised, and what is deployed.
+    fn promised(&mut self, Snapshot { expectations, deployed, .. }: &Snapshot) {
+        for Workload { id, container, requests, endpoint, .. } in expectations.workloads.iter().chain(deployed.iter().flatten()) {
+            self.id(id);
+            self.0.push(container.clone());
+            requests.iter().for_each(|url| self.url(url));
+            self.0.extend(endpoint.iter().flat_map(|endpoint| endpoint.services.iter().cloned()));
+        }
+        expectations.services.iter().for_each(|service| self.id(&service.id));
+        expectations.unreadable.iter().for_each(|(id, _)| self.id(id));
+        for Expectation { client, url, endpoint, candidates, .. } in &expectations.connections {
+            self.id(client);
+            self.url(url);
+            endpoint.iter().chain(candidates.iter()).for_each(|id| self.id(id));
+        }
+    }
+
+    fn pod(&mut self, PodState { id, controller, node, init_containers, containers, .. }: &PodState) {
+        self.id(id);
+        self.0.extend(controller.iter().flat_map(|(kind, name)| [kind.clone(), name.clone()]));
+        self.0.extend(node.clone());
+        for container in init_containers.iter().chain(containers) {
+            self.0.extend([container.name.clone(), container.image.clone()]);
+        }
+    }
+
+    fn observed(&mut self, Observation { inventory, probes, .. }: &Observation) {
+        let Inventory { pods, services, endpoints, identities } = inventory;
+        pods.iter().flatten().for_each(|pod| self.pod(pod));
+        services.iter().flatten().for_each(|service| self.id(&service.id));
+        for endpoint in endpoints.iter().flatten() {
+            self.id(&endpoint.id);
+            self.0.extend(endpoint.services.iter().chain(&endpoint.forwards_on).cloned());
+        }
+        for rule in identities.iter().flatten() {
+            self.0.push(rule.name.clone());
+            rule.pods.iter().for_each(|id| self.id(id));
+        }
+        for probes in probes {
+            self.id(&probes.pod);
+            self.0.push(probes.container.clone());
+        }
+    }
+
+    fn system(&mut self, System { components, pods, nodes, webhook, events, logs }: &System) {
+        for component in components {
+            self.0.push(component.role.clone());
+            component.object.iter().for_each(|object| self.object(object));
+        }
+        pods.iter().flatten().for_each(|pod| self.pod(pod));
+        self.0.extend(nodes.iter().flatten().map(|node| node.name.clone()));
+        self.0.extend(webhook.iter().flatten().map(|webhook| webhook.name.clone()));
+        events.iter().flatten().for_each(|event| self.object(&event.object));
+        for log in logs {
+            self.id(&log.pod);
+            self.0.push(log.container.clone());
+        }
     }
 }
 

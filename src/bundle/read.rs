@@ -168,60 +168,98 @@ impl Reader {
         if unknown > 0 {
             notices.push(format!("{unknown} files in it are unknown to this nsmctl, and were passed over"));
         }
-        let mut expectations = None;
-        let (mut deployed, mut pods, mut services, mut endpoints, mut identities) = (List::new(), List::new(), List::new(), List::new(), List::new());
-        let (mut components, mut system_pods, mut nodes, mut webhook, mut events) = (List::new(), List::new(), List::new(), List::new(), List::new());
-        let (mut probes, mut logs) = (Vec::new(), Vec::new());
-        for (number, Part { holds, path, pod, container, unavailable, .. }) in parts.into_iter().enumerate() {
+        let mut lists = Lists::default();
+        for (number, part) in parts.into_iter().enumerate() {
             let piece = pieces.remove(&number);
-            let unavailable = match (&path, &piece) {
-                (Some(path), None) if !matches!(holds, Holds::Objects | Holds::Unknown) => {
+            let unavailable = match (&part.path, &piece) {
+                (Some(path), None) if !matches!(part.holds, Holds::Objects | Holds::Unknown) => {
                     let reason = format!("{path} is not in the bundle any more");
                     notices.push(reason.clone());
                     Some(Unavailable { kind: UnavailableKind::NotFound, reason })
                 }
-                _ => unavailable,
+                _ => part.unavailable.clone(),
             };
-            match holds {
-                Holds::Log => {
-                    let (Some(pod), Some(container)) = (pod, container) else { continue };
-                    let lines = match (piece, unavailable) {
-                        (Some(Piece::Log(lines)), _) => Ok(lines),
-                        (_, Some(unavailable)) => Err(unavailable),
-                        _ => Ok(Vec::new()),
-                    };
-                    logs.push(LogTail { pod, container, lines });
-                    continue;
-                }
-                // Of each list it is known that it was seen, also where it is empty.
-                Holds::Deployed => deployed.seen(unavailable),
-                Holds::Pods => pods.seen(unavailable),
-                Holds::NetworkServices => services.seen(unavailable),
-                Holds::Endpoints => endpoints.seen(unavailable),
-                Holds::Identities => identities.seen(unavailable),
-                Holds::Components => components.seen(unavailable),
-                Holds::SystemPods => system_pods.seen(unavailable),
-                Holds::Nodes => nodes.seen(unavailable),
-                Holds::Webhook => webhook.seen(unavailable),
-                Holds::Events => events.seen(unavailable),
-                Holds::Expectations | Holds::Probes | Holds::Objects | Holds::Unknown => {}
+            if part.holds == Holds::Log {
+                lists.log(part, piece, unavailable);
+                continue;
             }
-            match piece {
-                Some(Piece::Expectations(all)) => expectations = Some(*all),
-                Some(Piece::Deployed(more)) => deployed.extend(more),
-                Some(Piece::Pods(more)) if holds == Holds::Pods => pods.extend(more),
-                Some(Piece::Pods(more)) => system_pods.extend(more),
-                Some(Piece::Services(more)) => services.extend(more),
-                Some(Piece::Endpoints(more)) => endpoints.extend(more),
-                Some(Piece::Identities(more)) => identities.extend(more),
-                Some(Piece::Probes(more)) => probes.push(*more),
-                Some(Piece::Components(more)) => components.extend(more),
-                Some(Piece::Nodes(more)) => nodes.extend(more),
-                Some(Piece::Webhook(more)) => webhook.extend(more),
-                Some(Piece::Events(more)) => events.extend(more),
-                Some(Piece::Log(_)) | None => {}
+            lists.seen(part.holds, unavailable);
+            if let Some(piece) = piece {
+                lists.add(part.holds, piece);
             }
         }
+        let snapshot = lists.snapshot(taken_at, planned)?;
+        names::check(&snapshot)?;
+        Ok(Bundle { snapshot, origin, notices })
+    }
+}
+
+/// What a snapshot is put together of.
+#[derive(Default)]
+struct Lists {
+    expectations: Option<Expectations>,
+    deployed: List<Workload>,
+    pods: List<PodState>,
+    services: List<NetworkServiceState>,
+    endpoints: List<RegisteredEndpoint>,
+    identities: List<IdentityRule>,
+    components: List<ComponentState>,
+    system_pods: List<PodState>,
+    nodes: List<NodeState>,
+    webhook: List<WebhookState>,
+    events: List<EventRecord>,
+    probes: Vec<PodProbes>,
+    logs: Vec<LogTail>,
+}
+
+impl Lists {
+    fn log(&mut self, part: Part, piece: Option<Piece>, unavailable: Option<Unavailable>) {
+        let (Some(pod), Some(container)) = (part.pod, part.container) else { return };
+        let lines = match (piece, unavailable) {
+            (Some(Piece::Log(lines)), _) => Ok(lines),
+            (_, Some(unavailable)) => Err(unavailable),
+            _ => Ok(Vec::new()),
+        };
+        self.logs.push(LogTail { pod, container, lines });
+    }
+
+    /// Of each list it is known that it was seen, also where it is empty.
+    fn seen(&mut self, holds: Holds, unavailable: Option<Unavailable>) {
+        match holds {
+            Holds::Deployed => self.deployed.seen(unavailable),
+            Holds::Pods => self.pods.seen(unavailable),
+            Holds::NetworkServices => self.services.seen(unavailable),
+            Holds::Endpoints => self.endpoints.seen(unavailable),
+            Holds::Identities => self.identities.seen(unavailable),
+            Holds::Components => self.components.seen(unavailable),
+            Holds::SystemPods => self.system_pods.seen(unavailable),
+            Holds::Nodes => self.nodes.seen(unavailable),
+            Holds::Webhook => self.webhook.seen(unavailable),
+            Holds::Events => self.events.seen(unavailable),
+            Holds::Expectations | Holds::Probes | Holds::Objects | Holds::Log | Holds::Unknown => {}
+        }
+    }
+
+    fn add(&mut self, holds: Holds, piece: Piece) {
+        match piece {
+            Piece::Expectations(all) => self.expectations = Some(*all),
+            Piece::Deployed(more) => self.deployed.extend(more),
+            Piece::Pods(more) if holds == Holds::Pods => self.pods.extend(more),
+            Piece::Pods(more) => self.system_pods.extend(more),
+            Piece::Services(more) => self.services.extend(more),
+            Piece::Endpoints(more) => self.endpoints.extend(more),
+            Piece::Identities(more) => self.identities.extend(more),
+            Piece::Probes(more) => self.probes.push(*more),
+            Piece::Components(more) => self.components.extend(more),
+            Piece::Nodes(more) => self.nodes.extend(more),
+            Piece::Webhook(more) => self.webhook.extend(more),
+            Piece::Events(more) => self.events.extend(more),
+            Piece::Log(_) => {}
+        }
+    }
+
+    fn snapshot(self, taken_at: i64, planned: bool) -> Result<Snapshot, BundleError> {
+        let Self { expectations, deployed, pods, services, endpoints, identities, components, system_pods, nodes, webhook, events, .. } = self;
         let expectations = expectations.ok_or(BundleError::Missing("expectations.yaml"))?;
         let inventory = Inventory { pods: pods.done(), services: services.done(), endpoints: endpoints.done(), identities: identities.done() };
         let system = System {
@@ -230,23 +268,23 @@ impl Reader {
             nodes: nodes.done(),
             webhook: webhook.done().map(|webhook| webhook.into_iter().next()),
             events: events.done(),
-            logs,
+            logs: self.logs,
         };
-        let observation = Observation { taken_at, inventory, probes };
-        let snapshot = Snapshot { planned, expectations, deployed: deployed.done(), observation, system };
-        names::check(&snapshot)?;
-        Ok(Bundle { snapshot, origin, notices })
+        let observation = Observation { taken_at, inventory, probes: self.probes };
+        Ok(Snapshot { planned, expectations, deployed: deployed.done(), observation, system })
     }
 }
 
 /// A list that is put together, or why it cannot be: until something says that it was seen, it was not.
 struct List<T>(Option<Result<Vec<T>, Unavailable>>);
 
-impl<T> List<T> {
-    fn new() -> Self {
+impl<T> Default for List<T> {
+    fn default() -> Self {
         Self(None)
     }
+}
 
+impl<T> List<T> {
     fn seen(&mut self, unavailable: Option<Unavailable>) {
         match (unavailable, &self.0) {
             (Some(unavailable), None | Some(Ok(_))) => self.0 = Some(Err(unavailable)),

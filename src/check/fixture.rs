@@ -177,9 +177,31 @@ pub(crate) fn healthy() -> Snapshot {
         id: Namespaced::new("nsm-system", ENDPOINT),
         services: vec!["kernel2kernel".into()],
         spiffe_id: Some(format!("spiffe://k8s.nsm/ns/{NAMESPACE}/pod/{ENDPOINT}")),
+        registered_by: None,
         expires_at: Some(NOW + 40),
         forwards_on: None,
     };
+    let expectations = expectations();
+    Snapshot {
+        planned: true,
+        deployed: Ok(expectations.workloads.clone()),
+        expectations,
+        observation: Observation {
+            taken_at: NOW,
+            inventory: Inventory {
+                pods: Ok(vec![pod(ENDPOINT, "nse-kernel", &["nse"]), client(CLIENT)]),
+                services: Ok(vec![NetworkServiceState { id: id("kernel2kernel"), payload: Some(Payload::Ethernet), matches: Vec::new() }]),
+                endpoints: Ok(vec![registration]),
+                identities: Ok(vec![IdentityRule { name: "nsm-workloads".into(), pods: [id(ENDPOINT), id(CLIENT)].into() }]),
+            },
+            probes: vec![near, far],
+        },
+        system: system(),
+    }
+}
+
+/// Network Service Mesh and SPIRE, in order.
+fn system() -> System {
     let components = [
         ("crd", "CustomResourceDefinition", "networkservices.networkservicemesh.io"),
         ("crd", "CustomResourceDefinition", "networkserviceendpoints.networkservicemesh.io"),
@@ -191,55 +213,39 @@ pub(crate) fn healthy() -> Snapshot {
         ("spire-agent", "DaemonSet", "spire-agent"),
         ("spire-server", "StatefulSet", "spire-server"),
     ];
-    let expectations = expectations();
-    Snapshot {
-        planned: true,
-        deployed: Ok(expectations.workloads.clone()),
-        expectations,
-        observation: Observation {
-            taken_at: NOW,
-            inventory: Inventory {
-                pods: Ok(vec![pod(ENDPOINT, "nse-kernel", &["nse"]), client(CLIENT)]),
-                services: Ok(vec![NetworkServiceState { id: id("kernel2kernel"), payload: Some(Payload::Ethernet) }]),
-                endpoints: Ok(vec![registration]),
-                identities: Ok(vec![IdentityRule { name: "nsm-workloads".into(), pods: [id(ENDPOINT), id(CLIENT)].into() }]),
-            },
-            probes: vec![near, far],
-        },
-        system: System {
-            components: components.map(|(role, kind, name)| component(role, kind, name)).into(),
-            pods: Ok([
-                ("nsmgr-8w5kq", "nsmgr"),
-                ("forwarder-ovs-2f7nc", "forwarder-ovs"),
-                ("registry-k8s-1", "registry-k8s"),
-                ("spire-agent-5tft2", "spire-agent"),
-            ]
-            .map(|(name, maker)| part_of_nsm(name, maker))
-            .into()),
-            nodes: Ok(vec![NodeState { name: "worker".into(), ready: true, schedulable: true }]),
-            webhook: Ok(Some(WebhookState {
-                name: "nsm-mutating-webhook".into(),
-                calls: "Service nsm-system/admission-webhook-svc".into(),
-                addresses: Some(1),
-                has_authority: true,
-            })),
-            events: Ok(vec![EventRecord {
-                object: ObjectRef::namespaced("Pod", NAMESPACE, CLIENT),
-                kind: "Normal".into(),
-                reason: "Started".into(),
-                message: "Started container alpine".into(),
-                count: 1,
-                last_seen: Some(NOW - 60),
-            }]),
-            logs: vec![
-                // What every first request says while the endpoint starts is history once the connection is there.
-                log(id(CLIENT), "cmd-nsc-init", "Nov 23 12:00:00.123 [ERRO] [id:alpine-0] [type:networkService] endpoint candidates not found"),
-                log(id(CLIENT), "cmd-nsc", "Nov 23 12:00:01.123 [INFO] [id:alpine-0] [type:networkService] connected"),
-                log(id(ENDPOINT), "nse", "Nov 23 12:00:00.001 [INFO] [cmd:/bin/app] registered"),
-                log(Namespaced::new("nsm-system", "nsmgr-8w5kq"), "nsmgr", "Nov 23 11:00:00.001 [INFO] [cmd:/bin/app] started"),
-                log(Namespaced::new("nsm-system", "forwarder-ovs-2f7nc"), "forwarder-ovs", "Nov 23 11:00:00.001 [INFO] [cmd:/bin/app] started"),
-            ],
-        },
+    System {
+        components: components.map(|(role, kind, name)| component(role, kind, name)).into(),
+        pods: Ok([
+            ("nsmgr-8w5kq", "nsmgr"),
+            ("forwarder-ovs-2f7nc", "forwarder-ovs"),
+            ("registry-k8s-1", "registry-k8s"),
+            ("spire-agent-5tft2", "spire-agent"),
+        ]
+        .map(|(name, maker)| part_of_nsm(name, maker))
+        .into()),
+        nodes: Ok(vec![NodeState { name: "worker".into(), ready: true, schedulable: true }]),
+        webhook: Ok(Some(WebhookState {
+            name: "nsm-mutating-webhook".into(),
+            calls: "Service nsm-system/admission-webhook-svc".into(),
+            addresses: Some(1),
+            has_authority: true,
+        })),
+        events: Ok(vec![EventRecord {
+            object: ObjectRef::namespaced("Pod", NAMESPACE, CLIENT),
+            kind: "Normal".into(),
+            reason: "Started".into(),
+            message: "Started container alpine".into(),
+            count: 1,
+            last_seen: Some(NOW - 60),
+        }]),
+        logs: vec![
+            // What every first request says while the endpoint starts is history once the connection is there.
+            log(id(CLIENT), "cmd-nsc-init", "Nov 23 12:00:00.123 [ERRO] [id:alpine-0] [type:networkService] endpoint candidates not found"),
+            log(id(CLIENT), "cmd-nsc", "Nov 23 12:00:01.123 [INFO] [id:alpine-0] [type:networkService] connected"),
+            log(id(ENDPOINT), "nse", "Nov 23 12:00:00.001 [INFO] [cmd:/bin/app] registered"),
+            log(Namespaced::new("nsm-system", "nsmgr-8w5kq"), "nsmgr", "Nov 23 11:00:00.001 [INFO] [cmd:/bin/app] started"),
+            log(Namespaced::new("nsm-system", "forwarder-ovs-2f7nc"), "forwarder-ovs", "Nov 23 11:00:00.001 [INFO] [cmd:/bin/app] started"),
+        ],
     }
 }
 

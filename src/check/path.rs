@@ -89,7 +89,7 @@ pub(super) fn dns(check: &Check, connections: &[Connection<'_>]) -> Vec<Finding>
 fn dns_in(check: &Check, subject: &str, side: &Side<'_>) -> Finding {
     let finding = |verdict, observed: String| check.finding(subject, verdict, "names resolve", observed);
     let Some(resolver) = side.probes.and_then(|probes| probes.resolver.as_ref()) else {
-        return finding(Verdict::Skip, "not checked: how the pod resolves names was not asked".to_owned());
+        return finding(Verdict::Skip, "not checked yet: `nsmctl verify` asks how the pod resolves names".to_owned());
     };
     let text = match &resolver.configuration {
         Probe::Value(text) => text,

@@ -88,6 +88,7 @@ fn what_is_known_of_the_encryption_is_said() {
             id: crate::model::Namespaced::new("nsm-system", forwarder),
             services: vec!["forwarder".into()],
             spiffe_id: None,
+            registered_by: None,
             expires_at: None,
             forwards_on: Some("other".into()),
         };

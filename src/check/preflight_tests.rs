@@ -177,7 +177,8 @@ fn pods_without_an_identity_fail() {
 
 #[test]
 fn a_network_service_of_the_same_name_elsewhere_is_a_warning() {
-    let state = |namespace: &str| NetworkServiceState { id: Namespaced::new(namespace, "kernel2kernel"), payload: Some(Payload::Ip) };
+    let state =
+        |namespace: &str| NetworkServiceState { id: Namespaced::new(namespace, "kernel2kernel"), payload: Some(Payload::Ip), matches: Vec::new() };
     assert_eq!(one(|facts| facts.services = Ok(vec![state("elsewhere")])), told("names-free", Verdict::Warn, "also in elsewhere"));
     assert_eq!(after(|facts| facts.services = Ok(vec![state("ns-kernel2kernel")])), []);
 }

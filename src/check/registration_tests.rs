@@ -39,7 +39,7 @@ fn an_endpoint_is_registered_and_its_registration_has_not_run_out() {
 
 #[test]
 fn a_service_is_there_once_and_carries_what_was_promised() {
-    let service = |namespace: &str, payload| NetworkServiceState { id: Namespaced::new(namespace, "kernel2kernel"), payload };
+    let service = |namespace: &str, payload| NetworkServiceState { id: Namespaced::new(namespace, "kernel2kernel"), payload, matches: Vec::new() };
     let with = |services: Vec<NetworkServiceState>| says("network-service", move |o| o.inventory.services = Ok(services));
     let own = || service("ns-kernel2kernel", Some(Payload::Ethernet));
     assert_eq!(with(vec![]), ["kernel2kernel: fail: none in ns-kernel2kernel"]);

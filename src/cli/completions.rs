@@ -14,7 +14,7 @@ For `kubectl nsm`, with nsmctl on the PATH as kubectl-nsm:
   nsmctl completions kubectl > /usr/local/bin/kubectl_complete-nsm
   chmod +x /usr/local/bin/kubectl_complete-nsm
 
-Namespaces, clients, contexts, checks and causes are offered too. The cluster is asked for at most a second; where there
+Namespaces, clients, contexts, checks and causes are offered too. The cluster is asked for at most a second; where there \
 is none, nothing is offered and nothing is said.")]
 pub struct CompletionsArgs {
     /// The shell, or kubectl.

@@ -1,6 +1,8 @@
+use std::time::Duration;
+
 use clap::Args;
 
-use super::{ApplyArgs, CustomiseArgs, ReportArgs};
+use super::{ApplyArgs, CustomiseArgs, ReportArgs, parse_duration};
 
 /// The arguments of `deploy`.
 #[derive(Debug, Args)]
@@ -15,6 +17,7 @@ Examples:
   nsmctl deploy --diff
   nsmctl deploy --target local -v
   nsmctl deploy --target local --program cmd-nse-icmp-responder=./my-endpoint
+  nsmctl deploy --target local --svid-ttl 10m
   nsmctl deploy --junit nsm.xml
 
 Applying again on top is a no-op that succeeds. The time budget is 3 minutes unless --timeout says otherwise.")]
@@ -26,6 +29,10 @@ pub struct DeployArgs {
     /// also for NSM's own client: cmd-nsc and cmd-nsc-init.
     #[arg(long = "program", value_name = "NAME=FILE")]
     pub programs: Vec<String>,
+    /// On this machine, how long X.509 SVIDs are valid, from 2s to 24h; they are renewed at half of it, without dropping a connection.
+    /// An hour where neither this nor NSMCTL_SVID_TTL says it; an engine that runs already renews all of them.
+    #[arg(long, value_parser = parse_duration, value_name = "DURATION")]
+    pub svid_ttl: Option<Duration>,
     /// Where the report goes besides standard output.
     #[command(flatten)]
     pub report: ReportArgs,

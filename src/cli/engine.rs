@@ -23,6 +23,9 @@ pub enum EngineCommand {
         /// How long the X.509 SVIDs are valid that it gives to the programs in its sandboxes.
         #[arg(long, env = "NSMCTL_SVID_TTL", value_parser = parse_duration, value_name = "DURATION")]
         svid_ttl: Option<Duration>,
+        /// The socket of a SPIRE agent that gives the identities instead, as in unix:///tmp/spire-agent/public/api.sock.
+        #[arg(long = "spiffe-endpoint-socket", env = "SPIFFE_ENDPOINT_SOCKET", value_name = "URL")]
+        agent: Option<String>,
     },
     /// Run the engine's manager in this process; its supervisor starts it.
     #[command(hide = true)]

@@ -11,9 +11,9 @@ Examples:
   nsmctl exec -it -- sh
   nsmctl exec -i -- sh -c 'cat > /tmp/capture' < capture
 
-Runs the program in the workload's own container, of its first ready pod. Its output is passed on byte by byte, and its
-exit code is that of nsmctl. Where nsmctl itself fails (no such pod, forbidden, the end was lost), that is 125; where there
-is no such program, 127. There is no time budget unless --timeout gives one. On this machine the program is one of this
+Runs the program in the workload's own container, of its first ready pod. Its output is passed on byte by byte, and its \
+exit code is that of nsmctl. Where nsmctl itself fails (no such pod, forbidden, the end was lost), that is 125; where there \
+is no such program, 127. There is no time budget unless --timeout gives one. On this machine the program is one of this \
 machine, in the network namespace of the pod.")]
 pub struct ExecArgs {
     /// A client or endpoint, or one of its pods; the first client without it.

@@ -13,10 +13,10 @@ Examples:
   nsmctl logs alpine --follow --tail 0
   nsmctl logs -o json | jq -r 'select(.role == \"forwarder\") | .line'
 
-Shows what was logged on the way of one connection, in the order of time: by the client and the containers that NSM put
-beside it, by the endpoint, and by the managers and forwarders on their nodes. Of each log that is the last 50 lines, with
---follow the last 10, with --since all of that time, unless --tail says otherwise. The time budget is 30 seconds, with
---follow none, unless --timeout says otherwise.")]
+Shows what was logged on the way of one connection, in the order of time: by the client and the containers that NSM put \
+beside it, by the endpoint, and by the managers and forwarders on their nodes. Of each log that is the last 50 lines, with \
+--follow the last 10, with --since all of that time, unless --tail says otherwise. The time budget is 30 seconds, \
+none with --follow, unless --timeout says otherwise.")]
 pub struct LogsArgs {
     /// The client, or one of its pods; an endpoint stands for its first client.
     #[arg(value_name = "CLIENT")]

@@ -14,7 +14,7 @@ Examples:
   nsmctl manifests images
   nsmctl manifests rbac | kubectl apply -f -
 
-Prints exactly what deploy would apply with the same options: YAML, or one List with -o json. No
+Prints exactly what deploy would apply with the same options: YAML, or one List with -o json. No \
 cluster is asked: what names no namespace goes into `default`, or where --namespace says.")]
 pub struct ManifestsArgs {
     /// What to print instead.

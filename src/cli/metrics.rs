@@ -13,14 +13,15 @@ Examples:
   nsmctl metrics -A -o prometheus > nsm.prom
   nsmctl metrics -o json | jq '.metrics.connections[].client.counters'
 
-Asks NSM's managers and forwarders through the API server for what they expose, or this machine's engine, and says
-of what is not exposed which setting exposes it. Whatever they expose, the counters of each connection's interfaces
-are read in the pods of client and endpoint: bytes, packets, errors and drops since the interface was made, as each
-end sees them. --watch adds what each second brings. The engine also serves Prometheus itself, at
+Asks NSM's managers and forwarders through the API server for what they expose, or this machine's engine, and says \
+of what is not exposed which setting exposes it. Whatever they expose, the counters of each connection's interfaces \
+are read in the pods of client and endpoint: bytes, packets, errors and drops since the interface was made, as each \
+end sees them. --watch adds what each second brings. The engine also serves Prometheus itself, at \
 http://127.0.0.1:9090/metrics or the next port that is free.
 
-Exit code: 0 all that is counted was read · 3 something of it could not be, or there is nothing.
-The time budget is 30 seconds, with --watch none, unless --timeout says otherwise.")]
+Exit code: 0 all that is counted was read, 3 something of it could not be, or there is nothing.
+
+The time budget is 30 seconds, none with --watch, unless --timeout says otherwise.")]
 pub struct MetricsArgs {
     /// Which connections.
     #[command(flatten)]

@@ -65,19 +65,24 @@ pub struct Cli {
 
 const AFTER: &str = "\
 Examples:
-  nsmctl deploy                       the kernel2kernel example, on the cluster or on this machine
-  nsmctl verify -o json | jq .        in a pipeline; the exit code says whether all is well
-  nsmctl status                       NSM's health, and who is connected to whom
-  nsmctl metrics --watch              what is counted of each connection, and each second
+  nsmctl deploy                       the kernel2kernel example
+  nsmctl verify -o json | jq .        for programs; the exit code is the verdict
+  nsmctl status                       NSM's health, and every connection
+  nsmctl metrics --watch              what each connection carries, by second
   nsmctl troubleshoot                 the causes, the evidence and the fixes
   nsmctl explain address-pool-empty   what a cause is and how it works
-  nsmctl exec -- ip addr              in the client's container, whichever pod that is in
-  nsmctl logs --follow                of client, endpoint, managers and forwarders in one
+  nsmctl exec -- ip addr              in the client's container
+  nsmctl logs --follow                of all who take part, by time
   nsmctl cleanup                      nothing is left
 
 Exit codes:
-  0 all passed · 1 something failed · 2 usage · 3 cannot tell (unreachable, forbidden, nothing found)
-  4 out of time · 70 a defect of nsmctl · 130 interrupted · 143 terminated
+  0    all passed
+  1    something failed
+  2    the command line or a manifest is wrong
+  3    it cannot be told: unreachable, forbidden, nothing found
+  4    out of time
+  70   a defect of nsmctl
+  130  interrupted (SIGINT); 143 terminated (SIGTERM)
   exec: the program's own, or 125 where it could not be run";
 
 /// The subcommands.
@@ -239,6 +244,23 @@ mod tests {
             1 + below.map(|command| seen(command, &format!("{typed} {}", command.get_name()))).sum::<usize>()
         }
         assert!(seen(&Cli::command(), "nsmctl") > 12);
+    }
+
+    #[test]
+    fn help_fits_a_terminal_of_80_columns_and_needs_no_unicode() {
+        fn look(command: &clap::Command) -> usize {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.is_ascii(), "{}: {help}", command.get_name());
+            for line in help.lines().filter(|line| line.starts_with("  ")) {
+                assert!(line.len() <= 80, "{} columns: {line}", line.len());
+            }
+            // clap wraps a paragraph to the terminal; a line end inside of one would stay where it is.
+            for block in help.split("\n\n").filter(|block| !block.contains("\n  ")) {
+                assert!(!block.contains('\n'), "{}: {block}", command.get_name());
+            }
+            1 + command.get_subcommands().map(look).sum::<usize>()
+        }
+        assert!(look(&Cli::command()) > 12);
     }
 
     #[test]

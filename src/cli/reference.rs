@@ -15,11 +15,12 @@ pub const EXIT_CODES: [(&str, &str); 10] = [
 ];
 
 /// The environment variables, and what each does. One that is empty counts as not set.
-pub const ENVIRONMENT: [(&str, &str); 18] = [
+pub const ENVIRONMENT: [(&str, &str); 19] = [
     ("NSMCTL_TARGET", "Stands for --target."),
     ("NSMCTL_TIMEOUT", "Stands for --timeout."),
     ("NSMCTL_OUTPUT", "Stands for --output."),
-    ("NSMCTL_SVID_TTL", "How long the X.509 SVIDs of this machine's engine are valid; an hour, where it is not set."),
+    ("NSMCTL_SVID_TTL", "How long X.509 SVIDs are valid where this machine's engine is started without --svid-ttl; an hour, if it is not set."),
+    ("SPIFFE_ENDPOINT_SOCKET", "The socket of a SPIRE agent that gives the identities on this machine, as unix:///PATH; when its engine is started."),
     ("NSMCTL_RUNTIME_DIR", "The directory of locks and of this machine's engine; see FILES."),
     ("KUBECONFIG", "The kubeconfigs, separated by colons, as for kubectl."),
     ("KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT", "In a pod: the API server, where there is no kubeconfig."),
@@ -37,7 +38,7 @@ pub const ENVIRONMENT: [(&str, &str); 18] = [
 ];
 
 /// The files, and what each is.
-pub const FILES: [(&str, &str); 6] = [
+pub const FILES: [(&str, &str); 12] = [
     ("~/.kube/config", "The kubeconfig, where neither --kubeconfig nor KUBECONFIG names one."),
     ("/var/run/secrets/kubernetes.io/serviceaccount", "In a pod: the service account that is used where there is no kubeconfig."),
     (
@@ -48,25 +49,46 @@ pub const FILES: [(&str, &str); 6] = [
     ("NAME.lock, in the runtime directory", "The lock of a deployment that is being changed, with the process that holds it."),
     ("engine/engine.sock, engine/engine.lock", "Likewise: the socket and the lock of this machine's engine."),
     ("engine/engine.log", "Likewise: its log, which nsmctl logs shows."),
+    ("engine/nsm/nsm.io.sock", "Likewise: the socket of Network Service Mesh's API."),
+    ("engine/spire/agent.sock", "Likewise: the socket of the SPIFFE Workload API."),
+    ("engine/nse, engine/nse/nse.sock", "Likewise, for a moment: the socket of an endpoint of the engine's own, which then has no name any more."),
+    (
+        "/var/lib/networkservicemesh, /run/spire/sockets",
+        "In the sandbox of a --program: engine/nsm and engine/spire, whatever is there outside of it.",
+    ),
+    ("/etc/resolv.conf", "In such a sandbox: a copy of this machine's, which the program may change."),
+    (".nsmctl-*", "Beside a file that is asked for, as by --junit or --bundle: what is written, until it is whole and takes its name."),
 ];
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeSet, fs, path::Path};
+    use std::{
+        collections::BTreeSet,
+        fs,
+        path::{Path, PathBuf},
+    };
 
     use super::*;
     use crate::model::Outcome;
 
+    /// The texts of the files, but for tests and this one.
     fn sources(dir: &Path) -> Vec<String> {
-        let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+        let is_code =
+            |path: &PathBuf| !["tests", "tests.rs", "fixture.rs", "cli/reference.rs"].iter().any(|end| path.to_string_lossy().ends_with(end));
+        let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).filter(is_code);
         entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![fs::read_to_string(path).unwrap()] }).collect()
+    }
+
+    /// What is compiled into the program.
+    fn code() -> Vec<String> {
+        let texts = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+        texts.iter().map(|text| text.split("#[cfg(test)]\nmod").next().unwrap().to_owned()).collect()
     }
 
     /// The variables that are read: what stands between quotes where one is read or named.
     fn read_by_the_code() -> BTreeSet<String> {
         let reads = ["env::var_os(\"", "env::var(\"", "set(\"", "env = \"", "VARIABLE: &str = \""];
-        let texts = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
-        let code: Vec<&str> = texts.iter().map(|text| text.split("#[cfg(test)]\nmod").next().unwrap()).collect();
+        let code = code();
         let names = |read: &'static str| code.iter().flat_map(move |code| code.split(read).skip(1).filter_map(|rest| rest.split('"').next()));
         let is_name = |word: &&str| word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
         reads.into_iter().flat_map(names).filter(is_name).map(str::to_owned).collect()
@@ -80,6 +102,36 @@ mod tests {
         }
         let documented: BTreeSet<&str> = ENVIRONMENT.iter().flat_map(|(names, _)| names.split(", ")).collect();
         let missing: Vec<&String> = read.iter().filter(|name| !documented.contains(name.as_str())).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    /// The files that are named: between quotes, from the root of a file system that is on a disk, of the home directory, or
+    /// with the ending of a program's own files. What is in /proc and /sys is the kernel's.
+    fn named_by_the_code() -> BTreeSet<String> {
+        let begins = ["/run/", "/tmp/", "/var/", "/etc/", "/usr/", "/opt/", "/srv/", "/home/", "/root/"];
+        let ends = [".sock", ".lock", ".log", ".conf", ".pid", ".socket", ".state"];
+        let is_file = |word: &str| {
+            let is_hidden = word.starts_with('.') && !word.starts_with("..") && word.ends_with(|c: char| c == '-' || c.is_alphanumeric());
+            let is_own = is_hidden && (word.contains('/') || word.ends_with('-'));
+            let is_one = !word.contains([' ', ':', '\\', '(']);
+            is_one && (is_own || begins.iter().any(|begin| word.starts_with(begin)) || ends.iter().any(|end| word.ends_with(end)))
+        };
+        let code = code();
+        let lines = code.iter().flat_map(|code| code.lines()).filter(|line| !line.trim_start().starts_with("//"));
+        lines.flat_map(|line| line.split('"').skip(1)).filter(|word| is_file(word)).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn every_file_that_is_named_is_documented() {
+        let named = named_by_the_code();
+        for known in ["/run/nsmctl", "/tmp/nsmctl-{user}", ".kube/config", "engine.sock", "engine.lock", "engine.log", "/etc/resolv.conf", ".nsmctl-"]
+        {
+            assert!(named.contains(known), "the test does not see {known}: {named:?}");
+        }
+        // The longest part that is not filled in while it runs.
+        let fixed = |name: &str| name.split(['{', '}']).step_by(2).max_by_key(|part| part.len()).unwrap_or_default().to_owned();
+        let is_documented = |name: &String| FILES.iter().any(|(names, _)| names.contains(&fixed(name)));
+        let missing: Vec<&String> = named.iter().filter(|name| !is_documented(name)).collect();
         assert!(missing.is_empty(), "{missing:?}");
     }
 

@@ -10,19 +10,20 @@ use super::{CustomiseArgs, ScopeArgs};
 Examples:
   nsmctl status
   nsmctl status --all-namespaces --watch
-  nsmctl status -o json | jq -r '.status.connections.value[] | select(.verdict != \"pass\") | .reason'
+  nsmctl status -o json | jq '.status.connections.value[] | .reason // empty'
   nsmctl status --topology
   nsmctl status -A --topology -o dot | dot -Tsvg > mesh.svg
   nsmctl status -A --topology -o mermaid     # for Markdown
-  nsmctl status -v                           # the phases of each connection, on this machine
+  nsmctl status -v                           # the phases of each connection
 
-Shows NSM's parts node by node, the NetworkServices, the endpoints with what is left of their registrations, and
-every connection with both its ends; `?` is what the target does not tell, and -o json says why. Nothing is pinged
-and nothing is changed: `nsmctl verify` proves that packets pass. What nsmctl deployed, what stands beside it in its
+Shows NSM's parts node by node, the NetworkServices, the endpoints with what is left of their registrations, and \
+every connection with both its ends; `?` is what the target does not tell, and -o json says why. Nothing is pinged \
+and nothing is changed: `nsmctl verify` proves that packets pass. What nsmctl deployed, what stands beside it in its \
 namespace, and what --manifests names is looked at; where there is nothing of it, all namespaces.
 
-Exit code: 0 NSM is healthy and every connection is there · 1 something is broken · 3 it cannot be told.
-The time budget is 30 seconds, with --watch none, unless --timeout says otherwise.")]
+Exit code: 0 NSM is healthy and every connection is there, 1 something is broken, 3 it cannot be told.
+
+The time budget is 30 seconds, none with --watch, unless --timeout says otherwise.")]
 pub struct StatusArgs {
     /// Which connections.
     #[command(flatten)]

@@ -15,10 +15,10 @@ Examples:
   nsmctl troubleshoot --bundle nsm.tgz        # on the cluster, then anywhere:
   nsmctl troubleshoot --from nsm.tgz
 
-Names the causes, each with its evidence, its fix and what follows from it, then walks target → NSM →
-pods → injection → identity → request → interface → ping. `nsmctl explain ID` says more about a cause.
-What nsmctl deployed, what stands beside it in its namespace, and what --manifests names is looked at;
-where there is nothing of it, every client in all namespaces. The time budget is 30 seconds unless
+Names the causes, each with its evidence, its fix and what follows from it, then walks the path: target, NSM, \
+pods, injection, identity, request, interface, ping. `nsmctl explain ID` says more about a cause. \
+What nsmctl deployed, what stands beside it in its namespace, and what --manifests names is looked at; \
+where there is nothing of it, every client in all namespaces. The time budget is 30 seconds unless \
 --timeout says otherwise.")]
 pub struct TroubleshootArgs {
     /// Which connections.

@@ -9,7 +9,7 @@ use super::{CustomiseArgs, LookArgs, ReportArgs, ScopeArgs};
 #[command(after_help = "\
 Examples:
   nsmctl verify
-  nsmctl verify -o json | jq -r '.findings[] | select(.verdict == \"fail\") | .title'
+  nsmctl verify -o json | jq '.findings[] | select(.verdict == \"fail\")'
   nsmctl verify -f my-service/ --timeout 10s
   nsmctl verify --all-namespaces
   nsmctl verify --watch -o json
@@ -17,9 +17,9 @@ Examples:
   nsmctl verify -o short --junit nsm.xml --json nsm.json
   nsmctl verify --skip ping-client,peer-route
 
-What nsmctl deployed and what --manifests names is held against its manifests. Of everything else
-the deployed objects say what they promise: -A, or -n with a namespace that nsmctl has not made.
-The time budget is 30 seconds beside the pings unless --timeout says otherwise.")]
+What nsmctl deployed and what --manifests names is held against its manifests. Of everything else \
+the deployed objects say what they promise: -A, or -n with a namespace that nsmctl has not made. \
+The time budget is 30 seconds beside the pings, 3 minutes with --heal, none with --watch, unless --timeout says otherwise.")]
 pub struct VerifyArgs {
     /// Which connections.
     #[command(flatten)]

@@ -11,7 +11,7 @@ use crate::{
     model::{ConnectionPhases, Event, Failure, IntoFailure, Milestones, Outcome, Phase, Result, Sink},
     report::{Report, Shown, summary},
     runtime_dir,
-    settings::Settings,
+    settings::{Settings, on_a_cluster},
     target::{ApplyOptions, Ctx, DeleteOptions, Target},
 };
 
@@ -28,6 +28,9 @@ pub(super) async fn run(arguments: &ApplyArgs, settings: &Settings, ctx: &Ctx, r
     if let (Target::Cluster(_), Some((name, path))) = (&session.target, settings.customisation.programs.first()) {
         let message = format!("--program {name}={}: the target is a cluster, which runs images", path.display());
         return Err(Failure::usage(message).hint("use this machine with --target local, or leave it out"));
+    }
+    if let (Target::Cluster(_), Some(ttl)) = (&session.target, settings.svid_ttl) {
+        return Err(on_a_cluster(&format!("--svid-ttl {ttl:?}"), "the target is a cluster"));
     }
     let options = ApplyOptions { force_conflicts: arguments.force_conflicts };
     if arguments.dry_run || arguments.diff {

@@ -1,7 +1,5 @@
 //! What a person does with this machine's engine itself.
 
-use std::time::Instant;
-
 use crate::{
     model::{Failure, Result},
     target::Ctx,
@@ -10,7 +8,7 @@ use crate::{
 /// Puts another manager in the place of the one that runs.
 #[cfg(target_os = "linux")]
 pub(super) async fn restart(ctx: &Ctx) -> Result<()> {
-    let begun = Instant::now();
+    let begun = std::time::Instant::now();
     let absent = || Failure::cannot_tell("no engine runs on this machine").hint("`nsmctl deploy --target local` starts one");
     let (before, after) = super::local_target().restart(ctx).await?.ok_or_else(absent)?;
     if before.manager == after.manager {

@@ -5,7 +5,10 @@ use std::{
     io::{self, Write},
     os::{
         fd::AsFd,
-        unix::{fs::PermissionsExt, net::UnixListener},
+        unix::{
+            fs::{PermissionsExt, symlink},
+            net::UnixListener,
+        },
     },
     path::{Path, PathBuf},
     time::Duration,
@@ -21,13 +24,14 @@ use nix::{
 use tokio::runtime::{self, Runtime};
 
 use super::{
-    protocol::{ENDPOINT_FOLDER, LOCK, LOG, NSM_FOLDER, NSM_SOCKET, Refusal, SOCKET, SPIRE_FOLDER, SPIRE_SOCKET, Started, to_line},
+    identity::{AgentSocket, Settings},
+    protocol::{AGENT_FOLDER, ENDPOINT_FOLDER, LOCK, LOG, NSM_FOLDER, NSM_SOCKET, Refusal, SOCKET, SPIRE_FOLDER, SPIRE_SOCKET, Started, to_line},
     server::serve,
     supervisor::{Handover, Listeners, Socket, Supervisor, number, tie},
 };
 use crate::{
     file_lock::FileLock,
-    model::{Failure, IntoFailure, Outcome, Result},
+    model::{Failure, IntoFailure, Outcome, Result, check_svid_ttl},
     net, runtime_dir,
 };
 
@@ -42,13 +46,14 @@ const FOLDERS: [&str; 3] = [NSM_FOLDER, SPIRE_FOLDER, ENDPOINT_FOLDER];
 /// Runs the engine until nothing is deployed any more or a signal ends it: its supervisor in this process, its manager in
 /// another. Tells by one line on its standard output whether it has started ([`Started`]), and closes that.
 ///
-/// X.509 SVIDs are valid for `svid_ttl`, or an hour. Must be called while the process has a single thread. That another
+/// Identities come from the SPIRE agent at `agent`, a URL as `SPIFFE_ENDPOINT_SOCKET` has it, else from the engine itself; its X.509
+/// SVIDs are valid for `svid_ttl`, or an hour. Must be called while the process has a single thread. That another
 /// engine holds the directory is no error.
 ///
 /// # Errors
-/// The directory cannot be used, or the machine does not let this user make network namespaces.
-pub fn run(dir: &Path, svid_ttl: Option<Duration>) -> Result<()> {
-    let (held, listeners) = match begin(dir) {
+/// The directory cannot be used, the machine does not let this user make network namespaces, or the agent gives us no identity.
+pub fn run(dir: &Path, svid_ttl: Option<Duration>, agent: Option<&str>) -> Result<()> {
+    let (held, listeners, identities) = match begin(dir, svid_ttl, agent) {
         Ok(Some(begun)) => begun,
         Ok(None) => return announce(&Started::Busy),
         Err(failure) => {
@@ -59,15 +64,19 @@ pub fn run(dir: &Path, svid_ttl: Option<Duration>) -> Result<()> {
     let runtime = runtime()?;
     let mut announced = false;
     let ran = runtime.block_on(async {
+        if let Some(agent) = &identities.agent {
+            agent.probe().await?;
+        }
         let ready = || {
             announced = true;
             announce(&Started::Ready { pid: number() })
         };
-        Supervisor::new(dir.to_owned(), svid_ttl, listeners, held).run(ready).await
+        Supervisor::new(dir.to_owned(), identities, listeners, held).run(ready).await
     });
     match ran {
         Err(failure) if !announced => {
-            let failure = failure.hint(format!("its last words are in {}", dir.join(LOG).display()));
+            let hint = failure.hint.clone().unwrap_or_else(|| format!("its last words are in {}", dir.join(LOG).display()));
+            let failure = failure.hint(hint);
             announce(&Started::Error(Refusal::from(&failure)))?;
             Err(failure)
         }
@@ -123,12 +132,13 @@ impl Drop for Held {
     }
 }
 
-fn begin(dir: &Path) -> Result<Option<(Held, Listeners)>> {
+fn begin(dir: &Path, svid_ttl: Option<Duration>, agent: Option<&str>) -> Result<Option<(Held, Listeners, Settings)>> {
     runtime_dir::prepare(dir)?;
     socket_path(dir)?;
     // A session of its own, so that the terminal's signals do not reach it; one that leads a group already has one.
     let _ = setsid();
     let Some(held) = lock(dir)? else { return Ok(None) };
+    let identities = identities(svid_ttl, agent)?;
     raise_file_limit();
     net::enter().map_err(|missing| Failure::cannot_tell(&missing).hint(&missing.hint))?;
     for name in FOLDERS {
@@ -137,8 +147,29 @@ fn begin(dir: &Path) -> Result<Option<(Held, Listeners)>> {
         let _ = fs::remove_dir_all(&folder);
         runtime_dir::prepare(&folder)?;
     }
-    let listeners = Socket::ALL.into_iter().map(|socket| Ok((socket, listen(&socket_of(dir, socket))?))).collect::<Result<_>>()?;
-    Ok(Some((held, listeners)))
+    let mut own = Socket::ALL.to_vec();
+    if let Some(agent) = &identities.agent {
+        // In its place is a link that leads to the agent's in the sandboxes, where its folder is shown.
+        own.retain(|socket| *socket != Socket::Spire);
+        let (to, at) = (dir.join(AGENT_FOLDER).join(agent.path().file_name().unwrap_or_default()), socket_of(dir, Socket::Spire));
+        symlink(to, &at).map_err(|error| failed("make", &at, &error))?;
+    }
+    let listeners = own.into_iter().map(|socket| Ok((socket, listen(&socket_of(dir, socket))?))).collect::<Result<_>>()?;
+    Ok(Some((held, listeners, identities)))
+}
+
+/// What is asked for, seen to be possible.
+fn identities(svid_ttl: Option<Duration>, agent: Option<&str>) -> Result<Settings> {
+    let bounded = |ttl| check_svid_ttl(ttl).map_err(|why| Failure::usage(format!("X.509 SVIDs for {ttl:?}: {why}")).hint("say it as in 10m"));
+    let settings =
+        Settings { svid_ttl: svid_ttl.map(bounded).transpose()?, agent: agent.filter(|url| !url.is_empty()).map(AgentSocket::parse).transpose()? };
+    match (&settings.agent, svid_ttl) {
+        (Some(agent), Some(_)) => {
+            Err(Failure::usage(format!("--svid-ttl, NSMCTL_SVID_TTL: identities come from the SPIRE agent at {agent} instead"))
+                .hint("leave it out; the registration entries' -x509SVIDTTL, or the server's default_x509_svid_ttl, is how long they are valid"))
+        }
+        _ => Ok(settings),
+    }
 }
 
 /// Where a socket is.

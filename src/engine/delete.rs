@@ -19,12 +19,30 @@ const LETS_GO: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 impl Mesh {
+    /// What a deployment holds, in the order in which it goes: also what nobody else has a use for then.
+    pub(super) fn held(&self, instance: &str) -> Vec<ObjectRef> {
+        let Some(deployment) = self.deployments.get(instance) else { return Vec::new() };
+        let mut all = Vec::new();
+        for sandbox in self.sandboxes.values().filter(|sandbox| sandbox.instance == instance) {
+            all.extend(sandbox.workload.endpoint.is_some().then(|| object("NetworkServiceEndpoint", &sandbox.pod)));
+            all.push(object("Pod", &sandbox.pod));
+        }
+        all.extend(deployment.workloads.iter().filter(|workload| workload.kind != WorkloadKind::Pod).map(object_of));
+        all.extend(deployment.services.iter().map(|service| object("NetworkService", &service.id)));
+        let others = self.deployments.iter().filter(|(name, _)| name.as_str() != instance);
+        let kept: Vec<&str> = others.flat_map(|(_, deployment)| namespaces(deployment)).collect();
+        let gone = namespaces(deployment).into_iter().filter(|namespace| !kept.contains(namespace));
+        all.extend(gone.map(|namespace| ObjectRef::cluster("Namespace", namespace)));
+        all
+    }
+
     /// Removes a deployment with all that it has, then makes the requests of others again: addresses may have come free.
     pub(super) async fn delete(&mut self, instance: &str, emit: &mut Emit<'_>) -> Removed {
+        let gone = self.held(instance);
         let Some(deployment) = self.deployments.remove(instance) else {
             return Removed { proof: vec![format!("the engine holds nothing of the deployment {instance}")], ..Removed::default() };
         };
-        let mut removed = Removed::default();
+        let mut removed = Removed { gone, ..Removed::default() };
         let pods: Vec<_> = self.sandboxes.values().filter(|sandbox| sandbox.instance == instance).map(|sandbox| sandbox.pod.clone()).collect();
         let mut held = Vec::new();
         let mut closed = 0_usize;
@@ -33,22 +51,15 @@ impl Mesh {
             emit(Event::Object(reference.clone(), ObjectState::Deleting("its connections are being closed".to_owned())));
             let Some(sandbox) = self.sandboxes.get(pod) else { continue };
             held.push((sandbox.namespace.clone(), reference.clone()));
-            removed.gone.extend(sandbox.workload.endpoint.is_some().then(|| object("NetworkServiceEndpoint", pod)));
             for (connection, error) in self.remove_pod(pod).await {
                 closed += 1;
                 removed.left.extend(error.map(|error| (reference.clone(), format!("interface {}: {error}", connection.client.interface))));
             }
-            removed.gone.push(reference);
         }
-        removed.gone.extend(deployment.workloads.iter().filter(|workload| workload.kind != WorkloadKind::Pod).map(object_of));
         for service in &deployment.services {
             self.manager.registry().remove_service(&service.id);
             self.manager.close(|connection| connection.service == service.id).await;
-            removed.gone.push(object("NetworkService", &service.id));
         }
-        let kept: Vec<&str> = self.deployments.values().flat_map(namespaces).collect();
-        let gone = namespaces(&deployment).into_iter().filter(|namespace| !kept.contains(namespace));
-        removed.gone.extend(gone.map(|namespace| ObjectRef::cluster("Namespace", namespace)));
 
         let used = still_used(&held);
         let free = held.iter().filter(|(_, pod)| !used.iter().any(|(left, _)| left == pod)).count();

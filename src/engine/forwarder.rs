@@ -6,10 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::phases::Moment;
 use crate::{
     model::{AddressPair, DataPath, InterfaceName, Link, Namespaced, Payload, Phase, Route},
-    net::{self, Handle, Namespace, VethPair},
+    net::{self, Handle, Namespace, NewRoute, VethPair},
 };
 
 /// A connection between a client and an endpoint: an interface at each, addresses, and a route to the other.
@@ -27,6 +29,8 @@ pub(super) struct Connection {
     pub(super) endpoint: End,
     /// The addresses, one pair for each of the endpoint's groups of prefixes.
     pub(super) pairs: Vec<AddressPair>,
+    /// The routes over it that there are beside those to the peers.
+    pub(super) routes: Routes,
     /// Since when the request has been served, in seconds since 1970: also while the connection was made anew.
     pub(super) since: i64,
     /// How often it was made anew because it was broken or its endpoint had gone.
@@ -44,6 +48,15 @@ pub(super) struct Laid {
     pub(super) endpoint_up: Moment,
     /// The client's does.
     pub(super) client_up: Moment,
+}
+
+/// Routes of both ends of a connection, to what lies behind the other one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Routes {
+    /// The client's.
+    pub(super) client: Vec<NewRoute>,
+    /// The endpoint's.
+    pub(super) endpoint: Vec<NewRoute>,
 }
 
 /// One end of a connection.
@@ -76,13 +89,13 @@ impl Connection {
     /// Whether the links of another would be the same.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let same_ends = self.client.is_same(&other.client) && self.endpoint.is_same(&other.endpoint);
-        same_ends && self.pairs == other.pairs && self.payload == other.payload
+        same_ends && self.pairs == other.pairs && self.routes == other.routes && self.payload == other.payload
     }
 
-    fn ends(&self) -> [(&End, Addresses); 2] {
+    fn ends(&self) -> [(&End, Addresses, &[NewRoute]); 2] {
         let client = self.pairs.iter().map(|pair| (pair.client, pair.endpoint)).collect();
         let endpoint = self.pairs.iter().map(|pair| (pair.endpoint, pair.client)).collect();
-        [(&self.client, client), (&self.endpoint, endpoint)]
+        [(&self.client, client, &self.routes.client), (&self.endpoint, endpoint, &self.routes.endpoint)]
     }
 
     /// What carries its packets. Whatever takes the veth pair's place says here whether it encrypts.
@@ -101,7 +114,7 @@ impl Connection {
             peer_namespace: self.endpoint.namespace.clone(),
             payload: self.payload,
         };
-        let [(client, own), (endpoint, far)] = self.ends();
+        let [(client, own, near), (endpoint, far, behind)] = self.ends();
         let (name, addresses) = (client.interface.clone(), own.clone());
         // One entry into each namespace at a time does all that can be done there: entering costs more than the work.
         let begin = async move |handle: Handle| {
@@ -114,9 +127,9 @@ impl Connection {
             begun?;
             // Routes come last, when what they lead to carries: whoever sends before asks for the peer's link-layer address in vain,
             // and the kernel asks again only a second later (RFC 1122, 2.3.2.1).
-            finish(endpoint, far, true).await?;
+            finish(endpoint, far, behind, true).await?;
             let endpoint_up = Moment::now();
-            finish(client, own, false).await?;
+            finish(client, own, near, false).await?;
             Ok(Laid { made, endpoint_up, client_up: Moment::now() })
         };
         let done = rest.await;
@@ -146,7 +159,7 @@ impl Connection {
 
     /// What of the connection is gone in a pod, by the links that the pod has: the interface, or an address of it.
     pub(super) fn lacks(&self, pod: &Namespaced, links: &[Link]) -> Option<String> {
-        self.ends().into_iter().filter(|(end, _)| end.pod == *pod).find_map(|(end, addresses)| {
+        self.ends().into_iter().filter(|(end, ..)| end.pod == *pod).find_map(|(end, addresses, _)| {
             let name = end.interface.as_str();
             let fault = match links.iter().find(|link| link.name == name) {
                 None => Some(no_interface(name)),
@@ -158,13 +171,13 @@ impl Connection {
 
     /// What is wrong with the connection as the kernel has it now.
     pub(super) async fn fault(&self) -> Option<String> {
-        for (end, addresses) in self.ends() {
+        for (end, addresses, promised) in self.ends() {
             let (links, v4, v6) = match end.namespace.run(look).await {
                 Ok(seen) => seen,
                 Err(error) => return Some(error.to_string()),
             };
             let routes: Vec<Route> = v4.into_iter().chain(v6).collect();
-            let fault = fault_of(end.interface.as_str(), &addresses, &links, &routes);
+            let fault = fault_of(end.interface.as_str(), &addresses, &links, &routes).or_else(|| missing(promised, &routes));
             if let Some(fault) = fault {
                 return Some(format!("{fault} in pod {}", end.pod));
             }
@@ -208,21 +221,37 @@ async fn switch_on(handle: &Handle, name: &str, addresses: &Addresses) -> net::R
     Ok(())
 }
 
-/// Switches an end on where it is not yet, waits until it carries, and leads over it to the peers behind it.
-async fn finish(end: &End, addresses: Addresses, is_off: bool) -> net::Result<()> {
-    let name = end.interface.clone();
+/// Switches an end on where it is not yet, waits until it carries, and leads over it to the peers and what is behind them.
+async fn finish(end: &End, addresses: Addresses, routes: &[NewRoute], is_off: bool) -> net::Result<()> {
+    let (name, routes) = (end.interface.clone(), routes.to_vec());
     let work = async move |handle: Handle| {
         if is_off {
             switch_on(&handle, name.as_str(), &addresses).await?;
         }
         carries(&handle, name.as_str()).await?;
         let index = net::link_index(&handle, name.as_str()).await?;
-        for (own, peer) in addresses {
-            net::add_peer_route(&handle, index, peer, own).await?;
+        for (own, peer) in &addresses {
+            net::add_peer_route(&handle, index, *peer, *own).await?;
+        }
+        for route in &routes {
+            net::add_route(&handle, index, route, source(route, &addresses)).await?;
         }
         Ok(())
     };
     end.namespace.run(work).await
+}
+
+/// The address that a route is taken with: that which belongs to its gateway, else the first of its family.
+fn source(route: &NewRoute, addresses: &[(IpAddr, IpAddr)]) -> Option<IpAddr> {
+    let is_v4 = route.destination.address(0).is_some_and(|first| first.is_ipv4());
+    let of_gateway = addresses.iter().find(|(_, peer)| Some(*peer) == route.via);
+    of_gateway.or_else(|| addresses.iter().find(|(own, _)| own.is_ipv4() == is_v4)).map(|(own, _)| *own)
+}
+
+/// What is said of the first route that is not there. One that another connection has taken over since is: the last has it, as with NSM.
+fn missing(promised: &[NewRoute], routes: &[Route]) -> Option<String> {
+    let is_there = |wanted: &NewRoute| routes.iter().any(|route| route.destination == wanted.destination && route.refuses.is_none());
+    promised.iter().find(|wanted| !is_there(wanted)).map(|wanted| format!("there is no route to {}", wanted.destination))
 }
 
 /// The interfaces and the IPv4 and IPv6 routes of a namespace.
@@ -287,7 +316,9 @@ mod tests {
         let pairs = vec![AddressPair { client: "10.0.0.1".parse().unwrap(), endpoint: "10.0.0.0".parse().unwrap() }];
         let service = Namespaced::new("ns", "s");
         let (client, endpoint) = (end("client", "nsm-1"), end("nse", "s-abcd"));
-        let connection = Connection { request: 0, service, payload: Payload::Ethernet, client, endpoint, pairs, since: 0, heals: 0, phases: None };
+        let routes = Routes::default();
+        let connection =
+            Connection { request: 0, service, payload: Payload::Ethernet, client, endpoint, pairs, routes, since: 0, heals: 0, phases: None };
         let link = |name: &str, address: &str| {
             let addresses = vec![InterfaceAddress { address: address.parse().unwrap(), prefix_length: 32 }];
             Link { name: name.into(), addresses, ..Link::default() }
@@ -298,6 +329,26 @@ mod tests {
         assert_eq!(lacks("other", link("lo", "127.0.0.1")), None);
         assert_eq!(lacks("client", link("nsm-2", "10.0.0.1")).as_deref(), Some("there is no interface nsm-1 in pod ns/client"));
         assert_eq!(lacks("nse", link("s-abcd", "10.0.0.1")).as_deref(), Some("the interface s-abcd lacks the address 10.0.0.0 in pod ns/nse"));
+    }
+
+    #[test]
+    fn a_route_has_the_address_of_its_gateway_and_is_missed() {
+        let address = |text: &str| text.parse::<IpAddr>().unwrap();
+        let addresses = [("10.0.0.1", "10.0.0.0"), ("10.0.1.1", "10.0.1.0"), ("2001:db8::1", "2001:db8::")].map(|(a, b)| (address(a), address(b)));
+        let route = |destination: &str, via: Option<&str>| NewRoute { destination: destination.parse().unwrap(), via: via.map(address) };
+        for (route, own) in [
+            (route("192.0.2.0/24", Some("10.0.1.0")), Some("10.0.1.1")),
+            (route("192.0.2.0/24", Some("10.9.9.9")), Some("10.0.0.1")),
+            (route("2001:db8:1::/64", None), Some("2001:db8::1")),
+        ] {
+            assert_eq!(source(&route, &addresses), own.map(address));
+        }
+        assert_eq!(source(&route("2001:db8:1::/64", None), &addresses[..2]), None);
+        let there = Route { destination: "192.0.2.0/24".parse().unwrap(), via: None, device: Some("other".into()), refuses: None };
+        let wanted = [route("192.0.2.0/24", None)];
+        assert_eq!(missing(&wanted, std::slice::from_ref(&there)), None);
+        let hole = Route { refuses: Some("blackhole".into()), ..there };
+        assert_eq!(missing(&wanted, &[hole]).as_deref(), Some("there is no route to 192.0.2.0/24"));
     }
 
     #[test]

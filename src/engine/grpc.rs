@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     marker::PhantomData,
-    pin::Pin,
+    pin::{Pin, pin},
     task::{Context, Poll},
     time::Duration,
 };
@@ -56,13 +56,31 @@ where
     F: Fn(Question) -> R,
     R: Future<Output = Answer> + Send + 'static,
 {
+    serve_until(io, service, std::future::pending()).await
+}
+
+/// The same until `stop`: what is under way then goes on to its end, and the peer is told to make another connection for the rest.
+///
+/// # Errors
+/// As with [`serve`].
+pub(super) async fn serve_until<I, F, R>(io: I, service: F, stop: impl Future<Output = ()>) -> hyper::Result<()>
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+    F: Fn(Question) -> R,
+    R: Future<Output = Answer> + Send + 'static,
+{
     let service = service_fn(|question| {
         let answer = service(question);
         async { Ok::<_, std::convert::Infallible>(answer.await) }
     });
     let mut server = http2::Builder::new(TokioExecutor::new());
     server.timer(TokioTimer::new()).keep_alive_interval(KEEP_ALIVE).max_header_list_size(MAX_HEADERS).max_concurrent_streams(MAX_CALLS);
-    server.serve_connection(TokioIo::new(io), service).await
+    let mut connection = pin!(server.serve_connection(TokioIo::new(io), service));
+    tokio::select! {
+        served = connection.as_mut() => return served,
+        () = stop => connection.as_mut().graceful_shutdown(),
+    }
+    connection.await
 }
 
 /// A method with one answer.

@@ -16,6 +16,7 @@ use super::{
     events::Events,
     forwarder::Connection,
     heal::watch,
+    identity::AgentSocket,
     manager::{Closed, Manager, Refused},
     metrics::Metrics,
     names,
@@ -58,6 +59,8 @@ pub(super) struct Host {
     pub(super) dir: PathBuf,
     /// How many managers there were before this one.
     pub(super) restarts: u32,
+    /// The SPIRE agent that gives the identities.
+    pub(super) agent: Option<AgentSocket>,
 }
 
 /// The time by which registrations run out, in seconds since 1970.
@@ -195,6 +198,10 @@ impl Mesh {
             let applied = self.manager.registry().put_service(&wanted.instance, service);
             // Another payload needs other links.
             self.close_on_purpose(|connection| connection.service == service.id && connection.payload != service.payload).await;
+            if applied == Applied::Configured {
+                let passed_over = self.manager.control.passed_over(service);
+                self.close_on_purpose(|connection| passed_over.contains(&(connection.client.pod.clone(), connection.request))).await;
+            }
             objects.push((object("NetworkService", &service.id), applied));
         }
         objects

@@ -44,6 +44,7 @@ mod validate;
 
 pub use daemon::{clear, manage, probe, run, socket_path};
 pub use enter::enter;
+pub use identity::{AGENT_VARIABLE, agent_url};
 pub(crate) use observe::PARTS;
 pub use observe::no_identities;
 pub use program::{inside, sandbox as run_sandbox};

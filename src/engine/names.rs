@@ -2,7 +2,8 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-use crate::model::{InterfaceName, InvalidInterfaceName, Namespaced, Workload, WorkloadKind};
+use super::sandbox::host_name;
+use crate::model::{InterfaceName, InvalidInterfaceName, Labels, Namespaced, Workload, WorkloadKind};
 
 /// How much of the service's name goes into an interface's, in characters (sdk, `pkg/tools/nsurl` and `ifnameutils`).
 const SERVICE_CHARACTERS: usize = 10;
@@ -23,6 +24,13 @@ pub(super) fn is_interface_of(name: &str, service: &str) -> bool {
     let beginning: String = service.chars().take(SERVICE_CHARACTERS).collect();
     let random = name.strip_prefix(&beginning).and_then(|rest| rest.strip_prefix('-'));
     random.is_some_and(|random| random.len() == 4 && random.chars().all(|c| c.is_ascii_alphanumeric()))
+}
+
+/// Adds to labels what NSM's clients and endpoints add to theirs, where it is not there yet: their node and their pod. This machine is
+/// part of no named cluster.
+pub(super) fn add_own_labels(labels: &mut Labels, pod: &str) {
+    labels.entry("nodeName".to_owned()).or_insert_with(host_name);
+    labels.entry("podName".to_owned()).or_insert_with(|| pod.to_owned());
 }
 
 /// How many pods a workload makes here.
@@ -75,6 +83,13 @@ mod tests {
         let (pod_labels, selector) = (BTreeMap::new(), BTreeMap::new());
         let id = Namespaced::new("ns", "nse-kernel");
         Workload { kind, id, replicas, pod_labels, selector, container: "nse".into(), requests: vec![], endpoint: None }
+    }
+
+    #[test]
+    fn labels_of_ones_own_stay() {
+        let mut labels = Labels::from([("nodeName".to_owned(), "chosen".to_owned())]);
+        add_own_labels(&mut labels, "alpine");
+        assert_eq!((labels["nodeName"].as_str(), labels["podName"].as_str()), ("chosen", "alpine"));
     }
 
     #[test]

@@ -1,21 +1,21 @@
 //! What there is, told without changing it. What the kernel knows is asked of the kernel, at that moment.
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use futures::{StreamExt, future::join_all, stream};
 
 use super::{
     forwarder::{Connection, look},
     mesh::{Host, Mesh, object},
-    protocol::Status,
-    registry::Registration,
+    protocol::{Identities, Refusal, Status},
+    registry::{Registration, Service},
     sandbox::{CLIENT_CONTAINER, Reached, Sandbox},
     supervisor::number,
 };
 use crate::{
     model::{
-        Carried, ComponentState, Inventory, Link, LogTail, Namespaced, NetworkServiceState, PACKET_PLATEAUS, PingOptions, Pinged, PodProbes, Probe,
-        ProbeRequest, RegisteredEndpoint, Resolver, Route, System, Unavailable, UnavailableKind,
+        Carried, ComponentState, Inventory, Link, LogTail, Namespaced, NetworkServiceState, Outcome, PACKET_PLATEAUS, PingOptions, Pinged, PodProbes,
+        Probe, ProbeRequest, RegisteredEndpoint, Resolver, Route, System, Unavailable, UnavailableKind, check_svid_ttl,
     },
     net::{self, Namespace},
 };
@@ -27,11 +27,17 @@ impl Mesh {
     /// What exists.
     pub(super) fn inventory(&mut self) -> Inventory {
         let registry = self.manager.registry();
-        let services = registry.services().map(|(id, service)| NetworkServiceState { id: id.clone(), payload: Some(service.payload) }).collect();
+        let state = |(id, service): (&_, &Service)| NetworkServiceState {
+            id: Clone::clone(id),
+            payload: Some(service.payload),
+            matches: service.matches.clone(),
+        };
+        let services = registry.services().map(state).collect();
         let endpoint = |(id, registration): (&_, &Registration)| RegisteredEndpoint {
             id: Clone::clone(id),
             services: registration.services.clone(),
             spiffe_id: Some(registration.remote.id.to_string()),
+            registered_by: Some(registration.pod.clone()),
             expires_at: Some(registration.expires_at),
             forwards_on: None,
         };
@@ -79,6 +85,18 @@ impl Mesh {
     /// What was logged. Nothing is looked at for it, so that asking again and again adds nothing.
     pub(super) fn logs(&self) -> Vec<LogTail> {
         self.sandboxes.values().flat_map(Sandbox::log_tails).collect()
+    }
+
+    /// Who gives identities, and for how long; for `svid_ttl` from now on, where that is asked for.
+    pub(super) fn identities(&self, svid_ttl: Option<Duration>) -> Result<Identities, Refusal> {
+        let identity = &self.manager.control.identity;
+        let before = identity.svid_ttl();
+        if let Some(ttl) = svid_ttl {
+            identity.set_svid_ttl(check_svid_ttl(ttl).map_err(|why| Refusal::new(Outcome::Usage, why))?);
+            self.save();
+        }
+        let (domain, agent) = (identity.domain().to_string(), identity.agent().map(ToString::to_string));
+        Ok(Identities { domain, agent, svid_ttl: identity.svid_ttl(), before })
     }
 
     /// Who is there.

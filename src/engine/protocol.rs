@@ -11,7 +11,7 @@
 //!
 //! The hello and `"shutdown"` never change, so that every version can tell what it meets and end it.
 
-use std::{fmt::Display, net::IpAddr};
+use std::{fmt::Display, net::IpAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,8 @@ pub const ENDPOINT_FOLDER: &str = "nse";
 pub const LOG: &str = "engine.log";
 /// The name of the lock in the engine's directory.
 pub const LOCK: &str = "engine.lock";
+/// The link in the engine's directory, as a sandbox sees it, to the folder of a SPIRE agent's socket.
+pub const AGENT_FOLDER: &str = "agent";
 /// This version; an engine and its client must be of the same.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -69,10 +71,20 @@ pub enum Request {
     Carried,
     /// What was counted, and where is that exposed?
     Metrics,
+    /// What goes with a deployment?
+    Held {
+        /// The deployment.
+        instance: String,
+    },
     /// Remove a deployment.
     Delete {
         /// The deployment.
         instance: String,
+    },
+    /// Who gives identities, and for how long?
+    Identities {
+        /// X.509 SVIDs are to be valid for so long from now on.
+        svid_ttl: Option<Duration>,
     },
     /// Who is there, and where are its namespaces?
     Status,
@@ -153,10 +165,14 @@ pub enum Reply {
     Logs(Vec<LogTail>),
     /// To the question what carries which connections.
     Carried(EngineState),
+    /// To the question what goes with a deployment, in the order in which it does.
+    Held(Vec<ObjectRef>),
     /// To the question what was counted.
     Metrics(Counted),
     /// To a delete.
     Removed(Removed),
+    /// To the question who gives identities.
+    Identities(Identities),
     /// To the question who is there.
     Status(Status),
     /// To the loss of an endpoint.
@@ -189,6 +205,19 @@ pub struct AppliedAll {
     pub pending: Vec<(Namespaced, String)>,
     /// Where the engine's metrics are exposed; `None` where no port was free.
     pub metrics: Option<String>,
+}
+
+/// Who gives identities on this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identities {
+    /// The trust domain.
+    pub domain: String,
+    /// The SPIRE agent that gives them, as `unix://PATH`; `None` for the engine itself.
+    pub agent: Option<String>,
+    /// How long X.509 SVIDs are valid; `None` where an agent says that.
+    pub svid_ttl: Option<Duration>,
+    /// How long they were valid before this was asked.
+    pub before: Option<Duration>,
 }
 
 /// The engine and where its namespaces are.

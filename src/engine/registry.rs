@@ -5,13 +5,15 @@ use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 use tokio::sync::broadcast;
 
 use super::api::Remote;
-use crate::model::{Applied, Namespaced, NetworkServiceSpec, Payload};
+use crate::model::{Applied, Labels, Match, Namespaced, NetworkServiceSpec, Payload, selection::select};
 
 /// How long a registration lasts unless it is renewed, in seconds: a minute, as with NSM's registry.
 pub(super) const REGISTRATION_SECONDS: i64 = 60;
 
 /// How many changes a watcher may be behind; one that is further is told all again.
 const CHANGES: usize = 256;
+
+static NO_LABELS: Labels = Labels::new();
 
 /// NetworkServices and NetworkServiceEndpoints.
 #[derive(Debug)]
@@ -43,6 +45,8 @@ pub(super) struct Service {
     pub(super) instance: String,
     /// What travels over it.
     pub(super) payload: Payload,
+    /// Which of its endpoints serve which clients.
+    pub(super) matches: Vec<Match>,
     /// The pod that registered it, where it is not part of the deployment itself: it goes with that.
     pub(super) registered_by: Option<Namespaced>,
 }
@@ -56,6 +60,8 @@ pub(super) struct Registration {
     pub(super) instance: String,
     /// The names of the services that it offers.
     pub(super) services: Vec<String>,
+    /// Its labels for each of them.
+    pub(super) labels: Arc<BTreeMap<String, Labels>>,
     /// When it runs out, in seconds since 1970.
     pub(super) expires_at: i64,
     /// How it is called.
@@ -71,6 +77,10 @@ pub(super) struct Asked<'a> {
     pub(super) instance: &'a str,
     /// The client's namespace.
     pub(super) namespace: &'a str,
+    /// The client's labels.
+    pub(super) labels: &'a Labels,
+    /// The endpoint that it is to be, whatever the matches say; empty for any that they select.
+    pub(super) endpoint: &'a str,
 }
 
 /// Who can serve a request.
@@ -80,7 +90,7 @@ pub(super) struct Found {
     pub(super) service: Namespaced,
     /// What travels over it.
     pub(super) payload: Payload,
-    /// Its live endpoints, the nearest first.
+    /// Its live endpoints that may serve the client, the nearest first.
     pub(super) candidates: Vec<Namespaced>,
 }
 
@@ -90,7 +100,7 @@ pub(super) enum NotFound {
     /// There is no NetworkService of that name.
     #[error("network service {0} is not found")]
     Service(String),
-    /// No live endpoint offers it.
+    /// No live endpoint offers it that may serve the client.
     #[error("endpoint candidates not found")]
     Endpoint,
 }
@@ -117,7 +127,8 @@ impl Registry {
 
     /// Makes or changes a NetworkService.
     pub(super) fn put_service(&mut self, instance: &str, spec: &NetworkServiceSpec) -> Applied {
-        let service = Service { instance: instance.to_owned(), payload: spec.payload, registered_by: None };
+        let (payload, matches) = (spec.payload, spec.matches.clone());
+        let service = Service { instance: instance.to_owned(), payload, matches, registered_by: None };
         let before = self.services.insert(spec.id.clone(), service.clone());
         let applied = match before {
             None => Applied::Created,
@@ -128,13 +139,15 @@ impl Registry {
         applied
     }
 
-    /// Makes a NetworkService for a pod that registers it; one that is there stays as it is, whoever made it.
-    pub(super) fn register_service(&mut self, pod: &Namespaced, instance: &str, name: &str, payload: Payload) -> Service {
+    /// Makes a NetworkService for a pod that registers it, or changes it; another's that is there stays as it is.
+    pub(super) fn register_service(&mut self, pod: &Namespaced, instance: &str, name: &str, payload: Payload, matches: Vec<Match>) -> Service {
         let id = Namespaced::new(&pod.namespace, name);
-        if let Some((_, known)) = self.nearest_service(name, instance, &pod.namespace) {
+        let service = Service { instance: instance.to_owned(), payload, matches, registered_by: Some(pod.clone()) };
+        if let Some((_, known)) = self.nearest_service(name, instance, &pod.namespace)
+            && (known.registered_by.as_ref() != Some(pod) || *known == service)
+        {
             return known.clone();
         }
-        let service = Service { instance: instance.to_owned(), payload, registered_by: Some(pod.clone()) };
         self.services.insert(id.clone(), service.clone());
         self.tell(Change::Service(id, Some(service.clone())));
         service
@@ -226,17 +239,21 @@ impl Registry {
     ///
     /// Names are the same in all namespaces, as with NSM; where several deployments have the name, what is nearest to
     /// the client comes first: its own deployment's, then its own namespace's. Of endpoints that are as near, the one with
-    /// the least `load` comes first.
+    /// the least `load` comes first, and of those the one whose route stands first in the service's match. A client that names its
+    /// endpoint has that one: matches are for the choice, as with NSM.
     ///
     /// # Errors
-    /// There is no such service, or nobody offers it.
+    /// There is no such service, or nobody offers it to this client.
     pub(super) fn find(&self, asked: &Asked<'_>, now: i64, load: impl Fn(&Namespaced) -> usize) -> Result<Found, NotFound> {
-        let Asked { service, instance, namespace } = *asked;
+        let Asked { service, instance, namespace, labels, endpoint } = *asked;
         let distance = |owner: &str, id: &Namespaced| Reverse((owner == instance, id.namespace == namespace));
         let found = self.nearest_service(service, instance, namespace);
         let (id, found) = found.ok_or_else(|| NotFound::Service(service.to_owned()))?;
         let offers = |registration: &Registration| registration.expires_at > now && registration.services.iter().any(|name| name == service);
-        let mut candidates: Vec<_> = self.endpoints.iter().filter(|(_, registration)| offers(registration)).collect();
+        let is_meant = |id: &Namespaced| endpoint.is_empty() || id.name == endpoint;
+        let offering: Vec<_> = self.endpoints.iter().filter(|(id, registration)| is_meant(id) && offers(registration)).collect();
+        let matches = if endpoint.is_empty() { &found.matches[..] } else { &[] };
+        let mut candidates = select(matches, labels, &offering, |(_, registration)| registration.labels.get(service).unwrap_or(&NO_LABELS));
         candidates.sort_by_key(|(id, registration)| (distance(&registration.instance, id), load(id)));
         if candidates.is_empty() {
             return Err(NotFound::Endpoint);
@@ -251,18 +268,22 @@ mod tests {
     use super::*;
 
     fn spec(namespace: &str, payload: Payload) -> NetworkServiceSpec {
-        NetworkServiceSpec { id: Namespaced::new(namespace, "s"), payload }
+        NetworkServiceSpec { id: Namespaced::new(namespace, "s"), payload, matches: Vec::new() }
     }
 
     /// An endpoint of the service, at something that is no socket.
     fn registration(namespace: &str, instance: &str, expires_at: i64) -> Registration {
         let pod = Namespaced::new(namespace, "nse");
         let remote = Arc::new(Remote::example(pod.clone()));
-        Registration { pod, instance: instance.into(), services: vec!["s".into()], expires_at, remote }
+        Registration { pod, instance: instance.into(), services: vec!["s".into()], labels: Arc::default(), expires_at, remote }
+    }
+
+    fn asked<'a>(service: &'a str, instance: &'a str, namespace: &'a str) -> Asked<'a> {
+        Asked { service, instance, namespace, labels: &NO_LABELS, endpoint: "" }
     }
 
     fn find(registry: &Registry, service: &str, instance: &str, namespace: &str, now: i64) -> Result<Found, NotFound> {
-        registry.find(&Asked { service, instance, namespace }, now, |_| 0)
+        registry.find(&asked(service, instance, namespace), now, |_| 0)
     }
 
     #[test]
@@ -274,8 +295,43 @@ mod tests {
         }
         let loads = [("a", 5), ("b", 2), ("c", 0)];
         let load = |id: &Namespaced| loads.iter().find(|(namespace, _)| *namespace == id.namespace).unwrap().1;
-        let found = registry.find(&Asked { service: "s", instance: "one", namespace: "x" }, 0, load).unwrap();
+        let found = registry.find(&asked("s", "one", "x"), 0, load).unwrap();
         assert_eq!(found.candidates.iter().map(|id| id.namespace.as_str()).collect::<Vec<_>>(), ["b", "a", "c"], "the last is another deployment's");
+    }
+
+    #[test]
+    fn matches_select_before_nearness_and_load() {
+        let app = |value: &str| Labels::from([("app".to_owned(), value.to_owned())]);
+        let matches = serde_json::json!([{"source_selector": {"app": "a"}, "routes": [{"destination_selector": {"app": "web"}}]}]);
+        let matches = Match::read_list(matches.as_array().unwrap()).unwrap();
+        let mut registry = Registry::default();
+        assert_eq!(registry.put_service("one", &spec("a", Payload::Ip)), Applied::Created);
+        assert_eq!(registry.put_service("one", &NetworkServiceSpec { matches, ..spec("a", Payload::Ip) }), Applied::Configured);
+        for (namespace, instance, value) in [("a", "one", "db"), ("b", "one", "web"), ("c", "two", "web"), ("d", "one", "web")] {
+            let labels = Arc::new(BTreeMap::from([("s".to_owned(), app(value)), ("t".to_owned(), app("web"))]));
+            registry.register(Registration { labels, ..registration(namespace, instance, 60) });
+        }
+        let find = |labels: &Labels, endpoint: &str| {
+            let load = |id: &Namespaced| usize::from(id.namespace == "b");
+            let found = registry.find(&Asked { labels, endpoint, ..asked("s", "one", "a") }, 0, load);
+            found.map(|found| found.candidates.into_iter().map(|id| id.namespace).collect::<Vec<_>>().join(" "))
+        };
+        assert_eq!(find(&app("a"), ""), Ok("d b c".into()));
+        assert_eq!(find(&app("b"), ""), Err(NotFound::Endpoint), "no match is the client's");
+        assert_eq!(find(&app("b"), "nse"), Ok("a d b c".into()), "who names its endpoint has it");
+        assert_eq!(find(&app("a"), "other"), Err(NotFound::Endpoint));
+    }
+
+    #[test]
+    fn a_service_that_a_pod_has_registered_is_its_own_to_change() {
+        let (pod, other) = (Namespaced::new("a", "nse"), Namespaced::new("a", "other"));
+        let (mut registry, matches) = (Registry::default(), vec![Match::default()]);
+        registry.register_service(&pod, "one", "s", Payload::Ip, Vec::new());
+        assert!(registry.register_service(&other, "one", "s", Payload::Ip, matches.clone()).matches.is_empty(), "it is another's");
+        assert_eq!(registry.register_service(&pod, "one", "s", Payload::Ip, matches.clone()).matches, matches);
+        let mut changes = registry.watch();
+        registry.register_service(&pod, "one", "s", Payload::Ip, matches);
+        assert!(changes.try_recv().is_err(), "nothing has changed");
     }
 
     #[test]

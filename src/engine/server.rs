@@ -20,9 +20,9 @@ use super::{
     delete::let_go,
     exporter,
     heal::keep_whole,
-    identity::{Identity, SVID_TTL, WorkloadApi},
+    identity::{Identity, WorkloadApi},
     loss::lose,
-    mesh::{Host, Mesh},
+    mesh::{Emit, Host, Mesh},
     observe,
     program::Again,
     protocol::{AppliedAll, Counted, ENDPOINT_FOLDER, Hello, NSM_FOLDER, NSM_SOCKET, Refusal, Reply, Request, VERSION, to_line},
@@ -30,7 +30,7 @@ use super::{
     supervisor::{Handover, Link, Notice, Socket},
 };
 use crate::{
-    model::{EngineState, Event, Namespaced, Outcome, Removed},
+    model::{EngineState, Event, Inventory, Namespaced, Outcome, Removed},
     prometheus::write,
 };
 
@@ -136,14 +136,18 @@ async fn take_over(handover: &mut Handover, changes: mpsc::UnboundedSender<Names
         let listener = handover.listeners.remove(&socket).ok_or_else(|| io::Error::other("the supervisor has handed over no socket"))?;
         UnixListener::from_std(listener)
     };
-    let (engine, nsm, spire) = (listener(Socket::Engine)?, listener(Socket::Nsm)?, listener(Socket::Spire)?);
+    let (engine, nsm) = (listener(Socket::Engine)?, listener(Socket::Nsm)?);
     let state = handover.state.take().and_then(|bytes| state::State::read(&bytes));
-    let svid_ttl = handover.svid_ttl.unwrap_or(SVID_TTL);
-    let identity = state.as_ref().map_or_else(|| Identity::new(svid_ttl), |state| state.identity(svid_ttl));
-    let identity = Arc::new(identity.map_err(io::Error::other)?);
+    let identity = match &state {
+        Some(state) => state.identity().map_err(io::Error::other),
+        None => Identity::begin(&handover.identities).await.map_err(|failure| io::Error::other(failure.message())),
+    };
+    let identity = Arc::new(identity?);
+    let spire = if identity.agent().is_none() { Some(listener(Socket::Spire)?) } else { None };
     let folders = [NSM_FOLDER, ENDPOINT_FOLDER].map(|folder| handover.dir.join(folder));
     let control = Control::new(Arc::clone(&identity), [&folders[0], &folders[1]], NSM_SOCKET).map_err(io::Error::other)?;
-    let host = Host { supervisor: handover.supervisor, dir: handover.dir.clone(), restarts: handover.restarts };
+    let agent = identity.agent().cloned();
+    let host = Host { supervisor: handover.supervisor, dir: handover.dir.clone(), restarts: handover.restarts, agent };
     let mut mesh = Mesh::new(Arc::clone(&control), handover.link.clone(), host, changes);
     let held = Held { namespaces: take(&mut handover.namespaces), endpoints: take(&mut handover.endpoints) };
     let saved = match state {
@@ -153,7 +157,10 @@ async fn take_over(handover: &mut Handover, changes: mpsc::UnboundedSender<Names
     // Endpoints register first: what was connected is known then, and nobody is given the addresses of somebody else.
     control.set_open(false);
     // They end with the runtime.
-    tokio::spawn(WorkloadApi::new(identity, Arc::clone(&control.sandboxes)).serve(spire));
+    if let Some(spire) = spire {
+        tokio::spawn(WorkloadApi::new(Arc::clone(&identity), Arc::clone(&control.sandboxes)).serve(spire));
+    }
+    tokio::spawn(identity.keep_fresh());
     tokio::spawn(Arc::clone(&control).serve(nsm));
     if let Some(saved) = saved {
         mesh.resume(saved).await;
@@ -272,10 +279,13 @@ async fn send(writer: &mut OwnedWriteHalf, reply: &Reply) -> io::Result<()> {
 }
 
 async fn answer(line: &str, shared: &Shared, events: mpsc::UnboundedSender<Event>) -> Reply {
-    let request = match serde_json::from_str(line) {
-        Ok(request) => request,
-        Err(error) => return Reply::Refused(Refusal::new(Outcome::Defect, format!("the engine cannot read the request: {error}"))),
-    };
+    match serde_json::from_str(line) {
+        Ok(request) => reply_to(request, shared, events).await,
+        Err(error) => Reply::Refused(Refusal::new(Outcome::Defect, format!("the engine cannot read the request: {error}"))),
+    }
+}
+
+async fn reply_to(request: Request, shared: &Shared, events: mpsc::UnboundedSender<Event>) -> Reply {
     let mut emit = |event| {
         // The client may be gone.
         let _ = events.send(event);
@@ -296,14 +306,7 @@ async fn answer(line: &str, shared: &Shared, events: mpsc::UnboundedSender<Event
             state.mesh.save();
             applied.map_or_else(Reply::Refused, |all| Reply::Applied(AppliedAll { metrics: state.metrics.clone(), ..all }))
         }
-        Request::Inventory => {
-            // Who waits for an endpoint that has registered is not told of as waiting.
-            if state.mesh.take_note(&mut emit).registered {
-                state.mesh.serve_requests(&mut emit).await;
-                state.mesh.save();
-            }
-            Reply::Inventory(Box::new(state.mesh.inventory()))
-        }
+        Request::Inventory => Reply::Inventory(Box::new(inventory(&mut state.mesh, &mut emit).await)),
         Request::Options { instance } => Reply::Options(state.mesh.deployments.get(&instance).and_then(|deployment| deployment.options.clone())),
         Request::Workloads => Reply::Workloads(state.mesh.deployments.values().flat_map(|deployment| deployment.workloads.clone()).collect()),
         Request::Probe(requests) => {
@@ -323,6 +326,7 @@ async fn answer(line: &str, shared: &Shared, events: mpsc::UnboundedSender<Event
             Reply::Metrics(Counted { address, families: counted.complete().await })
         }
         Request::Carried => Reply::Carried(EngineState { carried: state.mesh.carried(), metrics: state.metrics.clone() }),
+        Request::Held { instance } => Reply::Held(state.mesh.held(&instance)),
         Request::Delete { instance } => {
             let keys = state.mesh.retire(|sandbox| sandbox.instance == instance);
             let mut state = say_goodbye(shared, state, keys).await;
@@ -331,6 +335,7 @@ async fn answer(line: &str, shared: &Shared, events: mpsc::UnboundedSender<Event
             state.mesh.save();
             Reply::Removed(removed)
         }
+        Request::Identities { svid_ttl } => state.mesh.identities(svid_ttl).map_or_else(Reply::Refused, Reply::Identities),
         Request::Status => Reply::Status(state.mesh.status()),
         Request::Restart => {
             state.ending = Some(Ending::Restart);
@@ -343,6 +348,15 @@ async fn answer(line: &str, shared: &Shared, events: mpsc::UnboundedSender<Event
             Reply::Removed(remove_all(&mut state.mesh, &mut emit).await)
         }
     }
+}
+
+async fn inventory(mesh: &mut Mesh, emit: &mut Emit<'_>) -> Inventory {
+    // Who waits for an endpoint that has registered is not told of as waiting.
+    if mesh.take_note(emit).registered {
+        mesh.serve_requests(emit).await;
+        mesh.save();
+    }
+    mesh.inventory()
 }
 
 async fn remove_all(mesh: &mut Mesh, emit: &mut (dyn FnMut(Event) + Send)) -> Removed {

@@ -5,7 +5,6 @@ use std::{
     fmt::Display,
     os::fd::OwnedFd,
     sync::Arc,
-    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
@@ -68,8 +67,8 @@ impl State {
     ///
     /// # Errors
     /// They are none.
-    pub(super) fn identity(&self, ttl: Duration) -> Result<Identity, super::identity::Error> {
-        Identity::restore(&self.identity, ttl)
+    pub(super) fn identity(&self) -> Result<Identity, super::identity::Error> {
+        Identity::restore(&self.identity)
     }
 }
 

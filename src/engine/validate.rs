@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{mesh::Mesh, names, protocol::Apply, protocol::Refusal};
-use crate::model::{Mechanism, Namespaced, NsUrl, Outcome, Workload};
+use crate::model::{Mechanism, Namespaced, NsUrl, Outcome, Workload, selection};
 
 /// How many pods this machine holds in all. Each is a network namespace, which costs the kernel memory and the engine an
 /// open file; what asks for more has most likely been miswritten.
@@ -20,6 +20,10 @@ pub(super) fn validate(mesh: &Mesh, wanted: &Apply) -> Result<(), Refusal> {
     let conflict =
         |message: String| Refusal::new(Outcome::Failed, message).hint("choose another namespace for this deployment, or clean the other one up");
     for service in &wanted.services {
+        if let Some(value) = selection::not_understood(&service.matches) {
+            let message = format!("a selector of NetworkService {} has the template {value:?}, which cannot be read on this machine", service.id);
+            return Err(Refusal::new(Outcome::Usage, message).hint("here it is {{ .label }}, the name of a label of the client"));
+        }
         mesh.manager.registry().check_service(&wanted.instance, &service.id).map_err(|error| conflict(error.to_string()))?;
     }
     fits(mesh, wanted)?;

@@ -9,7 +9,9 @@ use super::{
     promises::promises,
     workload::{Origin, workload},
 };
-use crate::model::{ANNOTATION, Discovery, EndpointSpec, Expectations, Namespaced, NetworkServiceSpec, PodIndex, Scope, Workload};
+use crate::model::{
+    ANNOTATION, Discovery, EndpointSpec, Expectations, Namespaced, NetworkServiceSpec, NetworkServiceState, PodIndex, Scope, Workload,
+};
 
 /// What the clients of a scope were promised. Workloads that take no part in a connection are left out; of those whose
 /// annotation cannot be read it is said why.
@@ -22,7 +24,10 @@ pub fn deployed(discovery: &Discovery, scope: &Scope) -> Expectations {
     let offers = |workload: &Workload| workload.endpoint.iter().flat_map(|endpoint| &endpoint.services).any(|service| wanted.contains(service));
     clients.extend(others.into_iter().filter(offers).map(|workload| Workload { requests: Vec::new(), ..workload }));
     let services = discovery.inventory.services.iter().flatten();
-    let services = services.filter_map(|service| Some(NetworkServiceSpec { id: service.id.clone(), payload: service.payload? }));
+    let spec = |service: &NetworkServiceState| {
+        Some(NetworkServiceSpec { id: service.id.clone(), payload: service.payload?, matches: service.matches.clone() })
+    };
+    let services = services.filter_map(spec);
     let services = services.filter(|service| wanted.contains(&service.id.name)).collect();
     unreadable.retain(|(id, _)| scope.holds(&id.namespace));
     Expectations { unreadable, ..promises(clients, services) }
@@ -110,7 +115,7 @@ mod tests {
     use super::*;
     use crate::{
         check::fixture,
-        model::{Inventory, NetworkServiceState, Payload, PodState, RegisteredEndpoint, WorkloadKind},
+        model::{Inventory, Payload, PodState, RegisteredEndpoint, WorkloadKind},
     };
 
     fn pod(name: &str, annotations: &Value, env: &Value) -> Value {
@@ -147,7 +152,7 @@ mod tests {
     }
 
     fn discovery(objects: Vec<Value>) -> Discovery {
-        let service = NetworkServiceState { id: Namespaced::new("a", "s"), payload: Some(Payload::Ethernet) };
+        let service = NetworkServiceState { id: Namespaced::new("a", "s"), payload: Some(Payload::Ethernet), matches: Vec::new() };
         let inventory = Inventory { pods: Ok(Vec::new()), services: Ok(vec![service]), endpoints: Ok(Vec::new()), identities: Ok(Vec::new()) };
         Discovery { objects, workloads: Vec::new(), inventory }
     }
@@ -207,6 +212,7 @@ mod tests {
             id: Namespaced::new("nsm-system", pod),
             services: vec![service.into()],
             spiffe_id: Some(format!("spiffe://k8s.nsm/ns/a/pod/{pod}")),
+            registered_by: None,
             expires_at: None,
             forwards_on: forwards_on.map(str::to_owned),
         };

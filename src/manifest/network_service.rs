@@ -2,7 +2,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::model::Payload;
+use crate::model::{Match, Payload};
 
 /// The custom resource NetworkService, `networkservicemesh.io/v1`.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
@@ -36,5 +36,13 @@ impl NetworkService {
             Some("ETHERNET") => Ok(Payload::Ethernet),
             Some(other) => Err(other),
         }
+    }
+
+    /// Which of its endpoints serve which clients.
+    ///
+    /// # Errors
+    /// What is wrong with them, and where.
+    pub fn matches(&self) -> Result<Vec<Match>, String> {
+        Match::read_list(&self.spec.matches)
     }
 }

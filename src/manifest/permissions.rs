@@ -9,69 +9,98 @@ use crate::model::{KINDS, NSM_NAMESPACE, Permission, Plan, Purpose, SPIRE_NAMESP
 /// Every permission that the commands need for a plan, each once.
 #[must_use]
 pub fn permissions(plan: &Plan) -> Vec<Permission> {
-    let mut all = BTreeSet::new();
-    let mut need = |purpose: Purpose, group: &str, resource: &str, namespace: Option<&str>, verbs: &[&str]| {
+    let mut needs = Needs::default();
+    needs.of_deploy(plan);
+    needs.of_looking(plan);
+    needs.of_cleanup(plan);
+    needs.of_diagnosis();
+    needs.0.into_iter().collect()
+}
+
+#[derive(Default)]
+struct Needs(BTreeSet<Permission>);
+
+impl Needs {
+    fn add(&mut self, purpose: Purpose, group: &str, resource: &str, namespace: Option<&str>, verbs: &[&str]) {
         for verb in verbs {
             let permission =
                 Permission { group: group.into(), resource: resource.into(), verb: (*verb).into(), namespace: namespace.map(Into::into), purpose };
             // What one command needs, another need not ask for again.
             let known = |known: &Permission| Permission { purpose, ..known.clone() } == permission;
-            if !all.iter().any(known) {
-                all.insert(permission);
+            if !self.0.iter().any(known) {
+                self.0.insert(permission);
             }
         }
-    };
-    let mut namespaces = BTreeSet::new();
-    for object in &plan.objects {
-        let group = object.api_version.split_once('/').map_or("", |(group, _)| group);
-        let namespace = object.reference.namespace.as_deref();
-        namespaces.extend(namespace);
-        // Server-side apply is a patch, and a create where there is nothing yet.
-        need(Purpose::Deploy, group, &object.plural, namespace, &["get", "create", "patch"]);
     }
-    for workload in &plan.expectations.workloads {
-        let kind = workload.kind.to_string();
-        if let Some(kind) = KINDS.iter().find(|known| known.kind == kind && known.kind != "Pod") {
-            need(Purpose::Deploy, "apps", kind.plural, Some(&workload.id.namespace), &["list", "watch"]);
+
+    fn of_deploy(&mut self, plan: &Plan) {
+        for object in &plan.objects {
+            // Server-side apply is a patch, and a create where there is nothing yet.
+            let namespace = object.reference.namespace.as_deref();
+            self.add(Purpose::Deploy, group_of(&object.api_version), &object.plural, namespace, &["get", "create", "patch"]);
+        }
+        for workload in &plan.expectations.workloads {
+            let kind = workload.kind.to_string();
+            if let Some(kind) = KINDS.iter().find(|known| known.kind == kind && known.kind != "Pod") {
+                self.add(Purpose::Deploy, "apps", kind.plural, Some(&workload.id.namespace), &["list", "watch"]);
+            }
+        }
+        for namespace in namespaces(plan) {
+            // Pods are made anew where they cannot be changed.
+            self.add(Purpose::Deploy, "", "pods", Some(namespace), &["list", "watch", "delete"]);
+            self.add(Purpose::Deploy, "", "serviceaccounts", Some(namespace), &["list", "watch"]);
         }
     }
-    for namespace in &namespaces {
-        // Pods are made anew where they cannot be changed.
-        need(Purpose::Deploy, "", "pods", Some(namespace), &["list", "watch", "delete"]);
-        need(Purpose::Deploy, "", "serviceaccounts", Some(namespace), &["list", "watch"]);
-        // The API server asks for get with a websocket, and for create otherwise.
-        need(Purpose::Verify, "", "pods/exec", Some(namespace), &["get", "create"]);
-        need(Purpose::Troubleshoot, "", "pods/log", Some(namespace), &["get"]);
-        need(Purpose::Troubleshoot, "", "events", Some(namespace), &["list"]);
+
+    fn of_looking(&mut self, plan: &Plan) {
+        for namespace in namespaces(plan) {
+            // The API server asks for get with a websocket, and for create otherwise.
+            self.add(Purpose::Verify, "", "pods/exec", Some(namespace), &["get", "create"]);
+            self.add(Purpose::Troubleshoot, "", "pods/log", Some(namespace), &["get"]);
+            self.add(Purpose::Troubleshoot, "", "events", Some(namespace), &["list"]);
+        }
+        for resource in ["networkservices", "networkserviceendpoints"] {
+            self.add(Purpose::Verify, "networkservicemesh.io", resource, None, &["list"]);
+        }
     }
-    for resource in ["networkservices", "networkserviceendpoints"] {
-        need(Purpose::Verify, "networkservicemesh.io", resource, None, &["list"]);
+
+    fn of_cleanup(&mut self, plan: &Plan) {
+        for kind in &KINDS {
+            self.add(Purpose::Cleanup, group_of(kind.api_version), kind.plural, None, &["list", "watch"]);
+        }
+        for object in &plan.objects {
+            self.add(Purpose::Cleanup, group_of(&object.api_version), &object.plural, object.reference.namespace.as_deref(), &["delete"]);
+        }
+        self.add(Purpose::Cleanup, "networkservicemesh.io", "networkserviceendpoints", Some(NSM_NAMESPACE), &["delete", "watch"]);
     }
-    for kind in &KINDS {
-        let group = kind.api_version.split_once('/').map_or("", |(group, _)| group);
-        need(Purpose::Cleanup, group, kind.plural, None, &["list", "watch"]);
+
+    /// What is asked of Network Service Mesh and SPIRE themselves.
+    fn of_diagnosis(&mut self) {
+        self.add(Purpose::Troubleshoot, "", "nodes", None, &["list"]);
+        // A forwarder that exposes metrics is asked for them; as with exec, a websocket takes get.
+        self.add(Purpose::Troubleshoot, "", "pods/portforward", Some(NSM_NAMESPACE), &["get", "create"]);
+        for namespace in [NSM_NAMESPACE, SPIRE_NAMESPACE] {
+            self.add(Purpose::Troubleshoot, "", "pods", Some(namespace), &["list"]);
+            self.add(Purpose::Troubleshoot, "", "pods/log", Some(namespace), &["get"]);
+            self.add(Purpose::Troubleshoot, "", "events", Some(namespace), &["list"]);
+        }
+        for resource in ["daemonsets", "deployments", "statefulsets"] {
+            self.add(Purpose::Troubleshoot, "apps", resource, None, &["list"]);
+        }
+        self.add(Purpose::Troubleshoot, "apiextensions.k8s.io", "customresourcedefinitions", None, &["get"]);
+        self.add(Purpose::Troubleshoot, "admissionregistration.k8s.io", "mutatingwebhookconfigurations", None, &["list"]);
+        self.add(Purpose::Troubleshoot, "discovery.k8s.io", "endpointslices", Some(NSM_NAMESPACE), &["list"]);
+        self.add(Purpose::Troubleshoot, "spire.spiffe.io", "clusterspiffeids", None, &["list"]);
     }
-    for object in &plan.objects {
-        let group = object.api_version.split_once('/').map_or("", |(group, _)| group);
-        need(Purpose::Cleanup, group, &object.plural, object.reference.namespace.as_deref(), &["delete"]);
-    }
-    need(Purpose::Cleanup, "networkservicemesh.io", "networkserviceendpoints", Some(NSM_NAMESPACE), &["delete", "watch"]);
-    need(Purpose::Troubleshoot, "", "nodes", None, &["list"]);
-    // A forwarder that exposes metrics is asked for them; as with exec, a websocket takes get.
-    need(Purpose::Troubleshoot, "", "pods/portforward", Some(NSM_NAMESPACE), &["get", "create"]);
-    for namespace in [NSM_NAMESPACE, SPIRE_NAMESPACE] {
-        need(Purpose::Troubleshoot, "", "pods", Some(namespace), &["list"]);
-        need(Purpose::Troubleshoot, "", "pods/log", Some(namespace), &["get"]);
-        need(Purpose::Troubleshoot, "", "events", Some(namespace), &["list"]);
-    }
-    for resource in ["daemonsets", "deployments", "statefulsets"] {
-        need(Purpose::Troubleshoot, "apps", resource, None, &["list"]);
-    }
-    need(Purpose::Troubleshoot, "apiextensions.k8s.io", "customresourcedefinitions", None, &["get"]);
-    need(Purpose::Troubleshoot, "admissionregistration.k8s.io", "mutatingwebhookconfigurations", None, &["list"]);
-    need(Purpose::Troubleshoot, "discovery.k8s.io", "endpointslices", Some(NSM_NAMESPACE), &["list"]);
-    need(Purpose::Troubleshoot, "spire.spiffe.io", "clusterspiffeids", None, &["list"]);
-    all.into_iter().collect()
+}
+
+/// The API group of a version as objects have it: `apps` of `apps/v1`, none of `v1`.
+fn group_of(api_version: &str) -> &str {
+    api_version.split_once('/').map_or("", |(group, _)| group)
+}
+
+fn namespaces(plan: &Plan) -> BTreeSet<&str> {
+    plan.objects.iter().filter_map(|object| object.reference.namespace.as_deref()).collect()
 }
 
 /// The roles that grant them: one for what is in all namespaces or in none, one for each namespace. They carry none of the

@@ -49,7 +49,11 @@ pub fn plan(documents: &[Document], customisation: &Customisation, current_names
                 place: document.place.clone(),
                 reason: format!("payload {word:?} of NetworkService {}: NSM knows ETHERNET and IP", document.name()),
             })?;
-            services.push(NetworkServiceSpec { id: Namespaced::new(&place, document.name()), payload });
+            let matches = service.matches().map_err(|reason| ManifestError::Document {
+                place: document.place.clone(),
+                reason: format!("NetworkService {}: {reason}", document.name()),
+            })?;
+            services.push(NetworkServiceSpec { id: Namespaced::new(&place, document.name()), payload, matches });
         }
         if let Some(workload) = layout.workload(document)? {
             made.push((*document, workload.clone()));

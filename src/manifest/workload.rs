@@ -6,12 +6,15 @@ use k8s_openapi::{
 };
 use serde_json::json;
 
-use crate::model::{ANNOTATION, EndpointSpec, Namespaced, NsUrl, PrefixGroups, Workload, WorkloadKind, is_nsm_client};
+use crate::model::{ANNOTATION, EndpointSpec, Labels, Namespaced, NsUrl, PrefixGroups, Workload, WorkloadKind, is_nsm_client};
 
 use super::{Document, ManifestError, Object, selector::selects};
 
 /// kubectl's own way of saying which container is meant.
 const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
+
+/// The variable in which an endpoint is given its labels.
+const LABELS: &str = "NSM_LABELS";
 
 /// The parts of a workload that matter, whichever kind it is of.
 struct Parts<'a> {
@@ -116,7 +119,7 @@ pub(super) fn workload(document: &Document, namespace: &str, inherited: Option<&
         selector: if origin == Origin::Live { live_selector(&parts) } else { selector(&parts, document)? },
         container: container.unwrap_or_else(|| own_container(spec).to_owned()),
         requests,
-        endpoint: endpoint.map(|(container, services)| endpoint_spec(container, services, document)).transpose()?,
+        endpoint: endpoint.map(|(container, services)| endpoint_spec(container, services, document, origin)).transpose()?,
     }))
 }
 
@@ -162,13 +165,35 @@ fn selector(parts: &Parts<'_>, document: &Document) -> Result<BTreeMap<String, S
     Ok(labels)
 }
 
-fn endpoint_spec(container: &Container, services: &str, document: &Document) -> Result<EndpointSpec, ManifestError> {
+fn endpoint_spec(container: &Container, services: &str, document: &Document, origin: Origin) -> Result<EndpointSpec, ManifestError> {
     let prefixes = environment(container, "NSM_CIDR_PREFIX").unwrap_or_default();
     let bad = |reason| ManifestError::Prefix { place: document.place.clone(), reason };
     let prefixes: PrefixGroups = prefixes.parse().map_err(bad)?;
     prefixes.prefixes().try_for_each(|prefix| prefix.check_usable()).map_err(bad)?;
     let services = services.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
-    Ok(EndpointSpec { services, prefixes })
+    let bad = |reason| ManifestError::Document { place: document.place.clone(), reason: format!("{} {}: {reason}", document.kind, document.name()) };
+    let labels = match environment(container, LABELS) {
+        Some(text) => Some(endpoint_labels(text, origin).map_err(bad)?),
+        None if container.env_from.is_some() || container.env.iter().flatten().any(|variable| variable.name == LABELS) => None,
+        None => Some(Labels::new()),
+    };
+    Ok(EndpointSpec { services, labels, prefixes })
+}
+
+/// The labels that an endpoint registers with, as NSM's endpoints read them: `key:value,key:value` (kelseyhightower/envconfig).
+fn endpoint_labels(text: &str, origin: Origin) -> Result<Labels, String> {
+    let mut labels = Labels::new();
+    for pair in text.split(',').filter(|_| !text.trim().is_empty()) {
+        let Some((key, value)) = pair.split_once(':').filter(|(_, value)| !value.contains(':')) else {
+            return Err(format!("{LABELS} has {pair:?} in it, which is no label: it is written key:value,key:value"));
+        };
+        // NSM takes a blank for a part of the name or the value, where no selector finds it.
+        if origin == Origin::Written && (key.trim() != key || value.trim() != value || key.is_empty()) {
+            return Err(format!("{LABELS} has {pair:?} in it: there is no blank around a key or a value, and each has a key"));
+        }
+        labels.insert(key.to_owned(), value.to_owned());
+    }
+    Ok(labels)
 }
 
 fn environment<'a>(container: &'a Container, name: &str) -> Option<&'a str> {
@@ -199,6 +224,29 @@ mod tests {
         }
         let error = expressions("{key: app, operator: NotIn, values: [nse]}").unwrap_err();
         assert_eq!(error, "a.yaml:1: Deployment nse selects pods with app NotIn (nse), and its template has the labels app=nse,tier=x");
+    }
+
+    #[test]
+    fn an_endpoint_has_the_labels_of_its_environment() {
+        let labels = |more: &str| {
+            let instead = format!("value: \"10.0.0.0/31\"}}{more}");
+            said("value: \"10.0.0.0/31\"}", &instead).map(|workload| workload.unwrap().endpoint.unwrap().labels)
+        };
+        let app = [("app", "web"), ("tier", "")].map(|(key, value)| (key.to_owned(), value.to_owned()));
+        assert_eq!(labels(", {name: NSM_LABELS, value: \"app:web,tier:\"}"), Ok(Some(app.into())));
+        assert_eq!((labels(""), labels(", {name: NSM_LABELS, value: \"\"}")), (Ok(Some(Labels::new())), Ok(Some(Labels::new()))));
+        let elsewhere = ", {name: NSM_LABELS, valueFrom: {configMapKeyRef: {name: a, key: b}}}";
+        assert_eq!(labels(elsewhere), Ok(None), "the value is not in the manifest");
+        for (written, reason) in [
+            ("app", "NSM_LABELS has \"app\" in it, which is no label: it is written key:value,key:value"),
+            ("a:b:c", "NSM_LABELS has \"a:b:c\" in it, which is no label"),
+            ("app:web,", "NSM_LABELS has \"\" in it, which is no label"),
+            ("app: web", "NSM_LABELS has \"app: web\" in it: there is no blank around a key or a value"),
+            (":web", "each has a key"),
+        ] {
+            let error = labels(&format!(", {{name: NSM_LABELS, value: \"{written}\"}}")).unwrap_err();
+            assert!(error.starts_with("a.yaml:1: Deployment nse: ") && error.contains(reason), "{error}");
+        }
     }
 
     #[test]

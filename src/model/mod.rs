@@ -34,10 +34,12 @@ mod preflight;
 mod program;
 mod raw;
 mod scope;
+pub mod selection;
 mod similar;
 mod snapshot;
 mod status;
 mod stream;
+mod svid_ttl;
 mod url;
 mod workload;
 
@@ -71,6 +73,7 @@ pub use preflight::{Facts, Holder, NodeState, WebhookState};
 pub use program::{ExecRequest, TerminalSize};
 pub use raw::RawObjects;
 pub use scope::{Discovery, Scope};
+pub use selection::{Labels, Match};
 pub use similar::{did_you_mean, similar};
 pub use snapshot::{ComponentState, EventRecord, LogTail, Snapshot, System};
 pub use status::{
@@ -78,5 +81,6 @@ pub use status::{
     Status,
 };
 pub use stream::{LogLine, LogRange, LogSource, Mark, News, Window, merge, read_stamped, stamped};
+pub use svid_ttl::check_svid_ttl;
 pub use url::{InvalidNsUrl, Mechanism, NsUrl, UrlParseReason};
 pub use workload::{EndpointSpec, Namespaced, NetworkServiceSpec, Payload, Workload, WorkloadKind};

@@ -5,7 +5,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{InterfaceCounters, Namespaced, Payload, Prefix};
+use super::{InterfaceCounters, Match, Namespaced, Payload, Prefix};
 
 /// Why something could not be seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -350,6 +350,9 @@ pub struct NetworkServiceState {
     pub id: Namespaced,
     /// Its payload; `None` where it has one that NSM does not know.
     pub payload: Option<Payload>,
+    /// Which of its endpoints serve which clients; none where they cannot be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub matches: Vec<Match>,
 }
 
 /// A NetworkServiceEndpoint as the registry has it.
@@ -361,6 +364,9 @@ pub struct RegisteredEndpoint {
     pub services: Vec<String>,
     /// The SPIFFE ID of whoever registered it, where the registry keeps it.
     pub spiffe_id: Option<String>,
+    /// The pod that has registered it, where the registry keeps that beside the SPIFFE ID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registered_by: Option<Namespaced>,
     /// When its registration runs out, in seconds since 1970.
     pub expires_at: Option<i64>,
     /// The node that it serves, where it is a forwarder.
@@ -369,10 +375,13 @@ pub struct RegisteredEndpoint {
 }
 
 impl RegisteredEndpoint {
-    /// The pod that registered, as its SPIFFE ID names it: `spiffe://DOMAIN/ns/NAMESPACE/pod/NAME` (upstream's
+    /// The pod that registered, as the registry says, or as its SPIFFE ID names it: `spiffe://DOMAIN/ns/NAMESPACE/pod/NAME` (upstream's
     /// ClusterSPIFFEIDs).
     #[must_use]
     pub fn pod(&self) -> Option<Namespaced> {
+        if self.registered_by.is_some() {
+            return self.registered_by.clone();
+        }
         let mut parts = self.spiffe_id.as_deref()?.strip_prefix("spiffe://")?.split('/').skip(1);
         match (parts.next(), parts.next(), parts.next(), parts.next(), parts.next()) {
             (Some("ns"), Some(namespace), Some("pod"), Some(name), None) => Some(Namespaced::new(namespace, name)),
@@ -436,7 +445,14 @@ mod tests {
 
     fn registered(name: &str, spiffe_id: Option<&str>) -> RegisteredEndpoint {
         let id = Namespaced::new("nsm-system", name);
-        RegisteredEndpoint { id, services: Vec::new(), spiffe_id: spiffe_id.map(str::to_owned), expires_at: None, forwards_on: None }
+        RegisteredEndpoint {
+            id,
+            services: Vec::new(),
+            spiffe_id: spiffe_id.map(str::to_owned),
+            registered_by: None,
+            expires_at: None,
+            forwards_on: None,
+        }
     }
 
     #[test]
@@ -453,6 +469,9 @@ mod tests {
             assert_eq!(pod(other), None, "{other}");
         }
         assert_eq!(registered("nse-1", None).pod(), None);
+        // Who keeps that beside it knows better: with a SPIRE of one's own an ID may say anything.
+        let known = RegisteredEndpoint { registered_by: Some(Namespaced::new("b", "nse-2")), ..registered("x", Some("spiffe://d/ns/a/pod/nse-1")) };
+        assert_eq!(known.pod(), Some(Namespaced::new("b", "nse-2")));
     }
 
     #[test]

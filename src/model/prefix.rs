@@ -116,6 +116,12 @@ impl Prefix {
     }
 }
 
+impl From<IpNet> for Prefix {
+    fn from(net: IpNet) -> Self {
+        Self(net.trunc())
+    }
+}
+
 impl FromStr for Prefix {
     type Err = InvalidPrefix;
 

@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, fmt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{NsUrl, PodState, PrefixGroups};
+use super::{Labels, Match, NsUrl, PodState, PrefixGroups};
 
 /// The name of something that lives in a namespace; printed as `namespace/name`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -72,6 +72,9 @@ pub struct NetworkServiceSpec {
     pub id: Namespaced,
     /// What travels over it.
     pub payload: Payload,
+    /// Which of its endpoints serve which clients; every one serves everybody where there are none.
+    #[serde(default)]
+    pub matches: Vec<Match>,
 }
 
 /// What makes a workload an endpoint: the environment of its container.
@@ -79,6 +82,9 @@ pub struct NetworkServiceSpec {
 pub struct EndpointSpec {
     /// NSM_SERVICE_NAMES: the network services that it offers.
     pub services: Vec<String>,
+    /// NSM_LABELS: what it has for every one of them. `None` where it cannot be told: another endpoint's program, or a value from elsewhere.
+    #[serde(default)]
+    pub labels: Option<Labels>,
     /// NSM_CIDR_PREFIX: what it gives addresses from.
     pub prefixes: PrefixGroups,
 }

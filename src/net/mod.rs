@@ -20,7 +20,7 @@ pub use error::{Error, Result};
 pub use icmp::{ping, ping_on};
 pub use link::{VethPair, add_address, create_veth_pair, delete_link, link_index, list_counters, list_links, set_up};
 pub use namespace::{Namespace, join};
-pub use route::{add_peer_route, list_routes};
+pub use route::{NewRoute, add_peer_route, add_route, list_routes};
 pub use rtnetlink::Handle;
 pub use user_namespace::{Missing, Privilege, enter};
 pub use watch::Watch;

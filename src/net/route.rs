@@ -10,9 +10,10 @@ use netlink_packet_route::{
     route::{RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteScope, RouteType, RouteVia},
 };
 use rtnetlink::{Handle, RouteMessageBuilder};
+use serde::{Deserialize, Serialize};
 
 use super::{Error, Result, link::full_length};
-use crate::model::Route;
+use crate::model::{Prefix, Route};
 
 /// Routes one peer over an interface, with the address of our own that belongs to it as the source: a connection with
 /// several pairs of addresses then keeps them apart. A route to this one address that is there already gives way: one
@@ -30,6 +31,39 @@ pub async fn add_peer_route(handle: &Handle, index: u32, peer: IpAddr, source: I
         .scope(RouteScope::Link)
         .build();
     handle.route().add(message).replace().execute().await.map_err(|error| Error::netlink(what(), &error))
+}
+
+/// A route over an interface that is to be made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewRoute {
+    /// Where to.
+    pub destination: Prefix,
+    /// The gateway, which is at the interface's other end; `None` where the destination itself is.
+    pub via: Option<IpAddr>,
+}
+
+/// Routes a prefix over an interface, with one of its addresses as the source. A route to the same prefix that is there already gives
+/// way.
+///
+/// # Errors
+/// The kernel refused.
+pub async fn add_route(handle: &Handle, index: u32, route: &NewRoute, source: Option<IpAddr>) -> Result<()> {
+    let what = || format!("add a route to {}", route.destination);
+    let odd = |error| Error::new(what(), std::io::Error::other(error));
+    let first = route.destination.address(0).ok_or_else(|| odd("it has no address".to_owned()))?;
+    let mut message = RouteMessageBuilder::<IpAddr>::new()
+        .destination_prefix(first, route.destination.length())
+        .map_err(|error| odd(error.to_string()))?
+        .output_interface(index);
+    message = match route.via {
+        // Its address is none of a network that the interface is in: each end has a single one.
+        Some(via) => message.gateway(via).map_err(|error| odd(error.to_string()))?.onlink(),
+        None => message.scope(RouteScope::Link),
+    };
+    if let Some(source) = source {
+        message = message.pref_source(source).map_err(|error| odd(error.to_string()))?;
+    }
+    handle.route().add(message.build()).replace().execute().await.map_err(|error| Error::netlink(what(), &error))
 }
 
 /// The routes of the main table, IPv4 and then IPv6, as the kernel has them now.

@@ -37,7 +37,7 @@ pub(super) fn text(report: &Report, path: &[Finding], look: Look) -> String {
 fn cause(at: usize, cause: &Diagnosed, all: bool, look: Look) -> String {
     let word = if at == 0 { "cause" } else { "also" };
     let id = look.paint(&format!("[{}, {}]", cause.check, cause.component), DIM);
-    let mut text = format!("{}: {} {id}\n", look.paint(word, BOLD), cause.title);
+    let mut text = paragraph(&format!("{}: {} {id}", look.paint(word, BOLD), cause.title), 0, look.width);
     if !cause.observed.is_empty() {
         text.push_str(&paragraph(&format!("{}: {}", cause.subject, cause.observed), 2, look.width));
     }

@@ -23,7 +23,8 @@ pub(super) fn text(causes: &[Explained], look: Look) -> String {
 }
 
 fn one(cause: &Explained, look: Look) -> String {
-    let mut text = format!("{} {}\n", look.paint(cause.title, BOLD), look.paint(&format!("[{}, {}]", cause.id, cause.component), DIM));
+    let mut text =
+        paragraph(&format!("{} {}", look.paint(cause.title, BOLD), look.paint(&format!("[{}, {}]", cause.id, cause.component), DIM)), 0, look.width);
     let _ = writeln!(text, "\n{}", paragraph(cause.explanation, 0, look.width));
     let mut said = |label: &str, words: &str| {
         if !words.is_empty() {

@@ -74,22 +74,20 @@ fn connections(list: &[ConnectionMetrics], look: Look) -> String {
     }
     let rated = list.iter().any(|connection| connection.client.rates.is_some() || connection.endpoint.rates.is_some());
     let header = match rated {
-        true => ["POD", "INTERFACE", "SERVICE", "RECEIVES", "PACKETS", "SENDS", "PACKETS", "ERRORS", "DROPS"],
-        false => ["POD", "INTERFACE", "SERVICE", "RECEIVED", "PACKETS", "SENT", "PACKETS", "ERRORS", "DROPS"],
+        true => ["POD, INTERFACE", "SERVICE", "RECEIVES", "PACKETS", "SENDS", "PACKETS", "LOST"],
+        false => ["POD, INTERFACE", "SERVICE", "RECEIVED", "PACKETS", "SENT", "PACKETS", "LOST"],
     };
     let mut rows = Vec::new();
     let mut unknown = Vec::new();
     for connection in list {
         for (side, end) in [("client", &connection.client), ("endpoint", &connection.endpoint)] {
-            let mut row = vec![pod(end), or_unknown(&end.interface), connection.service.clone()];
+            let mut row = vec![format!("{} {}", pod(end), or_unknown(&end.interface)), connection.service.clone()];
             row.extend(if rated { rates(end) } else { totals(end) });
-            row.extend(match &end.counters {
-                Known::Value(counted) => {
-                    [counted.rx_errors + counted.tx_errors, counted.rx_dropped + counted.tx_dropped].map(|count| count.to_string())
-                }
+            row.push(match &end.counters {
+                Known::Value(counted) => lost(counted),
                 Known::Unknown(why) => {
                     unknown.push(format!("? the {side}'s counters of {} for {}: {why}", pod(&connection.client), connection.service));
-                    ["?", "?"].map(str::to_owned)
+                    "?".to_owned()
                 }
             });
             rows.push(row);
@@ -101,7 +99,7 @@ fn connections(list: &[ConnectionMetrics], look: Look) -> String {
         text.push_str(&look.paint(&paragraph(&line, 0, look.width), YELLOW));
     }
     let note = match rated {
-        true => "counted by the kernel of each pod, as that end sees it; errors and drops since the interface was made",
+        true => "counted by the kernel of each pod, as that end sees it; what was lost since the interface was made",
         false => "counted by the kernel of each pod since the interface was made, as that end sees it",
     };
     text.push_str(&look.paint(&paragraph(note, 0, look.width), DIM));
@@ -114,6 +112,16 @@ fn pod(end: &EndMetrics) -> String {
 
 fn or_unknown<T: Display>(known: &Known<T>) -> String {
     known.value().map_or_else(|| "?".to_owned(), ToString::to_string)
+}
+
+/// Packets that did not arrive or leave: `0`, or what became of them.
+fn lost(counted: &Counters) -> String {
+    match (counted.rx_errors + counted.tx_errors, counted.rx_dropped + counted.tx_dropped) {
+        (0, 0) => "0".to_owned(),
+        (errors, 0) => format!("{errors} errors"),
+        (0, drops) => format!("{drops} drops"),
+        (errors, drops) => format!("{errors} errors, {drops} drops"),
+    }
 }
 
 /// What was received and sent: bytes and packets.

@@ -48,6 +48,11 @@ fn a_person_reads_who_exposes_what_and_what_was_counted() {
     let mut rated = metrics();
     rated.connections[0].client.rates = Some(Rates { rx_bytes_per_s: 2048.0, rx_packets_per_s: 1.5, tx_bytes_per_s: 0.0, tx_packets_per_s: 0.0 });
     assert!(text(&rated, Look { width: None, ..PLAIN }).contains("2.0 kB/s  1.5/s"));
+    // Watched on a terminal of 80 columns, too: names of this machine, and rates of three figures.
+    let busy = Rates { rx_bytes_per_s: 123.4e6, rx_packets_per_s: 1234.5, tx_bytes_per_s: 123.4e6, tx_packets_per_s: 1234.5 };
+    let ends = &mut rated.connections[0];
+    (ends.client.rates, ends.endpoint) = (Some(busy), EndMetrics { rates: Some(busy), ..end("nse-kernel-2zz27-0", "kernel2ker-qLfs", 7) });
+    insta::assert_snapshot!("rates_on_80_columns", connections(&rated.connections, Look { width: Some(80), ..PLAIN }));
     for width in [60, 80, 100] {
         let text = text(&rated, Look { width: Some(width), ..PLAIN });
         assert!(text.lines().all(|line| textwrap::core::display_width(line) <= width), "{width}: {text}");

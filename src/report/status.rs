@@ -99,7 +99,12 @@ fn components(status: &Status, look: Look) -> String {
     for component in &status.components {
         all.extend(component_rows(component, status.taken_at));
     }
-    format!("\n{}\n", rows(&["COMPONENT", "NODE", "VERSION", "RESTARTS", "AGE", "READY"], all, look))
+    // What no component has, as an image on this machine, takes no column.
+    let header = ["COMPONENT", "NODE", "VERSION", "RESTARTS", "AGE", "READY"];
+    let (shown, header): (Vec<usize>, Vec<&str>) =
+        header.into_iter().enumerate().filter(|(column, _)| all.iter().any(|(cells, _)| cells[*column] != "-")).unzip();
+    let all = all.into_iter().map(|(cells, style)| (shown.iter().map(|column| cells[*column].clone()).collect(), style)).collect();
+    format!("\n{}\n", rows(&header, all, look))
 }
 
 /// The name of a component: its object's, else what it does.

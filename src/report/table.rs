@@ -12,7 +12,7 @@ use super::{
 /// The columns between two columns.
 const GAP: usize = 2;
 
-/// Narrower than this, columns would be a few letters wide where the whole does not fit: a row is a few lines then.
+/// Narrower than this a table is stacked unless the whole of it fits; from here on where words would have to be cut.
 const NARROW: usize = 45;
 
 /// The rows below each other, each with its first cell on a line of its own and the others, with their titles, under it.
@@ -25,8 +25,8 @@ fn stacked(cells: &[Vec<String>], paint: impl Fn(usize, usize) -> Style, look: L
         for (column, (text, title)) in row.iter().zip(titles).enumerate() {
             let painted = |line: &str| look.paint(line, paint(index, column));
             match column {
-                0 => lines.extend(cell(text, width).lines().map(painted)),
-                _ => lines.extend(cell(text, room).lines().enumerate().map(|(number, line)| {
+                0 => lines.extend(cell(&text.replace('\n', " "), width).lines().map(painted)),
+                _ => lines.extend(cell(&text.replace('\n', " "), room).lines().enumerate().map(|(number, line)| {
                     let title = if number == 0 { title.as_str() } else { "" };
                     format!("{:GAP$}{title:label$}{:GAP$}{}", "", "", painted(line))
                 })),
@@ -46,11 +46,10 @@ pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>, paint: impl Fn(usiz
     }
     if let Some(width) = look.width {
         let gaps = GAP * (header.len() - 1);
-        let whole: usize = column_widths(&cells, usize::MAX).iter().sum();
-        if width < NARROW && whole + gaps > width {
+        let Some(widths) = column_widths(&cells, width.saturating_sub(gaps)) else { return stacked(&cells, paint, look, width) };
+        if width < NARROW && widths != column_widths(&cells, usize::MAX).unwrap_or_default() {
             return stacked(&cells, paint, look, width);
         }
-        let widths = column_widths(&cells, width.saturating_sub(gaps));
         for row in &mut cells {
             for (text, width) in row.iter_mut().zip(&widths) {
                 *text = cell(text, *width);

@@ -224,7 +224,9 @@ fn would_text(removed: &Removed, look: Look) -> String {
     let mut rows: Vec<Vec<String>> =
         removed.would.iter().map(|object| vec![object.to_string(), "would be removed".to_owned(), String::new()]).collect();
     rows.extend(removed.left.iter().map(|(object, reason)| vec![object.to_string(), "would stay".to_owned(), reason.clone()]));
-    let text = table(&["OBJECT", "RESULT", "REASON"], rows, |_, _| Style::new(), look);
+    let columns = if removed.left.is_empty() { 2 } else { 3 };
+    rows.iter_mut().for_each(|row| row.truncate(columns));
+    let text = table(&["OBJECT", "RESULT", "REASON"][..columns], rows, |_, _| Style::new(), look);
     format!("{text}\n\n{} would be removed; nothing was\n", removed.would.len())
 }
 

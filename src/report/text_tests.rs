@@ -44,13 +44,41 @@ fn a_table_fits_eighty_columns() {
 
 #[test]
 fn no_line_is_wider_than_the_terminal() {
-    for width in [60, 80, 100] {
-        let text = rendered(&verified(), Look { width: Some(width), ..PLAIN });
+    let mut findings = verified();
+    findings[0].expected = "a ClusterSPIFFEID selects it".into();
+    findings[1].title = "NetworkService".into();
+    for width in [24, 45, 60, 80, 100] {
+        let text = rendered(&findings, Look { width: Some(width), ..PLAIN });
         let table: Vec<&str> = text.split("\n\n").next().unwrap().lines().collect();
-        for line in table {
+        for line in &table {
             assert!(line.chars().count() <= width, "{width}: {line:?}");
         }
+        // Where they do not fit beside each other, below each other; words are never cut.
+        for word in ["ClusterSPIFFEID", "NetworkService", "MULTICAST,", "100 %"] {
+            assert!(width < 45 || table.iter().any(|line| line.contains(word)), "{width}: {word}: {text}");
+        }
     }
+}
+
+#[test]
+fn what_is_explained_fits_but_for_what_is_copied() {
+    let explained = super::super::Explained {
+        id: "address-pool-empty",
+        title: "the endpoint has no addresses left for one more client",
+        component: "endpoint",
+        documented: None,
+        seen: "`IPPool is empty`, said to the client or by the endpoint",
+        unseen: "an endpoint without a prefix; two services with overlapping prefixes",
+        explanation: "each connection takes two addresses, so a /31 serves exactly one client",
+        fix: "kubectl -n {namespace} set env {workload} NSM_CIDR_PREFIX={wider}   # and in the manifest, to last",
+        follows: vec!["endpoint-without-prefix", "prefixes-overlap"],
+        leads_to: vec!["request-timeout"],
+        link: "https://github.com/networkservicemesh/cmd-nse-icmp-responder",
+    };
+    let text = explain::text(&[explained], Look { width: Some(50), ..PLAIN });
+    let wide: Vec<&str> = text.lines().filter(|line| line.chars().count() > 50).collect();
+    assert_eq!(wide.len(), 2, "{wide:#?}");
+    assert!(wide[0].starts_with("    kubectl -n ") && wide[1].starts_with("more: https://"), "{wide:#?}");
 }
 
 #[test]

@@ -2,11 +2,8 @@
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf, absolute},
 };
-
-use rustix::fs::{Access, access};
 
 use super::{Choice, wrong};
 use crate::model::Result;
@@ -44,9 +41,26 @@ fn check(path: &Path) -> Result<(), String> {
     if !metadata.is_file() {
         return Err(format!("{} is not a file", path.display()));
     }
+    executable(path, &metadata.permissions())
+}
+
+/// Whether this user may execute it.
+#[cfg(unix)]
+fn executable(path: &Path, permissions: &fs::Permissions) -> Result<(), String> {
+    use std::os::unix::fs::PermissionsExt;
+
+    use rustix::fs::{Access, access};
+
     // Root may do everything but that: somebody must be allowed to execute it.
-    let may = metadata.permissions().mode() & 0o111 != 0 && access(path, Access::EXEC_OK).is_ok();
-    if may { Ok(()) } else { Err(format!("{} may not be executed (mode {:o})", path.display(), metadata.permissions().mode() & 0o777)) }
+    let mode = permissions.mode();
+    let may = mode & 0o111 != 0 && access(path, Access::EXEC_OK).is_ok();
+    if may { Ok(()) } else { Err(format!("{} may not be executed (mode {:o})", path.display(), mode & 0o777)) }
+}
+
+/// Systems that know no such permission run no engine either: this machine is no target there.
+#[cfg(not(unix))]
+fn executable(_path: &Path, _permissions: &fs::Permissions) -> Result<(), String> {
+    Ok(())
 }
 
 #[cfg(test)]
@@ -62,7 +76,10 @@ mod tests {
     }
 
     #[test]
+    #[cfg(unix)]
     fn what_is_no_program_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+
         let dir = tempfile::tempdir().unwrap();
         let plain = dir.path().join("plain");
         fs::write(&plain, "x").unwrap();

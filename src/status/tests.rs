@@ -14,6 +14,7 @@ fn snapshot(change: impl FnOnce(&mut Snapshot)) -> Snapshot {
         id: Namespaced::new("nsm-system", "forwarder-ovs-2f7nc"),
         services: vec!["forwarder".into()],
         spiffe_id: Some("spiffe://k8s.nsm/ns/nsm-system/pod/forwarder-ovs-2f7nc".into()),
+        registered_by: None,
         expires_at: Some(NOW + 50),
         forwards_on: Some("worker".into()),
     };
@@ -240,7 +241,7 @@ fn an_interface_that_is_down_breaks_it() {
 #[test]
 fn services_are_told_when_they_are_ambiguous_or_missing() {
     let ambiguous = of(|snapshot| {
-        let other = NetworkServiceState { id: Namespaced::new("other", "kernel2kernel"), payload: Some(Payload::Ip) };
+        let other = NetworkServiceState { id: Namespaced::new("other", "kernel2kernel"), payload: Some(Payload::Ip), matches: Vec::new() };
         snapshot.observation.inventory.services.as_mut().unwrap().push(other);
     });
     let told: Vec<_> = services(&ambiguous).iter().map(|s| (s.namespace.as_deref().unwrap(), s.also_in.join(" "), s.verdict)).collect();
@@ -253,12 +254,17 @@ fn services_are_told_when_they_are_ambiguous_or_missing() {
 #[test]
 fn a_namespace_holds_its_own_and_what_its_clients_ask_for() {
     let change = |snapshot: &mut Snapshot| {
-        let service = |namespace: &str, name: &str| NetworkServiceState { id: Namespaced::new(namespace, name), payload: Some(Payload::Ip) };
+        let service = |namespace: &str, name: &str| NetworkServiceState {
+            id: Namespaced::new(namespace, name),
+            payload: Some(Payload::Ip),
+            matches: Vec::new(),
+        };
         snapshot.observation.inventory.services = Ok(vec![service("shared", "kernel2kernel"), service("other", "else")]);
         let foreign = RegisteredEndpoint {
             id: Namespaced::new("nsm-system", "foreign"),
             services: vec!["else".into()],
             spiffe_id: Some("spiffe://d/ns/other/pod/foreign".into()),
+            registered_by: None,
             expires_at: None,
             forwards_on: None,
         };

@@ -1,14 +1,21 @@
 //! The engine of this machine: how long a request takes, what many clients cost, what it costs to have them, and healing.
 //!
 //! `cargo bench --bench engine` needs no cluster. `NSMCTL_BENCH_CLIENTS` is the largest number of clients, 500 where it is not set.
-//! `NSMCTL_E2E_BIN` is a directory with NSM's own cmd-nse-icmp-responder, whose death is healed; without it a link's is.
+//! `NSMCTL_E2E_BIN` is a directory with NSM's own programs: cmd-nse-icmp-responder, whose death is healed (without it, a link's), and
+//! cmd-nsc, which heals a path that loses everything.
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a benchmark prints, and one that cannot go on says so")]
 
 mod local;
 #[allow(dead_code, reason = "the benchmarks on a cluster use the rest")]
 mod measure;
 
-use std::{collections::BTreeMap, env, path::Path, thread, time::Duration};
+use std::{
+    collections::BTreeMap,
+    env,
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
 
 use local::Local;
 use measure::{median, met, number};
@@ -29,6 +36,10 @@ const WATCHED: Duration = Duration::from_secs(30);
 /// How often an endpoint is ended, and how long its clients may be without it, in milliseconds.
 const HEALS: usize = 7;
 const GOAL_HEAL: f64 = 500.0;
+/// How long a program must have run for its end not to count as one of a row.
+const STEADY: Duration = Duration::from_secs(11);
+/// How long a path may lose everything before NSM's own client has it made anew.
+const GOAL_LIVENESS: Duration = Duration::from_secs(2);
 /// Addresses for 1,024 clients, two each.
 const CIDR: &str = "10.64.0.0/21";
 const ENDPOINT: &str = "cmd-nse-icmp-responder";
@@ -40,15 +51,16 @@ fn main() {
         many(clients);
     }
     heal();
+    liveness();
 }
 
 /// One connection after the other, beside a deployment that keeps the engine there.
 fn requests() {
     let local = Local::new();
-    local.deploy(&[]);
+    local.deploy(&[], &[]);
     let before = local.metrics();
     for _ in 0..REQUESTS {
-        local.deploy(&["--name-prefix", "b-"]);
+        local.deploy(&["--name-prefix", "b-"], &[]);
         local.cleanup();
     }
     let histogram = Histogram::new(&local.metrics(), &before);
@@ -67,7 +79,7 @@ fn many(clients: usize) {
     let local = Local::new();
     let count = clients.to_string();
     let options = ["--clients", &count, "--cidr", CIDR, "--timeout", "5m"];
-    let deploy = local.deploy(&options).wall;
+    let deploy = local.deploy(&options, &[]).wall;
     let verify = local.run(&[&["verify"], &options[..]].concat()).0.wall;
     let both = (deploy + verify).as_secs_f64();
     let per_client = both * 1000.0 / clients as f64;
@@ -97,11 +109,15 @@ fn heal() {
     let local = Local::new();
     let program = env::var_os("NSMCTL_E2E_BIN").map(|directory| format!("{ENDPOINT}={}", Path::new(&directory).join(ENDPOINT).display()));
     match &program {
-        Some(program) => local.deploy(&["--program", program]),
-        None => local.deploy(&[]),
+        Some(program) => local.deploy(&[], &["--program", program]),
+        None => local.deploy(&[], &[]),
     };
     let what = if program.is_some() { "SIGKILL of NSM's own endpoint" } else { "the link's deletion (NSMCTL_E2E_BIN names no endpoint to kill)" };
     let times = (0..HEALS).map(|_| {
+        if program.is_some() {
+            // One that ends several times in a row, having run for less, is started again ever later.
+            thread::sleep(STEADY);
+        }
         let (_, text) = local.run(&["verify", "--heal", "-o", "json"]);
         let report: Value = serde_json::from_str(&text).expect("JSON");
         let mut findings = report["findings"].as_array().into_iter().flatten();
@@ -113,6 +129,33 @@ fn heal() {
     let (middle, least, most) = median(times.collect());
     println!("healed after {what}: median {middle:.0} ms ({least:.0} to {most:.0}) of {HEALS}");
     println!("goal of {GOAL_HEAL} ms: {}", met(most < GOAL_HEAL));
+}
+
+/// A path that loses everything, while links, addresses and routes are as they were: NSM's own client finds that by its pings.
+fn liveness() {
+    let Some(directory) = env::var_os("NSMCTL_E2E_BIN") else {
+        return println!("NOT MEASURED: how long a path that loses everything stays so (NSMCTL_E2E_BIN names no cmd-nsc)");
+    };
+    let program = |name: &str| format!("{name}={}", Path::new(&directory).join(name).display());
+    let local = Local::new();
+    local.deploy(&[], &["--program", &program(ENDPOINT), "--program", &program("cmd-nsc")]);
+    let peer = "172.16.1.100";
+    let times = (0..HEALS).map(|_| {
+        let nobody = ["ip", "neigh", "replace", peer, "lladdr", "02:00:00:00:00:01", "nud", "permanent", "dev", "nsm-1"];
+        let is_answered = || local.attempt(&[&["exec", "--"], &["ping", "-q", "-c", "1", "-W", "0.05", peer][..]].concat()).1.status.success();
+        local.run(&[&["exec", "--"], &nobody[..]].concat());
+        let begun = Instant::now();
+        assert!(!is_answered(), "the path still works");
+        while !is_answered() {
+            assert!(begun.elapsed() < GOAL_LIVENESS * 10, "the path is not healed");
+        }
+        let healed = begun.elapsed();
+        thread::sleep(GOAL_LIVENESS);
+        healed.as_secs_f64()
+    });
+    let (middle, least, most) = median(times.collect());
+    println!("a path that loses everything healed by NSM's own client after: median {middle:.2} s ({least:.2} to {most:.2}) of {HEALS}");
+    println!("goal of {} s: {}", GOAL_LIVENESS.as_secs(), met(most < GOAL_LIVENESS.as_secs_f64()));
 }
 
 /// What a Prometheus histogram says.

@@ -36,28 +36,35 @@ impl Local {
     /// Runs nsmctl to its end, whatever that is.
     pub(crate) fn attempt(&self, words: &[&str]) -> (Cost, Output) {
         let mut program = Command::new(env!("CARGO_BIN_EXE_nsmctl"));
-        program.args(words).env_remove("KUBECONFIG").env("HOME", self.home.path()).env("NSMCTL_RUNTIME_DIR", self.run_dir());
-        attempt(program.args(["--target", "local"]))
+        program.args(["--target", "local"]).args(words);
+        attempt(program.env_remove("KUBECONFIG").env("HOME", self.home.path()).env("NSMCTL_RUNTIME_DIR", self.run_dir()))
     }
 
     /// Runs nsmctl to its end, which must be a good one.
     pub(crate) fn run(&self, words: &[&str]) -> (Cost, String) {
         let (cost, output) = self.attempt(words);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "nsmctl {}: {text}{}", words.join(" "), String::from_utf8_lossy(&output.stderr));
+        let told = || text.lines().rev().take(20).collect::<Vec<_>>().join("\n");
+        assert!(output.status.success(), "nsmctl {}: {}{}", words.join(" "), told(), String::from_utf8_lossy(&output.stderr));
         (cost, text)
     }
 
-    pub(crate) fn deploy(&self, options: &[&str]) -> Cost {
-        self.deployed.borrow_mut().push(options.iter().map(|word| (*word).to_owned()).collect());
-        self.run(&[&["deploy"], options].concat()).0
+    /// Deploys with options that say what, as cleanup takes them too, and with some that say how.
+    pub(crate) fn deploy(&self, what: &[&str], how: &[&str]) -> Cost {
+        self.deployed.borrow_mut().push(what.iter().map(|word| (*word).to_owned()).collect());
+        self.run(&[&["deploy"], what, how].concat()).0
     }
 
-    /// Removes the deployment that was made last.
+    /// Removes the deployment that was made last, or says why that cannot be.
     pub(crate) fn cleanup(&self) -> Cost {
-        let options = self.deployed.borrow_mut().pop().expect("a deployment");
-        let words: Vec<&str> = ["cleanup"].into_iter().chain(options.iter().map(String::as_str)).collect();
-        self.run(&words).0
+        let options = self.deployed.borrow_mut().pop().unwrap_or_default();
+        let words: Vec<&str> = ["cleanup", "-o", "short"].into_iter().chain(options.iter().map(String::as_str)).collect();
+        let (cost, output) = self.attempt(&words);
+        if !output.status.success() {
+            let text = [output.stdout, output.stderr].concat();
+            println!("nsmctl {}: {}", words.join(" "), String::from_utf8_lossy(&text).lines().last().unwrap_or_default());
+        }
+        cost
     }
 
     /// A place for a file.

@@ -1,5 +1,5 @@
 use nix::sys::signal::Signal;
-use nsmctl::model::{Payload, PingStats, Probe};
+use nsmctl::model::{Match, NetworkServiceSpec, Payload, PingStats, Probe};
 
 use crate::{
     machine::{Machine, bare, client, endpoint, phases_add_up, plan, service},
@@ -115,6 +115,22 @@ async fn a_data_path_that_breaks_is_made_again_under_upstreams_programs() {
     assert_eq!(pings(&machine, "alpine", "172.16.1.100").await, (3, 3));
 }
 
+/// What the engine cannot see: links, addresses and routes are as they were, and yet no packet arrives.
+#[tokio::test]
+async fn a_path_that_loses_everything_is_found_and_healed_by_upstreams_client() {
+    let machine = start().await;
+    let mut endpoint = Sandboxed::start(&machine, "nse", "cmd-nse-icmp-responder", &[], &ENDPOINT).await;
+    endpoint.says(REGISTERED, 1).await;
+    let mut client = Sandboxed::start(&machine, "alpine", "cmd-nsc", &[], &CLIENT).await;
+    client.says(CONNECTED, 1).await;
+    let nobody = ["neigh", "replace", "172.16.1.100", "lladdr", "02:00:00:00:00:01", "dev", "nsm-1", "nud", "permanent"];
+    machine.ip_set("alpine", &nobody).await;
+    client.says("Data plane is down", 1).await;
+    client.says("Heal success", 1).await;
+    assert_eq!(machine.addresses("alpine").await, ["nsm-1 172.16.1.101/32"]);
+    assert_eq!(pings(&machine, "alpine", "172.16.1.100").await, (3, 3));
+}
+
 #[tokio::test]
 async fn upstreams_client_with_the_engines_own_endpoint() {
     let machine = Machine::new();
@@ -156,4 +172,47 @@ async fn a_program_that_registers_its_service_itself_is_found_by_it() {
     let mut client = Sandboxed::start(&machine, "alpine", "cmd-nsc", &[], &CLIENT).await;
     client.says(CONNECTED, 1).await;
     assert_eq!(machine.inventory().await.services.unwrap()[0].payload, Some(Payload::Ethernet));
+}
+
+#[tokio::test]
+async fn upstreams_labels_select_the_endpoint() {
+    let machine = Machine::new();
+    let written = r#"[{"source_selector": {"app": "a"}, "routes": [{"destination_selector": {"app": "web", "podName": "{{ .wanted }}"}}]}]"#;
+    let written: Vec<serde_json::Value> = serde_json::from_str(written).unwrap();
+    let service = NetworkServiceSpec { matches: Match::read_list(&written).unwrap(), ..service("kernel2kernel", Payload::Ethernet) };
+    let pods = ["web", "db", "alpine", "other"].map(bare).to_vec();
+    machine.apply(&plan("example", vec![service], pods)).await;
+    let mut endpoints = Vec::new();
+    for (pod, prefix) in [("web", "10.0.0.0/31"), ("db", "10.0.1.0/31")] {
+        let labels = format!("app:{pod}");
+        let own = [("NSM_NAME", pod), ("NSM_LABELS", &labels), ("NSM_CIDR_PREFIX", prefix), ("POD_NAME", pod)];
+        let mut endpoint = Sandboxed::start(&machine, pod, "cmd-nse-icmp-responder", &[], &[&ENDPOINT[..], &own].concat()).await;
+        endpoint.says(REGISTERED, 1).await;
+        endpoints.push(endpoint);
+    }
+    let asks = |name, url| [&CLIENT[..], &[("NSM_NAME", name), ("NSM_NETWORK_SERVICES", url)]].concat();
+    let mut client = Sandboxed::start(&machine, "alpine", "cmd-nsc", &[], &asks("alpine", "kernel://kernel2kernel/nsm-1?app=a&wanted=web")).await;
+    client.says(CONNECTED, 1).await;
+    assert_eq!(machine.addresses("alpine").await, ["nsm-1 10.0.0.1/32"]);
+    let mut other = Sandboxed::start(&machine, "other", "cmd-nsc", &[], &asks("other", "kernel://kernel2kernel/nsm-1?app=b")).await;
+    other.says("endpoint candidates not found", 1).await;
+    assert!(machine.addresses("other").await.is_empty());
+}
+
+/// A client that is gone without a word keeps its addresses as long as its token; with that they come free.
+#[tokio::test]
+async fn the_addresses_of_a_killed_client_come_back() {
+    let machine = Machine::new();
+    let workloads = vec![endpoint("nse-kernel", "kernel2kernel", "172.16.1.100/31"), bare("alpine"), bare("second")];
+    machine.apply(&plan("example", vec![service("kernel2kernel", Payload::Ethernet)], workloads)).await;
+    let short = [&CLIENT[..], &[("NSM_MAX_TOKEN_LIFETIME", "4s")]].concat();
+    let mut client = Sandboxed::start(&machine, "alpine", "cmd-nsc", &[], &short).await;
+    client.says(CONNECTED, 1).await;
+    client.signal(Signal::SIGKILL);
+    client.ended().await;
+    let mut second = Sandboxed::start(&machine, "second", "cmd-nsc", &[], &[&CLIENT[..], &[("NSM_NAME", "second")]].concat()).await;
+    second.says("IPPool is empty", 1).await;
+    second.says(CONNECTED, 1).await;
+    assert_eq!(machine.addresses("second").await, ["nsm-1 172.16.1.101/32"]);
+    assert!(machine.addresses("alpine").await.is_empty());
 }

@@ -371,7 +371,7 @@ fn another_service(expectations: &mut Expectations) {
     let mut endpoint = expectations.workloads[0].clone();
     endpoint.id.name = "nse-other".into();
     endpoint.selector = [("app".to_owned(), "nse-other".to_owned())].into();
-    endpoint.endpoint = Some(EndpointSpec { services: vec!["other".into()], prefixes: "172.16.1.0/24".parse().unwrap() });
+    endpoint.endpoint = Some(EndpointSpec { services: vec!["other".into()], labels: None, prefixes: "172.16.1.0/24".parse().unwrap() });
     let mut service = expectations.services[0].clone();
     service.id.name = "other".into();
     let mut connection = expectations.connections[0].clone();

@@ -1,9 +1,11 @@
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
+use ipnet::IpNet;
 use tokio::{
     task::AbortHandle,
     time::{Instant, sleep, sleep_until},
@@ -11,17 +13,18 @@ use tokio::{
 use tonic::{Request, Status, Streaming};
 
 use super::{
-    MONITOR, REQUEST,
+    CLOSE, MONITOR, REQUEST,
     control::Control,
     descriptors::Inode,
     line::Line,
     mechanism::{INODE_URL, NAME, kernel},
-    wire::{
-        Connection, ConnectionContext, ConnectionEvent, EventType, IpContext, MonitorScopeSelector, NetworkServiceRequest, Path, PathSegment, State,
-    },
+    wire::{Connection, ConnectionEvent, Empty, EventType, IpContext, MonitorScopeSelector, NetworkServiceRequest, Path, PathSegment, State},
 };
 use crate::{
-    engine::identity::{Member, Source, client_config},
+    engine::{
+        identity::{Member, Source},
+        names,
+    },
     model::NsUrl,
 };
 
@@ -58,12 +61,9 @@ impl Client {
     /// # Errors
     /// It has no identity, or the manager does not take it.
     pub(in crate::engine) async fn new(control: &Control, member: &Member) -> Result<Self, Status> {
-        let failed = |error: &dyn ToString| Status::internal(error.to_string());
-        let id = control.identity.id_of(&member.pod).map_err(|error| failed(&error))?;
-        let source = control.identity.source(&id).map_err(|error| failed(&error))?;
+        let source = control.identity.source_of(&member.pod).map_err(|error| Status::internal(error.to_string()))?;
         source.give();
-        let config = client_config(&source).map_err(|error| failed(&error))?;
-        let line = Line::open(&control.socket(), &config).await.map_err(|error| failed(&error))?;
+        let line = control.line_for(member, &source).await?;
         let shared = Arc::new(Shared { member: member.clone(), source, line, held: Mutex::default() });
         Ok(Self { shared, keepers: BTreeMap::new() })
     }
@@ -109,29 +109,44 @@ impl Shared {
             Inode::of_path(&format!("/proc/self/fd/{}", self.member.namespace.descriptor())).map_err(|error| Status::internal(error.to_string()))?;
         let mut mechanism = kernel([(INODE_URL, inode.to_string())]);
         mechanism.parameters.extend(url.interface.iter().map(|interface| (NAME.to_owned(), interface.to_string())));
-        // What it has over its other connections, so that none gets the same.
-        let others = self.held();
-        let contexts = others.values().filter_map(|connection| connection.context.as_ref()?.ip_context.as_ref());
-        let excluded_prefixes = contexts.flat_map(|context| context.src_ip_addrs.iter().chain(&context.dst_ip_addrs)).cloned().collect();
-        let ip_context = Some(IpContext { excluded_prefixes, ..IpContext::default() });
+        let mut labels = url.labels.clone();
+        names::add_own_labels(&mut labels, &name);
         let segment = PathSegment { name, id: id.clone(), ..PathSegment::default() };
         Ok(Connection {
             id,
             network_service: url.service.clone(),
             mechanism: Some(mechanism),
-            context: Some(ConnectionContext { ip_context, ..ConnectionContext::default() }),
-            labels: url.labels.clone(),
+            labels,
             path: Some(Path { index: 0, path_segments: vec![segment] }),
             ..Connection::default()
         })
     }
 
-    async fn ask(&self, number: usize, connection: Connection) -> Result<Connection, Status> {
+    /// What it has over its other connections, so that none gets the same; but for what a connection that is refreshed has itself,
+    /// which is to stay.
+    fn excluded(&self, number: usize, own: &IpContext) -> Vec<String> {
+        let held = self.held();
+        let others = held.iter().filter(|(other, _)| **other != number).map(|(_, connection)| connection);
+        let contexts = others.filter_map(|connection| connection.context.as_ref()?.ip_context.as_ref());
+        let is_own = |address: &String| own.src_ip_addrs.contains(address) || own.dst_ip_addrs.contains(address);
+        contexts.flat_map(in_use).filter(|address| !is_own(address)).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    async fn ask(&self, number: usize, mut connection: Connection) -> Result<Connection, Status> {
+        let context = connection.context.get_or_insert_default().ip_context.get_or_insert_default();
+        context.excluded_prefixes = self.excluded(number, context);
+        let excluded = context.excluded_prefixes.clone();
         let namespace = self.member.namespace.duplicate().map_err(|error| Status::internal(error.to_string()))?;
         self.line.outgoing.send(namespace);
         let mechanism_preferences = connection.mechanism.clone().into_iter().collect();
         let request = Request::new(NetworkServiceRequest { connection: Some(connection), mechanism_preferences });
         let answer = self.line.call::<_, Connection>(&self.source, REQUEST, request).await?.into_inner();
+        if let Some(address) = overlap(&answer, &excluded) {
+            let error = Status::failed_precondition(format!("IP {address} is excluded, but it was found in response IPs"));
+            // The first error is what counts.
+            let _ = self.line.call::<_, Empty>(&self.source, CLOSE, Request::new(answer)).await;
+            return Err(error);
+        }
         self.held().insert(number, answer.clone());
         Ok(answer)
     }
@@ -175,6 +190,21 @@ impl Shared {
     }
 }
 
+/// The addresses of both ends of a connection, and those that it has a route of its own to.
+fn in_use(context: &IpContext) -> impl Iterator<Item = String> {
+    let is_host = |prefix: &&String| prefix.parse::<IpNet>().is_ok_and(|net| net.prefix_len() == net.max_prefix_len());
+    let routes = context.src_routes.iter().chain(&context.dst_routes).map(|route| &route.prefix).filter(is_host);
+    context.src_ip_addrs.iter().chain(&context.dst_ip_addrs).chain(routes).cloned()
+}
+
+/// The first address of a connection that was excluded: endpoints need not look at that.
+fn overlap(answer: &Connection, excluded: &[String]) -> Option<IpAddr> {
+    let context = answer.context.as_ref()?.ip_context.as_ref()?;
+    let excluded: Vec<IpNet> = excluded.iter().filter_map(|prefix| prefix.parse().ok()).collect();
+    let addresses = context.src_ip_addrs.iter().chain(&context.dst_ip_addrs).filter_map(|text| text.parse::<IpNet>().ok());
+    addresses.map(|net| net.addr()).find(|address| excluded.iter().any(|net| net.addr() == *address))
+}
+
 /// What a kept connection waits for.
 enum Happened {
     /// It is to be refreshed.
@@ -215,4 +245,26 @@ fn refresh_after(connection: &Connection, now: SystemTime) -> Duration {
     let segments = connection.path.iter().flat_map(|path| &path.path_segments);
     let ends = segments.filter_map(|segment| SystemTime::try_from(segment.expires?).ok()).min();
     ends.and_then(|end| end.duration_since(now).ok()).unwrap_or_default().max(AGAIN) / 5
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::api::wire::{ConnectionContext, Route};
+
+    #[test]
+    fn what_another_connection_has_is_seen_in_an_answer() {
+        let route = |prefix: &str| Route { prefix: prefix.into(), ..Route::default() };
+        let context = IpContext {
+            src_ip_addrs: vec!["10.0.0.1/32".into()],
+            dst_ip_addrs: vec!["10.0.0.0/32".into()],
+            src_routes: vec![route("10.0.0.0/32"), route("192.0.2.0/24"), route("192.0.2.7/32"), route("x")],
+            ..IpContext::default()
+        };
+        let used: Vec<String> = in_use(&context).collect();
+        assert_eq!(used, ["10.0.0.1/32", "10.0.0.0/32", "10.0.0.0/32", "192.0.2.7/32"], "a network may be behind several endpoints");
+        let answer = Connection { context: Some(ConnectionContext { ip_context: Some(context), ..Default::default() }), ..Connection::default() };
+        let overlap = |excluded: &str| overlap(&answer, &[excluded.to_owned()]).map(|address| address.to_string());
+        assert_eq!((overlap("10.0.0.0/32").as_deref(), overlap("192.0.2.7/32"), overlap("10.0.0.2/32")), (Some("10.0.0.0"), None, None));
+    }
 }

@@ -8,20 +8,22 @@ use std::{
 
 use rustix::fs::{Mode, OFlags};
 use tokio::sync::{broadcast, watch};
-use tokio_rustls::rustls::{ClientConfig, ServerConfig};
 use tonic::Status;
 
 use super::{
     descriptors::path_of,
     journal::{Happening, Journal},
+    line::Line,
     links::Links,
     remote::Remote,
+    server::Caller,
+    token,
     wire::{self, ConnectionEvent, EventType, State},
 };
 use crate::{
     engine::{
         forwarder,
-        identity::{Error, Identity, Member, Sandboxes, Source, SpiffeId, client_config, server_config},
+        identity::{Accepts, Connects, Error, Identity, Member, Sandboxes, Source},
         phases::Moment,
         registry::Registry,
     },
@@ -38,8 +40,8 @@ const EVENTS: usize = 1024;
 /// What a connection is known by: whose it is, and how that one calls it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(in crate::engine) struct Key {
-    /// The client.
-    pub(in crate::engine) client: SpiffeId,
+    /// The client's pod.
+    pub(in crate::engine) client: Namespaced,
     /// The id of the client's segment.
     pub(in crate::engine) id: String,
 }
@@ -59,6 +61,13 @@ pub(in crate::engine) struct Established {
     pub(super) expires: SystemTime,
 }
 
+/// What has become of a connection, and the pods at its ends.
+#[derive(Debug, Clone)]
+pub(super) struct Told {
+    pub(super) event: ConnectionEvent,
+    pub(super) pods: [Namespaced; 2],
+}
+
 /// A lock that is there as long as somebody holds it or waits for it.
 type Turn = tokio::sync::Mutex<()>;
 
@@ -73,15 +82,17 @@ pub(in crate::engine) struct Control {
     pub(in crate::engine) sandboxes: Arc<Sandboxes>,
     /// Who the manager is.
     pub(super) source: Arc<Source>,
-    pub(super) accepts: Arc<ServerConfig>,
-    pub(super) connects: Arc<ClientConfig>,
+    pub(super) accepts: Accepts,
+    pub(super) connects: Connects,
+    /// The pods of our own parts that connect just now, by the names of the sockets that they connect from.
+    pub(super) own: Mutex<HashMap<PathBuf, Namespaced>>,
     registry: Mutex<Registry>,
     connections: Mutex<BTreeMap<Key, Established>>,
     turns: Mutex<HashMap<Key, Weak<Turn>>>,
     /// When what is in each pod began, and what that was.
     starts: Mutex<HashMap<Namespaced, (Moment, String)>>,
     pub(super) links: Links,
-    pub(super) events: broadcast::Sender<ConnectionEvent>,
+    pub(super) events: broadcast::Sender<Told>,
     /// What happened, for whoever tells people.
     pub(in crate::engine) journal: Journal,
     /// Whether connections may be asked for: not before those of an earlier manager are known.
@@ -95,8 +106,8 @@ impl Control {
     /// # Errors
     /// Its identity cannot be made, or the folders are not there.
     pub(in crate::engine) fn new(identity: Arc<Identity>, folders: [&FilePath; 2], socket: &'static str) -> Result<Arc<Self>, Error> {
-        let source = identity.source(&identity.domain().id(&["ns", "nsm-system", "pod", MANAGER])?)?;
-        let (accepts, connects) = (server_config(&source)?, client_config(&source)?);
+        let source = identity.source_of(&Namespaced::new("nsm-system", MANAGER))?;
+        let (accepts, connects) = (Accepts::new(&source)?, Connects::new(&source)?);
         Ok(Arc::new(Self {
             folders: [open(folders[0])?, open(folders[1])?],
             socket,
@@ -105,6 +116,7 @@ impl Control {
             source,
             accepts,
             connects,
+            own: Mutex::default(),
             registry: Mutex::default(),
             connections: Mutex::default(),
             turns: Mutex::default(),
@@ -189,9 +201,8 @@ impl Control {
 
     /// Keeps a connection and tells those who watch.
     pub(super) fn put(&self, key: Key, established: Established) {
-        let near = established.near.clone();
+        self.tell(EventType::Update, &established);
         self.connections().insert(key, established);
-        self.tell(EventType::Update, near);
     }
 
     /// Goes on with a connection that an earlier manager has made.
@@ -222,24 +233,23 @@ impl Control {
         let mut connections = self.connections();
         let Some(established) = connections.get_mut(key) else { return };
         established.near.state = state.into();
-        let near = established.near.clone();
-        drop(connections);
-        self.tell(EventType::Update, near);
+        self.tell(EventType::Update, established);
     }
 
     /// Forgets a connection and tells those who watch.
     pub(super) fn forget(&self, key: &Key) -> Option<Established> {
         let removed = self.connections().remove(key);
         if let Some(established) = &removed {
-            self.tell(EventType::Delete, established.near.clone());
+            self.tell(EventType::Delete, established);
         }
         removed
     }
 
-    fn tell(&self, kind: EventType, connection: wire::Connection) {
-        let event = ConnectionEvent { r#type: kind.into(), connections: HashMap::from([(connection.id.clone(), connection)]) };
+    fn tell(&self, kind: EventType, Established { near, link, .. }: &Established) {
+        let event = ConnectionEvent { r#type: kind.into(), connections: HashMap::from([(near.id.clone(), near.clone())]) };
+        let pods = [&link.client, &link.endpoint].map(|end| end.pod.clone());
         // Nobody may be watching.
-        let _ = self.events.send(event);
+        let _ = self.events.send(Told { event, pods });
     }
 
     /// Takes note that endpoints of a pod are registered no longer.
@@ -249,12 +259,10 @@ impl Control {
 
     /// Tells the clients of an endpoint that is gone, so that they heal.
     pub(super) fn lost(&self, remote: &Arc<Remote>) {
-        let mut down = Vec::new();
         for established in self.connections().values_mut().filter(|established| Arc::ptr_eq(&established.remote, remote)) {
             established.near.state = State::Down.into();
-            down.push(established.near.clone());
+            self.tell(EventType::Update, established);
         }
-        down.into_iter().for_each(|connection| self.tell(EventType::Update, connection));
     }
 
     /// Tells the client of one connection what its endpoint says of it.
@@ -263,19 +271,47 @@ impl Control {
         let mut own = connections.values_mut().filter(|established| Arc::ptr_eq(&established.remote, remote));
         let Some(established) = own.find(|established| established.near.id == id) else { return };
         established.near.state = state.into();
-        let near = established.near.clone();
-        drop(connections);
-        self.tell(EventType::Update, near);
+        self.tell(EventType::Update, established);
     }
 
-    /// The sandbox of somebody.
+    /// The sandbox of a caller: by its SPIFFE ID where that is a pod's, else by where its process is.
     ///
     /// # Errors
     /// There is none: it has gone, or never had one.
-    pub(super) fn member(&self, id: &SpiffeId) -> Result<Member, Status> {
-        let pod = id.as_str().strip_prefix(&format!("{}/ns/", self.identity.domain().uri())).and_then(|rest| rest.split_once("/pod/"));
-        let member = pod.and_then(|(namespace, name)| self.sandboxes.by_pod(&Namespaced::new(namespace, name)));
-        member.ok_or_else(|| Status::permission_denied(format!("{id} is in no sandbox of this machine")))
+    pub(super) fn member(&self, caller: &Caller) -> Result<Member, Status> {
+        let pod = caller.pod.clone().or_else(|| self.identity.pod_of(&caller.peer.id));
+        let member = pod.and_then(|pod| self.sandboxes.by_pod(&pod));
+        member.ok_or_else(|| Status::permission_denied(format!("{} is in no sandbox of this machine", caller.peer.id)))
+    }
+
+    /// The sandbox of a pod.
+    ///
+    /// # Errors
+    /// It has gone.
+    pub(super) fn member_of(&self, pod: &Namespaced) -> Result<Member, Status> {
+        self.sandboxes.by_pod(pod).ok_or_else(|| Status::permission_denied(format!("{pod} is no sandbox of this machine")))
+    }
+
+    /// A connection to this API for what is the engine's own in a sandbox.
+    ///
+    /// # Errors
+    /// It has no identity, or is not taken.
+    pub(super) async fn line_for(&self, member: &Member, source: &Arc<Source>) -> Result<Line, Status> {
+        let failed = |error: &dyn ToString| Status::internal(error.to_string());
+        let connects = Connects::new(source).map_err(|error| failed(&error))?;
+        let line = match self.identity.agent() {
+            None => Line::open(&self.socket(), &connects).await,
+            Some(_) => {
+                // All of the engine's own have one SPIFFE ID then, and one process.
+                let own = || self.own.lock().unwrap_or_else(PoisonError::into_inner);
+                let name = self.workshop().join(token::new_id());
+                own().insert(name.clone(), member.pod.clone());
+                let line = Line::open_from(&name, &self.socket(), &connects).await;
+                own().remove(&name);
+                line
+            }
+        };
+        line.map_err(|error| failed(&error))
     }
 
     /// Lets a sandbox go, with all that it has registered and all its connections.
@@ -291,9 +327,7 @@ impl Control {
         }
         closed.extend(self.close_orphans(|link, _| link.touches(pod)).await);
         self.links.forget(|client, _| client == pod);
-        if let Ok(id) = self.identity.id_of(pod) {
-            self.identity.forget(&id);
-        }
+        self.identity.forget(pod);
         closed
     }
 

@@ -12,7 +12,6 @@ use futures::{StreamExt, stream};
 use ipnet::IpNet;
 use rustix::fs::{Mode, OFlags};
 use tokio::{net::UnixListener, task::JoinSet, time::sleep};
-use tokio_rustls::rustls::ServerConfig;
 use tonic::{Request, Response, Status};
 
 use super::{
@@ -23,12 +22,12 @@ use super::{
     mechanism::{INODE_URL, NAME, choose, give, pairs},
     server::{Caller, accept},
     token::{self, RegistryPath},
-    wire::{Connection, ConnectionEvent, Empty, EventType, MonitorScopeSelector, NetworkServiceEndpoint, NetworkServiceRequest},
+    wire::{Connection, ConnectionEvent, Empty, EventType, Labels, MonitorScopeSelector, NetworkServiceEndpoint, NetworkServiceRequest},
 };
 use crate::{
     engine::{
         grpc::{self, Answer, Question},
-        identity::{Member, Source, client_config, server_config},
+        identity::{Accepts, Member, Source},
         ipam::Pool,
         names,
     },
@@ -54,7 +53,7 @@ pub(in crate::engine) struct Endpoint {
 struct Serving {
     member: Member,
     source: Arc<Source>,
-    accepts: Arc<ServerConfig>,
+    accepts: Accepts,
     addresses: Mutex<Addresses>,
 }
 
@@ -77,10 +76,9 @@ impl Endpoint {
     /// # Errors
     /// It has no socket or no identity, or is refused.
     pub(in crate::engine) async fn start(control: &Control, member: &Member, spec: &EndpointSpec, given: Given) -> Result<Self, Status> {
-        let id = control.identity.id_of(&member.pod).map_err(|error| failed(&error))?;
-        let source = control.identity.source(&id).map_err(|error| failed(&error))?;
+        let source = control.identity.source_of(&member.pod).map_err(|error| failed(&error))?;
         source.give();
-        let accepts = server_config(&source).map_err(|error| failed(&error))?;
+        let accepts = Accepts::new(&source).map_err(|error| failed(&error))?;
         let mut pool = Pool::new(spec.prefixes.clone());
         let given = given.into_iter().filter(|(_, pairs)| pool.claim(pairs)).collect();
         let addresses = Mutex::new(Addresses { pool, given });
@@ -90,10 +88,16 @@ impl Endpoint {
         let mut tasks = JoinSet::new();
         tasks.spawn(serving.serve(listener));
 
-        let config = client_config(&source).map_err(|error| failed(&error))?;
-        let line = Line::open(&control.socket(), &config).await.map_err(|error| failed(&error))?;
-        let name = member.pod.name.clone();
-        let entry = NetworkServiceEndpoint { name, network_service_names: spec.services.clone(), url: inode.to_string(), ..Default::default() };
+        let line = control.line_for(member, &source).await?;
+        let mut labels = spec.labels.clone().unwrap_or_default();
+        names::add_own_labels(&mut labels, &member.pod.name);
+        let entry = NetworkServiceEndpoint {
+            name: member.pod.name.clone(),
+            network_service_names: spec.services.clone(),
+            network_service_labels: spec.services.iter().map(|service| (service.clone(), Labels { labels: labels.clone() })).collect(),
+            url: inode.to_string(),
+            ..Default::default()
+        };
         let registered = register(&line, &source, &socket, entry).await?;
         tasks.spawn(refresh(line, source, socket, registered));
         Ok(Self { _tasks: tasks })
@@ -176,7 +180,7 @@ impl Serving {
         let namespace = self.member.namespace.duplicate().map_err(|error| failed(&error))?;
         let inode = Inode::of(&namespace).map_err(|error| failed(&error))?;
         mechanism.parameters.insert(INODE_URL.to_owned(), inode.to_string());
-        let (token, expires) = self.source.token(&caller.peer.id, token::TOKEN_LIFE).map_err(|error| failed(&error))?;
+        let (token, expires) = self.source.token(&caller.shown, &caller.peer.id, token::TOKEN_LIFE).map_err(|error| failed(&error))?;
         let context = connection.context.get_or_insert_default().ip_context.get_or_insert_default();
         let is_excluded = excluded(&context.excluded_prefixes)?;
         let asked = pairs(Some(context)).unwrap_or_default();

@@ -28,7 +28,7 @@ use super::{
     *,
 };
 use crate::{
-    engine::identity::{Identity, Member, Source, client_config},
+    engine::identity::{Connects, Identity, Member, Source},
     model::Namespaced,
     net::Namespace,
 };
@@ -59,14 +59,14 @@ impl World {
         let identity = std::sync::Arc::new(Identity::new(super::super::identity::SVID_TTL).unwrap());
         let control = Control::new(identity, [dir.path(); 2], "nsm.io.sock").unwrap();
         let pod = Namespaced::new("ns", "villain");
-        let source = control.identity.source(&control.identity.id_of(&pod).unwrap()).unwrap();
+        let source = control.identity.source_of(&pod).unwrap();
         control.sandboxes.insert(Member { pod, instance: "i".into(), namespace: Namespace::current().unwrap() }).unwrap();
         let serving = tokio::spawn(std::sync::Arc::clone(&control).serve(UnixListener::bind(control.socket()).unwrap()));
         Self { control, source, serving, _dir: dir }
     }
 
     async fn line(&self) -> Line {
-        Line::open(&self.control.socket(), &client_config(&self.source).unwrap()).await.unwrap()
+        Line::open(&self.control.socket(), &Connects::new(&self.source).unwrap()).await.unwrap()
     }
 
     /// Somebody who means well is served still.
@@ -98,7 +98,7 @@ impl http_body::Body for Raw {
 /// Sends a body to a method; the result is the status that came back. A stream is not waited for to its end.
 async fn send(line: &Line, source: &Source, method: &'static str, body: Vec<u8>) -> Code {
     let mut metadata = Request::new(());
-    token::to_callee(metadata.metadata_mut(), source, &line.peer.id).unwrap();
+    token::to_callee(metadata.metadata_mut(), source, &line.shown, &line.peer.id).unwrap();
     let mut request = http::Request::post(format!("http://localhost{method}")).header("content-type", "application/grpc").header("te", "trailers");
     request.headers_mut().unwrap().extend(metadata.metadata().clone().into_headers());
     let request = request.body(tonic::body::Body::new(Raw(Some(body.into())))).unwrap();
@@ -234,7 +234,7 @@ async fn what_is_no_tls_and_what_is_no_http_is_hung_up_on() {
             let _ = stream.shutdown().await;
             let _ = stream.read_to_end(&mut Vec::new()).await;
         } else {
-            let connector = TlsConnector::from(client_config(&world.source).unwrap());
+            let connector = TlsConnector::from(Connects::new(&world.source).unwrap().one().0);
             let mut stream = connector.connect(ServerName::try_from("localhost").unwrap(), DescriptorStream::new(stream)).await.unwrap();
             let _ = stream.write_all(&bytes).await;
             let _ = stream.shutdown().await;

@@ -1,11 +1,11 @@
-use std::{io, path::Path, sync::Arc};
+use std::{fs, io, path::Path, sync::Arc};
 
 use prost::Message;
-use tokio::{net::UnixStream, time::timeout};
-use tokio_rustls::{
-    TlsConnector,
-    rustls::{ClientConfig, pki_types::ServerName},
+use tokio::{
+    net::{UnixSocket, UnixStream},
+    time::timeout,
 };
+use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::engine::{
     grpc::Channel,
-    identity::{Peer, Source, peer_of},
+    identity::{Connects, Peer, Source, Svid, peer_of},
     phases::Moment,
 };
 
@@ -31,6 +31,8 @@ pub(super) struct Line {
     pub(super) received: Descriptors,
     /// What is to go over it.
     pub(super) outgoing: Outgoing,
+    /// What we have shown on it.
+    pub(super) shown: Arc<Svid>,
     /// How it was made.
     pub(super) handshake: Handshake,
 }
@@ -40,17 +42,36 @@ impl Line {
     ///
     /// # Errors
     /// Nobody listens, or it cannot prove who it is, or does not speak HTTP/2.
-    pub(super) async fn open(socket: &Path, config: &Arc<ClientConfig>) -> io::Result<Self> {
+    pub(super) async fn open(socket: &Path, connects: &Connects) -> io::Result<Self> {
         let begun = Moment::now();
-        let stream = DescriptorStream::new(UnixStream::connect(socket).await?);
+        Self::over(UnixStream::connect(socket).await?, connects, begun).await
+    }
+
+    /// The same from a socket that has a name of its own.
+    ///
+    /// # Errors
+    /// As with [`Self::open`], or the name is taken.
+    pub(super) async fn open_from(name: &Path, socket: &Path, connects: &Connects) -> io::Result<Self> {
+        let begun = Moment::now();
+        let own = UnixSocket::new_stream()?;
+        own.bind(name)?;
+        let connected = own.connect(socket).await;
+        // The other end knows it by then, and nobody is to connect to it.
+        let _ = fs::remove_file(name);
+        Self::over(connected?, connects, begun).await
+    }
+
+    async fn over(stream: UnixStream, connects: &Connects, begun: Moment) -> io::Result<Self> {
+        let stream = DescriptorStream::new(stream);
+        let (config, shown) = connects.one();
         let (received, outgoing) = (stream.received(), stream.outgoing());
         // TLS wants a name, and the verifier looks at none.
         let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
-        let stream = timeout(HANDSHAKE, Box::pin(TlsConnector::from(Arc::clone(config)).connect(name, stream))).await??;
+        let stream = timeout(HANDSHAKE, Box::pin(TlsConnector::from(config).connect(name, stream))).await??;
         let session = stream.get_ref().1;
         let (peer, handshake) = (peer_of(session.peer_certificates()).map_err(io::Error::other)?, Handshake::ended(begun, session));
         let channel = Box::pin(Channel::new(stream)).await.map_err(io::Error::other)?;
-        Ok(Self { channel, peer, received, outgoing, handshake })
+        Ok(Self { channel, peer, received, outgoing, shown, handshake })
     }
 
     /// Whether the other end is gone.
@@ -67,7 +88,7 @@ impl Line {
         Q: Message + 'static,
         A: Message + Default + 'static,
     {
-        token::to_callee(request.metadata_mut(), source, &self.peer.id)?;
+        token::to_callee(request.metadata_mut(), source, &self.shown, &self.peer.id)?;
         Box::pin(self.channel.unary(method, request)).await
     }
 
@@ -97,7 +118,7 @@ impl Line {
         A: Message + Default + 'static,
     {
         let mut request = Request::new(message);
-        token::to_callee(request.metadata_mut(), source, &self.peer.id)?;
+        token::to_callee(request.metadata_mut(), source, &self.shown, &self.peer.id)?;
         Ok(Box::pin(self.channel.stream(method, request)).await?.into_inner())
     }
 }

@@ -12,6 +12,8 @@
 //!
 //! The messages are in `wire`, what has come as a descriptor is in `descriptors`, and all of it works on one `Control`.
 
+#[cfg(test)]
+mod agent_tests;
 mod client;
 mod control;
 mod descriptors;
@@ -23,6 +25,8 @@ mod line;
 mod links;
 mod mechanism;
 mod monitor;
+#[cfg(test)]
+mod namespace_tests;
 mod network_service;
 mod phases;
 mod registration;

@@ -5,11 +5,11 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tonic::{Request, Response, Status};
 
 use super::{
-    control::Control,
+    control::{Control, Told},
     server::Caller,
     wire::{Connection, ConnectionEvent, EventType, MonitorScopeSelector},
 };
-use crate::engine::identity::SpiffeId;
+use crate::model::Namespaced;
 
 /// The most segments that somebody may ask for at once.
 const MAX_SEGMENTS: usize = 1024;
@@ -27,7 +27,7 @@ impl Control {
         if selector.path_segments.len() > MAX_SEGMENTS || selector.network_services.len() > MAX_SEGMENTS {
             return Err(Status::invalid_argument(format!("at most {MAX_SEGMENTS} segments can be asked for")));
         }
-        let watcher = Watcher { control: Arc::clone(self), who: caller.peer.id.clone(), selector };
+        let watcher = Watcher { control: Arc::clone(self), pod: self.member(caller).ok().map(|member| member.pod), selector };
         // Before it is looked: what happens in between is not missed.
         let events = self.events.subscribe();
         let first = ConnectionEvent { r#type: EventType::InitialStateTransfer.into(), connections: watcher.now() };
@@ -42,35 +42,30 @@ impl Control {
 /// Somebody who watches connections.
 struct Watcher {
     control: Arc<Control>,
-    who: SpiffeId,
+    /// None where it is in no sandbox, and so has no connections.
+    pod: Option<Namespaced>,
     selector: MonitorScopeSelector,
 }
 
 impl Watcher {
     fn now(&self) -> HashMap<String, Connection> {
         let all = self.control.list().into_iter();
-        let own = all.filter(|(key, established)| key.client == self.who || established.remote.id == self.who);
+        let own = all.filter(|(_, established)| self.pod.as_ref().is_some_and(|pod| established.link.touches(pod)));
         own.map(|(_, established)| established.near).filter(|near| matches(near, &self.selector)).map(|near| (near.id.clone(), near)).collect()
     }
 
-    async fn next(&self, events: &mut Receiver<ConnectionEvent>) -> Option<ConnectionEvent> {
+    async fn next(&self, events: &mut Receiver<Told>) -> Option<ConnectionEvent> {
         loop {
-            let mut event = match events.recv().await {
-                Ok(event) => event,
+            let Told { mut event, pods } = match events.recv().await {
+                Ok(told) => told,
                 Err(RecvError::Lagged(_)) => return Some(ConnectionEvent { r#type: EventType::Update.into(), connections: self.now() }),
                 Err(RecvError::Closed) => return None,
             };
-            event.connections.retain(|_, connection| matches(connection, &self.selector) && self.is_own(connection));
-            if !event.connections.is_empty() {
+            event.connections.retain(|_, connection| matches(connection, &self.selector));
+            if !event.connections.is_empty() && self.pod.as_ref().is_some_and(|pod| pods.contains(pod)) {
                 return Some(event);
             }
         }
-    }
-
-    /// Whether a connection has a token of whoever watches: each on its path has put one there.
-    fn is_own(&self, connection: &Connection) -> bool {
-        let segments = connection.path.iter().flat_map(|path| &path.path_segments);
-        segments.filter_map(|segment| crate::engine::identity::decode(&segment.token).ok()).any(|claims| claims.sub == self.who.as_str())
     }
 }
 

@@ -11,7 +11,8 @@ use super::{
     control::{Control, Established, Key, MANAGER},
     descriptors::{Descriptors, Inode},
     journal::Happening,
-    mechanism::{INODE_URL, KERNEL, LOCAL, NAME, choose, give, kernel, pairs},
+    line::Line,
+    mechanism::{INODE_URL, KERNEL, LOCAL, NAME, choose, give, kernel, pairs, routes},
     phases::{Asked, Way, refreshed},
     remote::Remote,
     server::Caller,
@@ -26,7 +27,7 @@ use crate::{
         phases::Moment,
         registry::{self, Change, Found, NotFound, Registration},
     },
-    model::InterfaceName,
+    model::{InterfaceName, Namespaced, NetworkServiceSpec},
     net,
 };
 
@@ -35,6 +36,8 @@ const RETURNS: Duration = Duration::from_secs(5);
 /// The longest name of a service, in bytes, and the most labels of a connection.
 const MAX_NAME: usize = 253;
 const MAX_LABELS: usize = 64;
+/// The most segments of a path that are taken of an endpoint.
+const MAX_BEHIND: usize = 4;
 
 /// A request, as far as it is understood.
 pub(super) struct Wanted {
@@ -58,27 +61,44 @@ impl Control {
         let mut connection = message.connection.ok_or_else(|| Status::invalid_argument("the request has no connection"))?;
         check(&connection)?;
         let asked = self.asked(caller, &connection.network_service);
-        let (token, claims) = token::from_caller(&metadata, &caller.peer, self.source.id())?;
+        let (token, claims) = self.token_of(caller, &metadata)?;
         let expires = claims.expires();
-        let step = token::step(connection.path.take(), &connection.id, MANAGER, (token, claims), self.source.id())?;
-        let member = self.member(&caller.peer.id)?;
+        let mut step = token::step(connection.path.take(), &connection.id, MANAGER, (token, claims), self.source.id())?;
+        let member = self.member(caller)?;
         let mechanism = choose(connection.mechanism.as_ref(), &message.mechanism_preferences)?;
         let (mechanism, end) = near_end(caller, &member, mechanism, &connection.network_service).await?;
-        let key = Key { client: caller.peer.id.clone(), id: step.caller().id.clone() };
+        let key = Key { client: member.pod.clone(), id: step.caller().id.clone() };
         let _turn = self.turn(&key).await;
+        if let Some(known) = self.get(&key) {
+            // A client that begins anew has lost our id and not its connection. By another id its endpoint would take it for a second
+            // one, and nobody would ever give the addresses of the first back.
+            step.set_id(&known.near.id);
+        }
         let wanted = Wanted { connection, step, expires, member, mechanism, end, asked };
         let (established, is_made) = self.serve_request(&key, &wanted).await.inspect_err(|status| {
             let (client, service) = (wanted.member.pod.clone(), wanted.connection.network_service.clone());
             let (code, reason, taken) = (status.code(), status.message().to_owned(), begun.elapsed());
             self.journal.add(Happening::Refused { client, id: key.id.clone(), service, code, reason, taken });
         })?;
-        let answer = for_caller(&established.near, &wanted);
+        let mut answer = for_caller(&established.near, &wanted);
+        self.sign_for(caller, &established, &mut answer)?;
         let link = established.link.clone();
         self.put(key, established);
         if is_made {
             self.journal.add(Happening::Served { link, taken: begun.elapsed() });
         }
         Ok(Response::new(answer))
+    }
+
+    /// Signs our segment with the key that the caller knows us by. Our token for the endpoint is signed with what we have shown there,
+    /// which is another where a SPIRE agent has renewed our SVID in between.
+    fn sign_for(&self, caller: &Caller, established: &Established, answer: &mut Connection) -> Result<(), Status> {
+        let Some(path) = answer.path.as_mut().filter(|_| self.identity.agent().is_some()) else { return Ok(()) };
+        let own = usize::try_from(path.index).ok().and_then(|index| path.path_segments.get_mut(index + 1));
+        let (token, expires) =
+            self.source.token(&caller.shown, &established.remote.id, token::TOKEN_LIFE).map_err(|error| Status::internal(error.to_string()))?;
+        own.into_iter().for_each(|own| (own.token, own.expires) = (token.clone(), Some(expires.into())));
+        Ok(())
     }
 
     /// Tries one endpoint after the other. The result is the connection, and whether its links were made for it.
@@ -122,21 +142,21 @@ impl Control {
         let mut changes = self.registry().watch();
         let look = || {
             let now = jiff::Timestamp::now().as_second();
-            let asked = registry::Asked { service: &connection.network_service, instance: &member.instance, namespace: &member.pod.namespace };
+            let asked = registry::Asked {
+                service: &connection.network_service,
+                instance: &member.instance,
+                namespace: &member.pod.namespace,
+                labels: &connection.labels,
+                endpoint: name,
+            };
             let loads = self.loads();
-            let mut found = self.registry().find(&asked, now, |endpoint| loads.get(endpoint).copied().unwrap_or_default());
-            if let Ok(found) = &mut found {
-                found.candidates.retain(|candidate| name.is_empty() || candidate.name == *name);
-            }
-            found
+            self.registry().find(&asked, now, |endpoint| loads.get(endpoint).copied().unwrap_or_default())
         };
         let appears = async {
             loop {
                 match look() {
-                    Ok(found) if !found.candidates.is_empty() => return Ok(found),
-                    Err(error @ NotFound::Service(_)) => return Err(error),
-                    Err(error) if name.is_empty() => return Err(error),
-                    _ => {}
+                    Err(NotFound::Endpoint) if !name.is_empty() => {}
+                    found => return found,
                 }
                 while matches!(changes.recv().await, Ok(Change::Service(..) | Change::Endpoint(_, true))) {}
             }
@@ -144,6 +164,24 @@ impl Control {
         let found = timeout(RETURNS, appears).await;
         let gone = |_| Status::not_found(format!("network service endpoint {name} is not found"));
         found.map_err(gone)?.map_err(|error| Status::not_found(error.to_string()))
+    }
+
+    /// The clients of a service, with the numbers of their requests, which its matches would give to another endpoint now, or to none.
+    pub(in crate::engine) fn passed_over(&self, service: &NetworkServiceSpec) -> Vec<(Namespaced, usize)> {
+        let now = jiff::Timestamp::now().as_second();
+        let is_chosen = |(key, established): &(Key, Established)| {
+            let Ok(member) = self.member_of(&key.client) else { return false };
+            let asked = registry::Asked {
+                service: &established.near.network_service,
+                instance: &member.instance,
+                namespace: &member.pod.namespace,
+                labels: &established.near.labels,
+                endpoint: "",
+            };
+            self.registry().find(&asked, now, |_| 0).is_ok_and(|found| found.candidates.contains(&established.remote.key))
+        };
+        let passed = self.list().into_iter().filter(|one| one.1.link.service == service.id && !is_chosen(one));
+        passed.map(|(_, established)| (established.link.client.pod, established.link.request)).collect()
     }
 
     /// Has an endpoint take its side of a connection, and makes the links.
@@ -156,11 +194,11 @@ impl Control {
         orphan: Option<&forwarder::Connection>,
     ) -> Result<(Established, bool), Status> {
         let (remote, selected) = (&registration.remote, Moment::now());
-        let asked = for_endpoint(wanted, found, remote, same, orphan.filter(|orphan| orphan.endpoint.pod == registration.pod));
-        let (answer, line) = remote.call::<_, Connection>(self, REQUEST, asked.clone()).await?;
+        let mut asked = for_endpoint(wanted, found, remote, same, orphan.filter(|orphan| orphan.endpoint.pod == registration.pod));
+        let (answer, line) = self.ask(remote, &mut asked, wanted.step.own + 1).await?;
         let old = same.map(|same| &same.link).or(orphan);
         let way = Way { candidates: found.candidates.len(), selected, answered: Moment::now(), line: &line };
-        let made = self.accept(wanted, found, remote, &way, answer.into_inner(), old).await;
+        let made = self.accept(wanted, found, registration, &way, answer, old).await;
         if made.is_err() && same.is_none() {
             // The first error is what counts.
             let _ = remote.call::<_, Empty>(self, CLOSE, asked.connection.unwrap_or_default()).await;
@@ -168,21 +206,46 @@ impl Control {
         made
     }
 
+    /// Asks an endpoint, whose segment of the path is that with this index. One whose key a SPIRE agent has renewed since it was connected
+    /// with answers with a token that is signed with the new one: it is then asked again, over a connection on which it shows that.
+    async fn ask(self: &Arc<Self>, remote: &Arc<Remote>, asked: &mut NetworkServiceRequest, segment: usize) -> Result<(Connection, Line), Status> {
+        let (answer, line) = remote.call::<_, Connection>(self, REQUEST, asked.clone()).await?;
+        let answer = answer.into_inner();
+        let behind: Vec<PathSegment> = answer.path.iter().flat_map(|path| &path.path_segments).skip(segment).take(MAX_BEHIND).cloned().collect();
+        let is_renewed = behind.first().is_some_and(|own| token::is_with_another_key(&own.token, &line.peer));
+        if self.identity.agent().is_none() || !is_renewed {
+            return Ok((answer, line));
+        }
+        remote.reconnect(self, &line).await?;
+        if let Some(connection) = &mut asked.connection {
+            // By its own id for it, or it would take this for a second connection.
+            let path = connection.path.get_or_insert_default();
+            path.path_segments.truncate(segment);
+            path.path_segments.extend(behind);
+            connection.mechanism = answer.mechanism;
+        }
+        let (answer, line) = remote.call::<_, Connection>(self, REQUEST, asked.clone()).await?;
+        Ok((answer.into_inner(), line))
+    }
+
     /// Makes of an endpoint's answer what it says.
     async fn accept(
         &self,
         wanted: &Wanted,
         found: &Found,
-        remote: &Arc<Remote>,
+        registration: &Registration,
         way: &Way<'_>,
         mut answer: Connection,
         old: Option<&forwarder::Connection>,
     ) -> Result<(Established, bool), Status> {
+        let remote = &registration.remote;
         let refuse = |reason: &dyn ToString| Status::internal(format!("endpoint {} answers wrongly: {}", remote.key.name, reason.to_string()));
         let mechanism = answer.mechanism.as_ref().filter(|mechanism| mechanism.r#type == KERNEL).ok_or_else(|| refuse(&"not a kernel interface"))?;
-        let member = self.member(&remote.id)?;
+        let member = self.member_of(&registration.pod)?;
         let far = end(&way.line.received, &member, mechanism).await?.ok_or_else(|| refuse(&"its interface has no name"))?;
-        let pairs = pairs(answer.context.as_ref().and_then(|context| context.ip_context.as_ref())).map_err(|reason| refuse(&reason))?;
+        let context = answer.context.as_ref().and_then(|context| context.ip_context.as_ref());
+        let pairs = pairs(context).map_err(|reason| refuse(&reason))?;
+        let routes = routes(context, &pairs).map_err(|reason| refuse(&reason))?;
         let path = answer.path.take().unwrap_or_default();
         let mut own = wanted.step.path.clone();
         // Only what lies behind us is the endpoint's to say; our token for it stands in its path too.
@@ -192,7 +255,7 @@ impl Control {
             (segment.token, segment.expires) = (claimed, expires);
         }
         own.path_segments.truncate(wanted.step.own + 1);
-        own.path_segments.extend(path.path_segments.into_iter().skip(wanted.step.own + 1).take(4));
+        own.path_segments.extend(path.path_segments.into_iter().skip(wanted.step.own + 1).take(MAX_BEHIND));
         // Before anything is made for it.
         let check = || token::check_path(&own, wanted.step.own, self.source.id(), &way.line.peer);
         let denied = |status: Status| Status::new(status.code(), refuse(&status.message()).message());
@@ -200,6 +263,7 @@ impl Control {
         (answer.id, answer.state) = (wanted.step.id().to_owned(), State::Up.into());
         answer.network_service_endpoint_name.clone_from(&remote.key.name);
         answer.payload = found.payload.to_string();
+        answer.labels.clone_from(&wanted.connection.labels);
 
         let number = wanted.step.caller().id.rsplit('-').next().and_then(|text| text.parse().ok()).unwrap_or_default();
         let link = forwarder::Connection {
@@ -211,6 +275,7 @@ impl Control {
             pairs,
             since: 0,
             heals: 0,
+            routes,
             phases: None,
         };
         let (mut link, laid) = self.link(link, old).await?;
@@ -236,9 +301,11 @@ impl Control {
     pub(super) async fn close_for(self: &Arc<Self>, caller: &Caller, request: Request<Connection>) -> Result<Response<Empty>, Status> {
         let (metadata, _, mut connection) = request.into_parts();
         check(&connection)?;
-        let (token, claims) = token::from_caller(&metadata, &caller.peer, self.source.id())?;
+        let (token, claims) = self.token_of(caller, &metadata)?;
         let step = token::step(connection.path.take(), &connection.id, MANAGER, (token, claims), self.source.id())?;
-        let key = Key { client: caller.peer.id.clone(), id: step.caller().id.clone() };
+        // What is in no sandbox any more has no connections either.
+        let Ok(member) = self.member(caller) else { return Ok(Response::new(Empty {})) };
+        let key = Key { client: member.pod, id: step.caller().id.clone() };
         let _turn = self.turn(&key).await;
         if let Some(mut established) = self.forget(&key) {
             // With the caller's token of now: the endpoint looks at it too.
@@ -353,7 +420,6 @@ fn for_caller(near: &Connection, wanted: &Wanted) -> Connection {
     if let Some(path) = &mut answer.path {
         path.index = u32::try_from(wanted.step.own - 1).unwrap_or_default();
     }
-    answer.labels.clone_from(&wanted.connection.labels);
     answer
 }
 
@@ -363,8 +429,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        engine::{api::wire, identity::Identity},
-        model::{Namespaced, Payload},
+        engine::{api::wire, forwarder::Routes, identity::Identity},
+        model::Payload,
         net::Namespace,
     };
 
@@ -423,6 +489,7 @@ mod tests {
             pairs,
             since: 0,
             heals: 0,
+            routes: Routes::default(),
             phases: None,
         });
         assert!(control.orphan(&end("alpine", "nsm-2")).is_none() && control.orphan(&end("nse", "nsm-1")).is_none());

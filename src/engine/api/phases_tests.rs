@@ -1,4 +1,7 @@
-use std::sync::Arc;
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use tokio::net::UnixListener;
 use tonic::{Code, Request, Response, Status};
@@ -16,7 +19,7 @@ use crate::{
             wire::{self, NetworkServiceEndpoint, NetworkServiceRequest, PathSegment},
         },
         grpc,
-        identity::{Identity, SVID_TTL, Source, client_config, server_config},
+        identity::{Accepts, AgentSocket, Connects, Identity, SVID_TTL, Sandboxes, Settings, Source, WorkloadApi},
     },
     model::{AddressPair, Namespaced, NetworkServiceSpec, Payload},
     net::Namespace,
@@ -25,8 +28,16 @@ use crate::{
 /// A manager, and a pod in which are a client and an endpoint.
 struct World {
     control: Arc<Control>,
-    source: Arc<Source>,
+    /// A SPIRE agent's, where one gives identities.
+    giver: Option<Arc<Identity>>,
+    source: Mutex<Arc<Source>>,
+    /// How often the endpoint was connected with.
+    connected: AtomicUsize,
     dir: tempfile::TempDir,
+}
+
+fn member(name: &str) -> Member {
+    Member { pod: Namespaced::new("ns", name), instance: "i".into(), namespace: Namespace::current().unwrap() }
 }
 
 /// What an endpoint puts into the path as its token, by whom it is asked.
@@ -35,17 +46,42 @@ type Forge = fn(&World, &SpiffeId) -> String;
 impl World {
     fn new() -> Arc<Self> {
         let dir = tempfile::tempdir().unwrap();
-        let control = Control::new(Arc::new(Identity::new(SVID_TTL).unwrap()), [dir.path(); 2], "nsm.io.sock").unwrap();
-        let pod = Namespaced::new("ns", "pod");
-        let source = control.identity.source(&control.identity.id_of(&pod).unwrap()).unwrap();
-        control.sandboxes.insert(Member { pod, instance: "i".into(), namespace: Namespace::current().unwrap() }).unwrap();
-        control.registry().put_service("i", &NetworkServiceSpec { id: Namespaced::new("ns", "s"), payload: Payload::Ethernet });
+        Self::with(dir, Identity::new(SVID_TTL).unwrap(), None)
+    }
+
+    /// With the Workload API of another in the place of a SPIRE agent's.
+    async fn by_agent() -> Arc<Self> {
+        let dir = tempfile::tempdir().unwrap();
+        let (giver, known, path) = (Arc::new(Identity::new(SVID_TTL).unwrap()), Arc::new(Sandboxes::default()), dir.path().join("api.sock"));
+        known.insert(member("engine")).unwrap();
+        tokio::spawn(WorkloadApi::new(Arc::clone(&giver), known).serve(UnixListener::bind(&path).unwrap()));
+        let settings = Settings { agent: Some(AgentSocket::at(path)), ..Settings::default() };
+        let identity = Identity::begin(&settings).await.unwrap();
+        Self::with(dir, identity, Some(giver))
+    }
+
+    fn with(dir: tempfile::TempDir, identity: Identity, giver: Option<Arc<Identity>>) -> Arc<Self> {
+        let control = Control::new(Arc::new(identity), [dir.path(); 2], "nsm.io.sock").unwrap();
+        let source = Mutex::new(giver.as_ref().unwrap_or(&control.identity).source_of(&member("pod").pod).unwrap());
+        control.sandboxes.insert(member("pod")).unwrap();
+        control.registry().put_service("i", &NetworkServiceSpec { id: Namespaced::new("ns", "s"), payload: Payload::Ethernet, matches: Vec::new() });
         tokio::spawn(Arc::clone(&control).serve(UnixListener::bind(control.socket()).unwrap()));
-        Arc::new(Self { control, source, dir })
+        Arc::new(Self { control, giver, source, connected: AtomicUsize::new(0), dir })
+    }
+
+    fn source(&self) -> Arc<Source> {
+        Arc::clone(&self.source.lock().unwrap())
+    }
+
+    /// Has the agent give the pod another key.
+    fn renew(&self) {
+        let (giver, pod) = (self.giver.as_ref().unwrap(), member("pod").pod);
+        giver.forget(&pod);
+        *self.source.lock().unwrap() = giver.source_of(&pod).unwrap();
     }
 
     async fn line(&self) -> Line {
-        Line::open(&self.control.socket(), &client_config(&self.source).unwrap()).await.unwrap()
+        self.control.line_for(&member("pod"), &self.source()).await.unwrap()
     }
 
     fn other(&self) -> Arc<Source> {
@@ -61,11 +97,12 @@ impl World {
         let line = self.line().await;
         line.outgoing.send(socket);
         let entry = NetworkServiceEndpoint { name: "nse".into(), url, network_service_names: vec!["s".into()], ..Default::default() };
-        line.call::<_, NetworkServiceEndpoint>(&self.source, REGISTER_ENDPOINT, Request::new(entry)).await.unwrap();
+        line.call::<_, NetworkServiceEndpoint>(&self.source(), REGISTER_ENDPOINT, Request::new(entry)).await.unwrap();
         let world = Arc::clone(self);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (caller, stream) = accept(stream, &server_config(&world.source).unwrap()).await.unwrap();
+                let (caller, stream) = accept(stream, &Accepts::new(&world.source()).unwrap()).await.unwrap();
+                world.connected.fetch_add(1, Ordering::Relaxed);
                 let world = Arc::clone(&world);
                 tokio::spawn(grpc::serve(stream, move |question| {
                     let (world, caller) = (Arc::clone(&world), caller.clone());
@@ -83,8 +120,9 @@ impl World {
     fn answer(&self, caller: &Caller, request: Request<NetworkServiceRequest>, forge: Forge) -> Result<Response<wire::Connection>, Status> {
         let (metadata, _, message) = request.into_parts();
         let mut connection = message.connection.unwrap();
-        let token = token::from_caller(&metadata, &caller.peer, self.source.id())?;
-        let mut step = token::step(connection.path.take(), &connection.id, "nse", token, self.source.id())?;
+        let source = self.source();
+        let token = token::from_caller(&metadata, &caller.peer, source.id())?;
+        let mut step = token::step(connection.path.take(), &connection.id, "nse", token, source.id())?;
         step.path.path_segments[2].token = forge(self, &caller.peer.id);
         connection.path = Some(step.path);
         let namespace = Namespace::current().unwrap().duplicate().unwrap();
@@ -124,27 +162,47 @@ impl World {
 }
 
 fn honest(world: &World, audience: &SpiffeId) -> String {
-    world.source.token(audience, token::TOKEN_LIFE).unwrap().0
+    let source = world.source();
+    source.token(&source.svid(), audience, token::TOKEN_LIFE).unwrap().0
 }
 
 #[tokio::test]
 async fn an_endpoint_with_a_wrong_token_comes_to_no_phase_4() {
     let forged: [(Forge, &str); 5] = [
         (|_, _| String::new(), "the token is malformed"),
-        (|world, audience| world.other().token(audience, token::TOKEN_LIFE).unwrap().0, "the token's signature is not that of the one who sends it"),
+        (
+            |world, audience| world.other().token(&world.other().svid(), audience, token::TOKEN_LIFE).unwrap().0,
+            "the token's signature is not that of the one who sends it",
+        ),
         (|world, _| honest(world, world.other().id()), "the token is meant for somebody else"),
-        (|world, audience| world.source.token(audience, std::time::Duration::ZERO).unwrap().0, "the token has expired"),
+        (|world, audience| world.source().token(&world.source().svid(), audience, std::time::Duration::ZERO).unwrap().0, "the token has expired"),
         // All is right with it, and the kernel has the last word.
         (honest, "cannot make the interfaces lo and nsm-far"),
     ];
     for (forge, words) in forged {
         let world = World::new();
         world.endpoint(forge).await;
-        let status = world.ask(&world.source).await;
+        let status = world.ask(&world.source()).await;
         assert!(status.message().contains(words), "{words}: {status:?}");
         assert_eq!(status.code() == Code::PermissionDenied, words.starts_with("the token"), "{status:?}");
         world.has_no_tunnel();
     }
+}
+
+#[tokio::test]
+async fn an_endpoint_whose_agent_has_renewed_its_key_is_connected_with_anew() {
+    let world = World::by_agent().await;
+    world.endpoint(honest).await;
+    for connected in [1, 2] {
+        for _ in 0..2 {
+            // All is right with it, and the kernel has the last word.
+            let status = world.ask(&world.source()).await;
+            assert!(status.message().contains("cannot make the interfaces lo and nsm-far"), "{status:?}");
+            assert_eq!(world.connected.load(Ordering::Relaxed), connected);
+        }
+        world.renew();
+    }
+    world.has_no_tunnel();
 }
 
 #[tokio::test]
@@ -156,7 +214,7 @@ async fn a_client_with_a_wrong_token_or_identity_comes_to_no_phase_4() {
     // Of another trust domain: there is not even a connection to ask over.
     let stranger = Identity::new(SVID_TTL).unwrap();
     let source = stranger.source(&stranger.domain().id(&["ns", "ns", "pod", "pod"]).unwrap()).unwrap();
-    assert!(Line::open(&world.control.socket(), &client_config(&source).unwrap()).await.is_err());
+    assert!(Line::open(&world.control.socket(), &Connects::new(&source).unwrap()).await.is_err());
     world.has_no_tunnel();
 }
 
@@ -165,7 +223,7 @@ async fn a_registration_is_timed_from_its_start() {
     let world = World::new();
     let pod = Namespaced::new("ns", "pod");
     world.control.start(&pod, Moment::now(), "sandbox begun");
-    world.source.give();
+    world.source().give();
     world.endpoint(honest).await;
     let happened = world.control.journal.take();
     let [Happening::Registered { remote, .. }] = happened.as_slice() else { panic!("{happened:?}") };

@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeMap,
     os::fd::OwnedFd,
     pin::Pin,
     sync::Arc,
@@ -19,7 +20,7 @@ use super::{
     server::Caller,
     token::{self, RegistryPath},
     wire::{
-        Empty, NetworkService, NetworkServiceEndpoint, NetworkServiceEndpointQuery, NetworkServiceEndpointResponse, NetworkServiceQuery,
+        self, Empty, NetworkService, NetworkServiceEndpoint, NetworkServiceEndpointQuery, NetworkServiceEndpointResponse, NetworkServiceQuery,
         NetworkServiceResponse,
     },
 };
@@ -28,7 +29,7 @@ use crate::{
         phases::Moment,
         registry::{Change, REGISTRATION_SECONDS, Registration, Service},
     },
-    model::{Namespaced, Payload},
+    model::{Labels, Match, Namespaced, Payload},
 };
 
 /// The longest name, in bytes: as with Kubernetes' objects, which NSM's registry keeps them as.
@@ -47,9 +48,9 @@ fn check_name(what: &str, name: &str) -> Result<(), Status> {
 impl Control {
     /// Checks who calls; the result is the answer's metadata, and until when the caller vouches for itself.
     fn authorize<T>(&self, caller: &Caller, request: &Request<T>) -> Result<(tonic::metadata::AsciiMetadataValue, SystemTime), Status> {
-        let (token, claims) = token::from_caller(request.metadata(), &caller.peer, self.source.id())?;
+        let (token, claims) = self.token_of(caller, request.metadata())?;
         RegistryPath::check(request.metadata())?;
-        let own = self.source.token(&caller.peer.id, token::TOKEN_LIFE).map_err(|error| Status::internal(error.to_string()))?;
+        let own = self.source.token(&caller.shown, &caller.peer.id, token::TOKEN_LIFE).map_err(|error| Status::internal(error.to_string()))?;
         Ok((RegistryPath::answer(&token, own.0).to_metadata()?, claims.expires()))
     }
 
@@ -62,7 +63,7 @@ impl Control {
         let (path, until) = self.authorize(caller, &request)?;
         let mut entry = request.into_inner();
         check_endpoint(&entry)?;
-        let member = self.member(&caller.peer.id)?;
+        let member = self.member(caller)?;
         let inode: Inode = entry.url.parse().map_err(|error| Status::invalid_argument(format!("the endpoint's url {error}")))?;
         let socket = caller.received.wait(inode).await.map_err(|error| Status::deadline_exceeded(error.to_string()))?;
         check_socket(&socket)?;
@@ -93,10 +94,11 @@ impl Control {
                 Arc::new(remote.after(Some(phase)))
             }
         };
-        let expires_at = Timestamp::try_from(expires).map_or(i64::MAX, Timestamp::as_second);
+        // Whole seconds: not before it has run out.
+        let expires_at = Timestamp::try_from(expires + Duration::from_millis(999)).map_or(i64::MAX, Timestamp::as_second);
         let services = entry.network_service_names.clone();
-        let (pod, instance) = (member.pod.clone(), member.instance);
-        registry.register(Registration { pod, instance, services: services.clone(), expires_at, remote: Arc::clone(&remote) });
+        let (pod, instance, labels) = (member.pod.clone(), member.instance, labels(&entry));
+        registry.register(Registration { pod, instance, services: services.clone(), labels, expires_at, remote: Arc::clone(&remote) });
         drop(registry);
         if is_new {
             self.journal.add(Happening::Registered { pod: member.pod, services, remote });
@@ -109,7 +111,7 @@ impl Control {
     /// Takes an endpoint's registration back. That there is none is no error.
     pub(super) fn unregister_endpoint(&self, caller: &Caller, request: Request<NetworkServiceEndpoint>) -> Result<Response<Empty>, Status> {
         let (path, _) = self.authorize(caller, &request)?;
-        let member = self.member(&caller.peer.id)?;
+        let member = self.member(caller)?;
         let name = request.into_inner().name;
         let key = Namespaced::new(&member.pod.namespace, name);
         let mut registry = self.registry();
@@ -151,7 +153,7 @@ impl Control {
     /// Registers a network service. One that is there stays as it is: what the deployment says goes before what a program says.
     pub(super) fn register_service(&self, caller: &Caller, request: Request<NetworkService>) -> Result<Response<NetworkService>, Status> {
         let (path, _) = self.authorize(caller, &request)?;
-        let member = self.member(&caller.peer.id)?;
+        let member = self.member(caller)?;
         let mut service = request.into_inner();
         check_name("network service", &service.name)?;
         let payload = match service.payload.as_str() {
@@ -163,8 +165,11 @@ impl Control {
                 return Err(Status::invalid_argument(format!("the payload {other:?} is neither ETHERNET nor IP")));
             }
         };
-        let known = self.registry().register_service(&member.pod, &member.instance, &service.name, payload);
+        check_matches(&service.matches)?;
+        let matches = service.matches.into_iter().map(Match::from).collect();
+        let known = self.registry().register_service(&member.pod, &member.instance, &service.name, payload, matches);
         service.payload = known.payload.to_string();
+        service.matches = known.matches.into_iter().map(wire::Match::from).collect();
         service.path_ids = vec![caller.peer.id.to_string(), self.source.id().to_string()];
         let mut response = Response::new(service);
         response.metadata_mut().insert(RegistryPath::KEY, path);
@@ -174,7 +179,7 @@ impl Control {
     /// Takes a network service back that the same pod has registered; others stay.
     pub(super) fn unregister_service(&self, caller: &Caller, request: Request<NetworkService>) -> Result<Response<Empty>, Status> {
         let (path, _) = self.authorize(caller, &request)?;
-        let member = self.member(&caller.peer.id)?;
+        let member = self.member(caller)?;
         let id = Namespaced::new(&member.pod.namespace, request.into_inner().name);
         let mut registry = self.registry();
         let is_own = registry.services().any(|(known, service)| *known == id && service.registered_by.as_ref() == Some(&member.pod));
@@ -192,15 +197,21 @@ impl Control {
         let query = network_service.unwrap_or_default();
         let registry = self.registry();
         let changes = registry.watch();
-        let is_meant = move |id: &Namespaced| query.name.is_empty() || query.name == id.name;
-        let first: Vec<_> = registry.services().filter(|(id, _)| is_meant(id)).map(|(id, service)| Ok(service_of(id, Some(service)))).collect();
+        let is_meant = move |id: &Namespaced, service: Option<&Service>| service_matches(id, service, &query);
+        let all = registry.services().filter(|(id, service)| is_meant(id, Some(service)));
+        let first: Vec<_> = all.map(|(id, service)| Ok(service_of(id, Some(service)))).collect();
         drop(registry);
         let pick = move |change| match change {
-            Change::Service(id, service) => is_meant(&id).then(|| Ok(service_of(&id, service.as_ref()))),
+            Change::Service(id, service) => is_meant(&id, service.as_ref()).then(|| Ok(service_of(&id, service.as_ref()))),
             Change::Endpoint(..) => None,
         };
         Ok(Response::new(found(first, watch.then_some(changes), pick)))
     }
+}
+
+/// An endpoint's labels, by its services.
+pub(super) fn labels(entry: &NetworkServiceEndpoint) -> Arc<BTreeMap<String, Labels>> {
+    Arc::new(entry.network_service_labels.iter().map(|(service, labels)| (service.clone(), labels.labels.clone())).collect())
 }
 
 fn check_endpoint(entry: &NetworkServiceEndpoint) -> Result<(), Status> {
@@ -210,6 +221,18 @@ fn check_endpoint(entry: &NetworkServiceEndpoint) -> Result<(), Status> {
     match entry.network_service_names.len() <= MAX_ENTRIES && entry.network_service_labels.len() <= MAX_ENTRIES && labels.max() <= Some(MAX_ENTRIES) {
         true => Ok(()),
         false => Err(Status::invalid_argument(format!("an endpoint has at most {MAX_ENTRIES} services with as many labels"))),
+    }
+}
+
+fn check_matches(matches: &[wire::Match]) -> Result<(), Status> {
+    let sizes = matches.iter().flat_map(|one| {
+        let metadata = one.metadata.as_ref().map_or(0, |metadata| metadata.labels.len());
+        let routes = one.routes.iter().map(|route| route.destination_selector.len());
+        routes.chain([one.routes.len(), one.source_selector.len(), metadata])
+    });
+    match matches.len() <= MAX_ENTRIES && sizes.max() <= Some(MAX_ENTRIES) {
+        true => Ok(()),
+        false => Err(Status::invalid_argument(format!("a network service has at most {MAX_ENTRIES} matches, with as many routes and labels"))),
     }
 }
 
@@ -231,9 +254,20 @@ fn endpoint_matches(entry: &NetworkServiceEndpoint, query: &NetworkServiceEndpoi
         && has_labels
 }
 
+/// Whether a service is what was asked for, by its name, its payload, its matches, or by nothing; of one that is gone only the name
+/// is known.
+fn service_matches(id: &Namespaced, service: Option<&Service>, query: &NetworkService) -> bool {
+    let is_so = |service: &Service| {
+        let matches = || service.matches.iter().cloned().map(wire::Match::from).collect::<Vec<_>>();
+        (query.payload.is_empty() || query.payload == service.payload.to_string()) && (query.matches.is_empty() || query.matches == matches())
+    };
+    (query.name.is_empty() || query.name == id.name) && service.is_none_or(is_so)
+}
+
 fn service_of(id: &Namespaced, service: Option<&Service>) -> NetworkServiceResponse {
     let payload = service.map(|service| service.payload.to_string()).unwrap_or_default();
-    let entry = NetworkService { name: id.name.clone(), payload, ..NetworkService::default() };
+    let matches = service.into_iter().flat_map(|service| &service.matches).cloned().map(wire::Match::from).collect();
+    let entry = NetworkService { name: id.name.clone(), payload, matches, ..NetworkService::default() };
     NetworkServiceResponse { network_service: Some(entry), deleted: service.is_none() }
 }
 

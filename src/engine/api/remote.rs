@@ -7,7 +7,7 @@ use std::{
 };
 
 use prost::Message;
-use tokio::time::timeout;
+use tokio::{task::AbortHandle, time::timeout};
 use tonic::{Request, Response, Status};
 
 use super::{
@@ -39,7 +39,8 @@ pub(in crate::engine) struct Remote {
     /// How it came to be registered, where that was seen.
     pub(in crate::engine) phase: Option<Phase>,
     entry: Mutex<NetworkServiceEndpoint>,
-    line: tokio::sync::Mutex<Option<Line>>,
+    /// How it is called, and what watches that.
+    line: tokio::sync::Mutex<Option<(Line, AbortHandle)>>,
 }
 
 impl Remote {
@@ -82,13 +83,25 @@ impl Remote {
     /// A connection to it, made where there is none.
     async fn line(self: &Arc<Self>, control: &Arc<Control>) -> Result<Line, Status> {
         let mut line = self.line.lock().await;
-        if let Some(line) = line.as_ref().filter(|line| !line.is_closed()) {
+        if let Some((line, _)) = line.as_ref().filter(|(line, _)| !line.is_closed()) {
             return Ok(line.clone());
         }
         let made = Box::pin(self.connect(control)).await?;
-        tokio::spawn(Arc::clone(self).watch(Arc::clone(control), made.clone()));
-        *line = Some(made.clone());
+        let watch = tokio::spawn(Arc::clone(self).watch(Arc::clone(control), made.clone()));
+        *line = Some((made.clone(), watch.abort_handle()));
         Ok(made)
+    }
+
+    /// Connects with it anew where it shows another key by now than it has shown on `old`. Its clients hear of that only where it fails.
+    ///
+    /// # Errors
+    /// It cannot be connected with.
+    pub(super) async fn reconnect(self: &Arc<Self>, control: &Arc<Control>, old: &Line) -> Result<(), Status> {
+        // Somebody else may have done it already.
+        if let Some((_, watch)) = self.line.lock().await.take_if(|(line, _)| line.peer.public_key == old.peer.public_key) {
+            watch.abort();
+        }
+        self.line(control).await.map(drop).inspect_err(|_| control.lost(self))
     }
 
     async fn connect(self: &Arc<Self>, control: &Control) -> Result<Line, Status> {

@@ -1,25 +1,32 @@
 use std::{
-    sync::{Arc, atomic::AtomicBool},
+    process,
+    sync::{Arc, PoisonError, atomic::AtomicBool},
     time::Duration,
 };
 
 use tokio::{
     net::{UnixListener, UnixStream},
+    sync::Notify,
     time::{sleep, timeout},
 };
-use tokio_rustls::{TlsAcceptor, rustls::ServerConfig, server::TlsStream};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tonic::{Status, metadata::MetadataMap};
 
 use super::{
     CLOSE, MONITOR, REGISTER_ENDPOINT, REQUEST,
     control::Control,
     descriptors::Descriptors,
     phases::Handshake,
+    token,
     transport::{DescriptorStream, Outgoing},
 };
-use crate::engine::{
-    grpc::{self, Answer, Question},
-    identity::{Peer, peer_of},
-    phases::Moment,
+use crate::{
+    engine::{
+        grpc::{self, Answer, Question},
+        identity::{Accepts, Claims, Peer, Svid, peer_of},
+        phases::Moment,
+    },
+    model::Namespaced,
 };
 
 /// How long a handshake may take. It needs a few milliseconds; who does not finish it holds a descriptor of ours.
@@ -33,9 +40,15 @@ pub(super) struct Caller {
     pub(super) peer: Peer,
     pub(super) received: Descriptors,
     pub(super) outgoing: Outgoing,
+    /// What we have shown it.
+    pub(super) shown: Arc<Svid>,
+    /// The pod that its process is in, where its SPIFFE ID does not say that.
+    pub(super) pod: Option<Namespaced>,
     pub(super) handshake: Handshake,
     /// Whether a connection has been asked for over it.
     pub(super) has_asked: Arc<AtomicBool>,
+    /// It has another key now, so that no more is to come over this connection.
+    renewed: Arc<Notify>,
 }
 
 impl Control {
@@ -50,9 +63,37 @@ impl Control {
     }
 
     async fn converse(self: Arc<Self>, stream: UnixStream) {
+        let pod = self.pod_of(&stream);
         let Some((caller, stream)) = accept(stream, &self.accepts).await else { return };
+        let (caller, renewed) = (Caller { pod, ..caller.clone() }, caller.renewed);
         // How a caller goes is its own matter.
-        let _ = grpc::serve(stream, |question| Arc::clone(&self).route(caller.clone(), question)).await;
+        let _ = grpc::serve_until(stream, |question| Arc::clone(&self).route(caller.clone(), question), renewed.notified()).await;
+    }
+
+    /// The pod of whoever has connected, as the kernel tells it; of our own parts, by the name of the socket that they have connected
+    /// from.
+    fn pod_of(&self, stream: &UnixStream) -> Option<Namespaced> {
+        self.identity.agent()?;
+        let pid = stream.peer_cred().ok()?.pid()?;
+        if u32::try_from(pid) == Ok(process::id()) {
+            return self.own.lock().unwrap_or_else(PoisonError::into_inner).remove(stream.peer_addr().ok()?.as_pathname()?);
+        }
+        self.sandboxes.of_process(pid).map(|member| member.pod)
+    }
+
+    /// A caller's token, checked.
+    ///
+    /// # Errors
+    /// It is not what it should be. One that is signed with another key than that of this connection is asked for over another: a SPIRE
+    /// agent renews SVIDs with their keys, and connections outlive them.
+    pub(super) fn token_of(&self, caller: &Caller, metadata: &MetadataMap) -> Result<(String, Claims), Status> {
+        token::from_caller(metadata, &caller.peer, self.source.id()).map_err(|refused| {
+            if self.identity.agent().is_none() || !token::is_of_another_key(metadata, &caller.peer) {
+                return refused;
+            }
+            caller.renewed.notify_one();
+            Status::unavailable(format!("the SVID of {} was renewed since this connection was made: connect again", caller.peer.id))
+        })
     }
 
     async fn route(self: Arc<Self>, caller: Caller, question: Question) -> Answer {
@@ -78,12 +119,14 @@ impl Control {
 }
 
 /// Makes a connection of what has connected; none where it cannot prove who it is, which it has then been told by an alert of TLS.
-pub(super) async fn accept(stream: UnixStream, config: &Arc<ServerConfig>) -> Option<(Caller, TlsStream<DescriptorStream>)> {
+pub(super) async fn accept(stream: UnixStream, accepts: &Accepts) -> Option<(Caller, TlsStream<DescriptorStream>)> {
     let begun = Moment::now();
     let stream = DescriptorStream::new(stream);
     let (received, outgoing) = (stream.received(), stream.outgoing());
-    let stream = timeout(HANDSHAKE, Box::pin(TlsAcceptor::from(Arc::clone(config)).accept(stream))).await.ok()?.ok()?;
+    let (config, shown) = accepts.one();
+    let stream = timeout(HANDSHAKE, Box::pin(TlsAcceptor::from(config).accept(stream))).await.ok()?.ok()?;
     let session = stream.get_ref().1;
     let (peer, handshake) = (peer_of(session.peer_certificates()).ok()?, Handshake::ended(begun, session));
-    Some((Caller { peer, received, outgoing, handshake, has_asked: Arc::default() }, stream))
+    let caller = Caller { peer, received, outgoing, shown, pod: None, handshake, has_asked: Arc::default(), renewed: Arc::default() };
+    Some((caller, stream))
 }

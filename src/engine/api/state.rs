@@ -13,24 +13,35 @@ use super::{
     control::{Control, Established, Key},
     descriptors::Inode,
     links::ADOPTED,
+    registration::labels,
     remote::Remote,
     wire::{self, NetworkServiceEndpoint},
 };
 use crate::{
     engine::{
-        forwarder::{Connection, End},
+        forwarder::{Connection, End, Routes},
         identity::SpiffeId,
         registry::Registration,
     },
-    model::{AddressPair, InterfaceName, Namespaced, Payload, Phase},
+    model::{AddressPair, InterfaceName, Match, Namespaced, Payload, Phase},
 };
 
 /// What of the API is kept for the next manager.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(in crate::engine) struct SavedApi {
     registrations: Vec<SavedRegistration>,
-    services: Vec<(Namespaced, String, Payload, Namespaced)>,
+    services: Vec<SavedService>,
     connections: Vec<SavedConnection>,
+}
+
+/// A network service that a pod has registered.
+#[derive(Debug, Serialize, Deserialize)]
+struct SavedService {
+    name: String,
+    instance: String,
+    payload: Payload,
+    matches: Vec<Match>,
+    pod: Namespaced,
 }
 
 /// An endpoint; its socket is kept beside it.
@@ -53,6 +64,7 @@ struct SavedConnection {
     client: (Namespaced, InterfaceName),
     endpoint: (Namespaced, InterfaceName),
     pairs: Vec<AddressPair>,
+    routes: Routes,
     since: i64,
     heals: u32,
     phases: Option<Vec<Phase>>,
@@ -62,7 +74,6 @@ struct SavedConnection {
 
 #[derive(Debug, Serialize, Deserialize)]
 struct SavedEstablished {
-    client: String,
     id: String,
     remote: Namespaced,
     near: String,
@@ -88,6 +99,7 @@ impl SavedConnection {
             client: end(&link.client),
             endpoint: end(&link.endpoint),
             pairs: link.pairs.clone(),
+            routes: link.routes.clone(),
             since: link.since,
             heals: link.heals,
             phases: link.phases.as_deref().cloned(),
@@ -103,8 +115,9 @@ impl SavedConnection {
         };
         let (client, endpoint) = (end(&self.client)?, end(&self.endpoint)?);
         let Self { request, payload, since, heals, .. } = *self;
-        let (service, pairs, phases) = (self.service.clone(), self.pairs.clone(), self.phases.clone().map(Arc::new));
-        Some(Connection { request, service, payload, client, endpoint, pairs, since, heals, phases })
+        let (service, pairs, routes) = (self.service.clone(), self.pairs.clone(), self.routes.clone());
+        let phases = self.phases.clone().map(Arc::new);
+        Some(Connection { request, service, payload, client, endpoint, pairs, routes, since, heals, phases })
     }
 }
 
@@ -136,15 +149,16 @@ impl Control {
         let registrations = registry.endpoints().map(|(_, known)| registration(known)).collect();
         let by_pods = registry.services().filter_map(|(id, service)| {
             let pod = service.registered_by.clone()?;
-            Some((id.clone(), service.instance.clone(), service.payload, pod))
+            let (name, instance, matches) = (id.name.clone(), service.instance.clone(), service.matches.clone());
+            Some(SavedService { name, instance, payload: service.payload, matches, pod })
         });
         let services = by_pods.collect();
         drop(registry);
         let established = |(key, established): &(Key, Established)| {
             let Established { near, far, remote, expires, .. } = established;
             let expires = expires.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-            let (client, id, remote) = (key.client.to_string(), key.id.clone(), remote.key.clone());
-            SavedConnection::of(&established.link, Some(SavedEstablished { client, id, remote, near: write(near), far: write(far), expires }))
+            let (id, remote) = (key.id.clone(), remote.key.clone());
+            SavedConnection::of(&established.link, Some(SavedEstablished { id, remote, near: write(near), far: write(far), expires }))
         };
         let connections: Vec<_> = self.list().iter().map(established).collect();
         let orphans = self.orphans().into_iter().map(|link| SavedConnection::of(&link, None));
@@ -154,8 +168,8 @@ impl Control {
     /// Takes on what programs in the sandboxes have registered with an earlier manager, whose sockets were handed over.
     pub(in crate::engine) fn restore_registrations(&self, saved: &SavedApi, mut sockets: BTreeMap<Namespaced, OwnedFd>) {
         let mut registry = self.registry();
-        for (id, instance, payload, pod) in &saved.services {
-            registry.register_service(pod, instance, &id.name, *payload);
+        for SavedService { name, instance, payload, matches, pod } in &saved.services {
+            registry.register_service(pod, instance, name, *payload, matches.clone());
         }
         for registration in &saved.registrations {
             let Some(socket) = sockets.remove(&registration.key) else { continue };
@@ -165,9 +179,9 @@ impl Control {
                 continue;
             };
             let SavedRegistration { key, pod, instance, expires_at, .. } = registration;
-            let services = entry.network_service_names.clone();
+            let (services, labels) = (entry.network_service_names.clone(), labels(&entry));
             let remote = Arc::new(Remote::new(key.clone(), id, socket, inode, entry).after(registration.phase.clone()));
-            registry.register(Registration { pod: pod.clone(), instance: instance.clone(), services, expires_at: *expires_at, remote });
+            registry.register(Registration { pod: pod.clone(), instance: instance.clone(), services, labels, expires_at: *expires_at, remote });
         }
     }
 
@@ -179,7 +193,7 @@ impl Control {
         for saved in saved.connections {
             let Some(link) = saved.link(self) else { continue };
             let known = saved.established.and_then(|saved| {
-                let key = Key { client: SpiffeId::parse(&saved.client).ok()?, id: saved.id };
+                let key = Key { client: link.client.pod.clone(), id: saved.id };
                 let (near, far) = (read::<wire::Connection>(&saved.near)?, read::<wire::Connection>(&saved.far)?);
                 let remote = Arc::clone(&self.registry().endpoint(&saved.remote)?.remote);
                 let expires = least.max(UNIX_EPOCH + Duration::from_secs(saved.expires));

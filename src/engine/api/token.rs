@@ -7,7 +7,7 @@ use tonic::{Status, metadata::MetadataMap};
 
 use super::wire::{Path, PathSegment};
 use crate::{
-    engine::identity::{Claims, Peer, Source, SpiffeId, decode, verify},
+    engine::identity::{Claims, JwtError, Peer, Source, SpiffeId, Svid, decode, verify},
     model::PathToken,
 };
 
@@ -50,13 +50,23 @@ fn one<'a>(metadata: &'a MetadataMap, key: &str) -> Result<&'a str, Status> {
     }
 }
 
-/// Puts our own token for somebody into the metadata of a call.
+/// Whether a caller has sent a token of its own that is signed with another key than that of this connection.
+pub(super) fn is_of_another_key(metadata: &MetadataMap, peer: &Peer) -> bool {
+    one(metadata, TOKEN).is_ok_and(|token| is_with_another_key(token, peer))
+}
+
+/// Whether a token is somebody's own, by what it says, and signed with another key than that of this connection.
+pub(super) fn is_with_another_key(token: &str, peer: &Peer) -> bool {
+    verify(token, &peer.public_key, None) == Err(JwtError::Signature) && decode(token).is_ok_and(|claims| claims.sub == peer.id.as_str())
+}
+
+/// Puts our own token for somebody into the metadata of a call, over a connection on which we have `shown` an SVID.
 ///
 /// # Errors
 /// It cannot be signed.
-pub(super) fn to_callee(metadata: &mut MetadataMap, source: &Source, callee: &SpiffeId) -> Result<(), Status> {
+pub(super) fn to_callee(metadata: &mut MetadataMap, source: &Source, shown: &Svid, callee: &SpiffeId) -> Result<(), Status> {
     let failed = |error: &dyn ToString| Status::internal(error.to_string());
-    let (token, expires) = source.token(callee, TOKEN_LIFE).map_err(|error| failed(&error))?;
+    let (token, expires) = source.token(shown, callee, TOKEN_LIFE).map_err(|error| failed(&error))?;
     let expires = Timestamp::try_from(expires).map_err(|error| failed(&error))?;
     metadata.insert(TOKEN, token.parse().map_err(|error| failed(&error))?);
     metadata.insert(TOKEN_EXPIRES, expires.to_string().parse().map_err(|error| failed(&error))?);
@@ -118,6 +128,11 @@ impl Step {
     /// The id of the connection as we know it.
     pub(super) fn id(&self) -> &str {
         &self.path.path_segments[self.own].id
+    }
+
+    /// Has us know the connection by this id.
+    pub(super) fn set_id(&mut self, id: &str) {
+        id.clone_into(&mut self.path.path_segments[self.own].id);
     }
 
     /// The segment of whoever called us.

@@ -15,7 +15,7 @@ impl Cast {
     }
 
     fn token(&self, from: &str, to: &str) -> String {
-        self.who(from).token(self.who(to).id(), Duration::from_secs(60)).unwrap().0
+        self.who(from).token(&self.who(from).svid(), self.who(to).id(), Duration::from_secs(60)).unwrap().0
     }
 
     fn caller(&self, from: &str, to: &str) -> (String, Claims) {
@@ -40,7 +40,7 @@ fn a_chain_holds_when_each_has_passed_it_to_the_next() {
     assert!(message(&[&second, &first]).contains("not chained"), "in another order");
     assert!(message(&[&first]).contains("not chained"), "not for us");
     assert!(message(&["x", &second]).contains("malformed"));
-    let over = cast.who("a").token(cast.who("b").id(), Duration::ZERO).unwrap().0;
+    let over = cast.who("a").token(&cast.who("a").svid(), cast.who("b").id(), Duration::ZERO).unwrap().0;
     assert!(message(&[&over, &second]).contains("expired"));
 }
 

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use prost::{Enumeration, Message};
 use prost_types::Timestamp;
 
+use crate::model::{self, selection};
+
 /// A request for a connection, new or to be refreshed.
 #[derive(Clone, PartialEq, Message)]
 pub(in crate::engine) struct NetworkServiceRequest {
@@ -274,6 +276,24 @@ pub(in crate::engine) struct Destination {
     pub(in crate::engine) weight: u32,
 }
 
+impl From<Match> for model::Match {
+    fn from(one: Match) -> Self {
+        let route = |route: Destination| selection::Destination { destination_selector: route.destination_selector, weight: route.weight };
+        let routes = one.routes.into_iter().map(route).collect();
+        let metadata = one.metadata.map(|metadata| metadata.labels);
+        Self { source_selector: one.source_selector, routes, fallthrough: one.fallthrough, metadata }
+    }
+}
+
+impl From<model::Match> for Match {
+    fn from(one: model::Match) -> Self {
+        let route = |route: selection::Destination| Destination { destination_selector: route.destination_selector, weight: route.weight };
+        let routes = one.routes.into_iter().map(route).collect();
+        let metadata = one.metadata.map(|labels| Labels { labels });
+        Self { source_selector: one.source_selector, routes, fallthrough: one.fallthrough, metadata }
+    }
+}
+
 /// Labels.
 #[derive(Clone, PartialEq, Eq, Message)]
 pub(in crate::engine) struct Labels {
@@ -359,6 +379,23 @@ mod tests {
         let service = NetworkService { name: "n".into(), payload: "p".into(), ..Default::default() };
         let query = NetworkServiceQuery { network_service: Some(service), watch: true };
         assert_eq!(query.encode_to_vec(), b"\x0a\x06\x0a\x01n\x12\x01p\x10\x01");
+    }
+
+    #[test]
+    fn matches_have_the_numbers_of_upstream_and_come_back_as_they_went() {
+        let labels = |key: &str, value: &str| BTreeMap::from([(key.to_owned(), value.to_owned())]);
+        let routes = vec![Destination { destination_selector: labels("c", "d"), weight: 7 }];
+        let metadata = Some(Labels { labels: labels("e", "f") });
+        let one = Match { source_selector: labels("a", "b"), routes, fallthrough: true, metadata };
+        let service = NetworkService { matches: vec![one.clone()], ..Default::default() };
+        let bytes = b"\x1a\x20\x0a\x06\x0a\x01a\x12\x01b\x12\x0a\x0a\x06\x0a\x01c\x12\x01d\x10\x07\x18\x01\x22\x08\x0a\x06\x0a\x01e\x12\x01f";
+        assert_eq!(service.encode_to_vec(), bytes);
+        assert_eq!(Match::from(model::Match::from(one.clone())), one);
+        let endpoint = NetworkServiceEndpoint {
+            network_service_labels: BTreeMap::from([("s".into(), Labels { labels: labels("a", "b") })]),
+            ..Default::default()
+        };
+        assert_eq!(endpoint.encode_to_vec(), b"\x1a\x0d\x0a\x01s\x12\x08\x0a\x06\x0a\x01a\x12\x01b");
     }
 
     #[test]

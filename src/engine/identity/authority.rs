@@ -10,9 +10,14 @@ use ring::{
     signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair},
 };
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
-use super::{Error, SpiffeId, TrustDomain, svid::Svid};
+use super::{
+    Error, SpiffeId, TrustDomain,
+    jwt::{self, Claims, JwtError},
+    svid::Svid,
+};
 
 /// How long before now a certificate begins, for clocks that go a little behind.
 const BACKDATE: Duration = Duration::from_secs(10);
@@ -22,7 +27,8 @@ const AUTHORITY_LIFE: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 /// What signs the identities of one engine: an ECDSA P-256 authority that is nowhere but in memory.
 pub(super) struct Authority {
     domain: TrustDomain,
-    ttl: Duration,
+    /// How long the SVIDs are valid that it signs from now on.
+    ttl: watch::Sender<Duration>,
     issuer: Issuer<'static, KeyPair>,
     certificate: CertificateDer<'static>,
     /// Signs JWT-SVIDs; another key than that of the certificates (JWT-SVID, 4.1 keeps them apart by their use).
@@ -33,10 +39,11 @@ pub(super) struct Authority {
 
 /// An authority as it is handed on to a process that follows. It holds private keys, and is for memory alone.
 #[derive(Serialize, Deserialize)]
-pub(super) struct SavedAuthority {
+pub(in crate::engine) struct SavedAuthority {
     key: Vec<u8>,
     certificate: Vec<u8>,
     jwt_key: Vec<u8>,
+    ttl: Duration,
 }
 
 impl std::fmt::Debug for Authority {
@@ -52,14 +59,14 @@ impl Authority {
     }
 
     /// The authority that another process has handed on.
-    pub(super) fn restore(saved: &SavedAuthority, ttl: Duration) -> Result<Self, Error> {
-        Self::with(read_key(&saved.key)?, read_key(&saved.jwt_key)?, Some(saved.certificate.clone().into()), ttl)
+    pub(super) fn restore(saved: &SavedAuthority) -> Result<Self, Error> {
+        Self::with(read_key(&saved.key)?, read_key(&saved.jwt_key)?, Some(saved.certificate.clone().into()), saved.ttl)
     }
 
     /// What another process needs to go on as this authority.
     pub(super) fn save(&self) -> SavedAuthority {
         let [key, jwt_key] = [self.issuer.key(), &self.jwt].map(|key| key.serialized_der().to_vec());
-        SavedAuthority { key, certificate: self.certificate.to_vec(), jwt_key }
+        SavedAuthority { key, certificate: self.certificate.to_vec(), jwt_key, ttl: self.ttl() }
     }
 
     fn with(key: KeyPair, jwt: KeyPair, known: Option<CertificateDer<'static>>, ttl: Duration) -> Result<Self, Error> {
@@ -77,7 +84,7 @@ impl Authority {
         let id = digest::digest(&digest::SHA256, jwt.public_key_raw());
         let jwt_key_id = id.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         let (issuer, jwt_key) = (Issuer::new(params, key), signing_key(jwt.serialized_der())?);
-        Ok(Self { domain, ttl, issuer, certificate, jwt_key, jwt_key_id, jwt })
+        Ok(Self { domain, ttl: watch::Sender::new(ttl), issuer, certificate, jwt_key, jwt_key_id, jwt })
     }
 
     /// What it is responsible for.
@@ -90,30 +97,56 @@ impl Authority {
         &self.certificate
     }
 
-    /// The key that signs JWT-SVIDs.
-    pub(super) fn jwt_key(&self) -> &EcdsaKeyPair {
-        &self.jwt_key
+    /// How long the SVIDs are valid that it signs.
+    pub(super) fn ttl(&self) -> Duration {
+        *self.ttl.borrow()
     }
 
-    /// The name of that key.
-    pub(super) fn jwt_key_id(&self) -> &str {
-        &self.jwt_key_id
+    /// Tells whenever that is changed.
+    pub(super) fn ttl_changes(&self) -> watch::Receiver<Duration> {
+        self.ttl.subscribe()
     }
 
-    /// Its public half: an uncompressed point.
-    pub(super) fn jwt_public_key(&self) -> &[u8] {
-        self.jwt.public_key_raw()
+    /// Has SVIDs be valid for another time from now on. The result is what it was before.
+    pub(super) fn set_ttl(&self, ttl: Duration) -> Duration {
+        self.ttl.send_replace(ttl)
+    }
+
+    /// A JWT-SVID of somebody.
+    ///
+    /// # Errors
+    /// There is no randomness for the signature.
+    pub(super) fn jwt_svid(&self, id: &SpiffeId, audience: Vec<String>, lifetime: Duration) -> Result<String, Error> {
+        let now = SystemTime::now();
+        let claims = Claims { iat: Some(jwt::seconds(now)), ..Claims::new(id, audience, now + lifetime) };
+        jwt::sign(&claims, Some(&self.jwt_key_id), &self.jwt_key)
+    }
+
+    /// The keys by which JWT-SVIDs are checked (RFC 7517).
+    pub(super) fn jwt_bundle(&self) -> String {
+        jwt::key_set(&self.jwt_key_id, self.jwt.public_key_raw())
+    }
+
+    /// Checks a JWT-SVID of this domain.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn validate(&self, token: &str, audience: &str) -> Result<(SpiffeId, Claims), JwtError> {
+        let claims = jwt::verify(token, self.jwt.public_key_raw(), Some(&self.jwt_key_id))?;
+        let id = claims.check(audience, SystemTime::now())?;
+        if id.is_in(&self.domain) { Ok((id, claims)) } else { Err(JwtError::Subject) }
     }
 
     /// Says who somebody with a key is, from `now` on.
     pub(super) fn issue(&self, id: &SpiffeId, key: &KeyPair, now: SystemTime) -> Result<Svid, Error> {
-        let mut params = certificate(id.as_str(), now, self.ttl)?;
+        let ttl = self.ttl();
+        let mut params = certificate(id.as_str(), now, ttl)?;
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         params.use_authority_key_identifier_extension = true;
         let certificate = params.signed_by(key, &self.issuer).map_err(|error| Error::new(format!("sign the SVID of {id}"), error))?;
-        Svid::new(certificate.der().clone(), key.serialized_der(), now, self.ttl)
+        Svid::issued(certificate.der().clone(), key.serialized_der(), now, ttl)
     }
 }
 

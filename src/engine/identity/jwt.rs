@@ -239,11 +239,11 @@ mod tests {
     fn a_jwt_svid_is_validated_by_its_own_authority_alone() {
         let (one, other) = (Identity::new(Duration::from_secs(60)).unwrap(), Identity::new(Duration::from_secs(60)).unwrap());
         let source = |identity: &Identity| identity.source(&identity.domain().id(&["x"]).unwrap()).unwrap();
-        let token = source(&one).jwt_svid(vec!["me".into()], Duration::from_secs(60)).unwrap();
-        assert_eq!(&source(&one).validate(&token, "me").unwrap().0, source(&one).id());
-        assert_eq!(source(&one).validate(&token, "you").unwrap_err(), JwtError::Audience);
-        assert_eq!(source(&other).validate(&token, "me").unwrap_err(), JwtError::Signature);
-        let keys: serde_json::Value = serde_json::from_str(&source(&one).jwt_bundle()).unwrap();
+        let token = one.authority().unwrap().jwt_svid(source(&one).id(), vec!["me".into()], Duration::from_secs(60)).unwrap();
+        assert_eq!(&one.authority().unwrap().validate(&token, "me").unwrap().0, source(&one).id());
+        assert_eq!(one.authority().unwrap().validate(&token, "you").unwrap_err(), JwtError::Audience);
+        assert_eq!(other.authority().unwrap().validate(&token, "me").unwrap_err(), JwtError::Signature);
+        let keys: serde_json::Value = serde_json::from_str(&one.authority().unwrap().jwt_bundle()).unwrap();
         let coordinate = |name: &str| BASE64.decode(keys["keys"][0][name].as_str().unwrap()).unwrap().len();
         assert_eq!((coordinate("x"), coordinate("y")), (32, 32));
     }

@@ -72,6 +72,11 @@ impl SpiffeId {
         &self.text
     }
 
+    /// The trust domain that it is in.
+    pub(super) fn domain(&self) -> TrustDomain {
+        TrustDomain(self.text[SCHEME.len()..SCHEME.len() + self.domain_bytes].to_owned())
+    }
+
     /// Whether it is in a trust domain.
     pub(in crate::engine) fn is_in(&self, domain: &TrustDomain) -> bool {
         self.text[SCHEME.len()..SCHEME.len() + self.domain_bytes] == domain.0

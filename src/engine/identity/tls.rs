@@ -17,7 +17,7 @@ use tokio_rustls::rustls::{
 };
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
-use super::{Error, Source, SpiffeId, TrustDomain};
+use super::{Error, Source, SpiffeId, svid::Svid};
 
 /// What gRPC over TLS is announced as (RFC 7540, 3.1).
 const ALPN: &[u8] = b"h2";
@@ -31,33 +31,67 @@ pub(in crate::engine) struct Peer {
     pub(in crate::engine) public_key: Vec<u8>,
 }
 
-/// How a connection is accepted: only from somebody of our trust domain.
-///
-/// # Errors
-/// The ring provider lacks TLS 1.3.
-pub(in crate::engine) fn server_config(source: &Arc<Source>) -> Result<Arc<ServerConfig>, Error> {
-    let failed = |error| Error::new("set TLS up", error);
-    let builder = ServerConfig::builder_with_provider(provider()).with_protocol_versions(&[&TLS13]).map_err(failed)?;
-    let own = Arc::new(Credentials(Arc::clone(source)));
-    let mut config = builder.with_client_cert_verifier(Arc::new(Verifier::new(source)?)).with_cert_resolver(own);
-    config.alpn_protocols = vec![ALPN.to_vec()];
-    // A resumed session would not show its certificate again, which may have ended since.
-    config.send_tls13_tickets = 0;
-    Ok(Arc::new(config))
+/// How connections are accepted: only from somebody of our trust domain.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct Accepts {
+    config: ServerConfig,
+    source: Arc<Source>,
 }
 
-/// How a connection is made: only to somebody of our trust domain.
-///
-/// # Errors
-/// The ring provider lacks TLS 1.3.
-pub(in crate::engine) fn client_config(source: &Arc<Source>) -> Result<Arc<ClientConfig>, Error> {
-    let failed = |error| Error::new("set TLS up", error);
-    let builder = ClientConfig::builder_with_provider(provider()).with_protocol_versions(&[&TLS13]).map_err(failed)?;
-    let own = Arc::new(Credentials(Arc::clone(source)));
-    let mut config = builder.dangerous().with_custom_certificate_verifier(Arc::new(Verifier::new(source)?)).with_client_cert_resolver(own);
-    config.alpn_protocols = vec![ALPN.to_vec()];
-    config.resumption = Resumption::disabled();
-    Ok(Arc::new(config))
+/// How connections are made: only to somebody of our trust domain.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct Connects {
+    config: ClientConfig,
+    source: Arc<Source>,
+}
+
+impl Accepts {
+    /// As `source`.
+    ///
+    /// # Errors
+    /// The ring provider lacks TLS 1.3, or the trust bundle cannot be read.
+    pub(in crate::engine) fn new(source: &Arc<Source>) -> Result<Self, Error> {
+        let failed = |error| Error::new("set TLS up", error);
+        let builder = ServerConfig::builder_with_provider(provider()).with_protocol_versions(&[&TLS13]).map_err(failed)?;
+        let own = Arc::new(Shows(Arc::clone(&source.svid().certified)));
+        let mut config = builder.with_client_cert_verifier(Arc::new(Verifier::new(source)?)).with_cert_resolver(own);
+        config.alpn_protocols = vec![ALPN.to_vec()];
+        // A resumed session would not show its certificate again, which may have ended since.
+        config.send_tls13_tickets = 0;
+        Ok(Self { config, source: Arc::clone(source) })
+    }
+
+    /// For one connection, and the SVID that is shown on it.
+    pub(in crate::engine) fn one(&self) -> (Arc<ServerConfig>, Arc<Svid>) {
+        let svid = self.source.svid();
+        let mut config = self.config.clone();
+        config.cert_resolver = Arc::new(Shows(Arc::clone(&svid.certified)));
+        (Arc::new(config), svid)
+    }
+}
+
+impl Connects {
+    /// As `source`.
+    ///
+    /// # Errors
+    /// The ring provider lacks TLS 1.3, or the trust bundle cannot be read.
+    pub(in crate::engine) fn new(source: &Arc<Source>) -> Result<Self, Error> {
+        let failed = |error| Error::new("set TLS up", error);
+        let builder = ClientConfig::builder_with_provider(provider()).with_protocol_versions(&[&TLS13]).map_err(failed)?;
+        let own = Arc::new(Shows(Arc::clone(&source.svid().certified)));
+        let mut config = builder.dangerous().with_custom_certificate_verifier(Arc::new(Verifier::new(source)?)).with_client_cert_resolver(own);
+        config.alpn_protocols = vec![ALPN.to_vec()];
+        config.resumption = Resumption::disabled();
+        Ok(Self { config, source: Arc::clone(source) })
+    }
+
+    /// For one connection, and the SVID that is shown on it.
+    pub(in crate::engine) fn one(&self) -> (Arc<ClientConfig>, Arc<Svid>) {
+        let svid = self.source.svid();
+        let mut config = self.config.clone();
+        config.client_auth_cert_resolver = Arc::new(Shows(Arc::clone(&svid.certified)));
+        (Arc::new(config), svid)
+    }
 }
 
 fn provider() -> Arc<CryptoProvider> {
@@ -97,19 +131,19 @@ fn spiffe_id(certificate: &EndEntityCert<'_>) -> Result<SpiffeId, TlsError> {
     }
 }
 
-/// Shows the SVID that is current when the handshake takes place.
+/// Shows one SVID.
 #[derive(Debug)]
-struct Credentials(Arc<Source>);
+struct Shows(Arc<CertifiedKey>);
 
-impl ResolvesServerCert for Credentials {
+impl ResolvesServerCert for Shows {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.0.svid().certified))
+        Some(Arc::clone(&self.0))
     }
 }
 
-impl ResolvesClientCert for Credentials {
+impl ResolvesClientCert for Shows {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.0.svid().certified))
+        Some(Arc::clone(&self.0))
     }
 
     fn has_certs(&self) -> bool {
@@ -117,29 +151,34 @@ impl ResolvesClientCert for Credentials {
     }
 }
 
-/// Believes whom the authority has named: by trust bundle and SPIFFE ID. There are no host names.
+/// Believes whom the authorities have named: by trust bundle and SPIFFE ID. There are no host names.
 #[derive(Debug)]
 struct Verifier {
-    bundle: CertificateDer<'static>,
-    domain: TrustDomain,
+    /// Whose bundle counts, as it is when somebody is looked at.
+    source: Arc<Source>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl Verifier {
-    fn new(source: &Source) -> Result<Self, Error> {
-        anchor_from_trusted_cert(source.bundle()).map_err(|error| Error::new("read the trust bundle", error))?;
+    fn new(source: &Arc<Source>) -> Result<Self, Error> {
+        source
+            .bundle()
+            .iter()
+            .try_for_each(|one| anchor_from_trusted_cert(one).map(drop))
+            .map_err(|error| Error::new("read the trust bundle", error))?;
         let algorithms = ring::default_provider().signature_verification_algorithms;
-        Ok(Self { bundle: source.bundle().clone(), domain: source.domain().clone(), algorithms })
+        Ok(Self { source: Arc::clone(source), algorithms })
     }
 
     fn verify(&self, certificate: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>], now: UnixTime, usage: KeyUsage) -> Result<(), TlsError> {
-        let anchor = anchor_from_trusted_cert(&self.bundle).map_err(bad)?;
+        let bundle = self.source.bundle();
+        let anchors = bundle.iter().map(anchor_from_trusted_cert).collect::<Result<Vec<_>, _>>().map_err(bad)?;
         let certificate = EndEntityCert::try_from(certificate).map_err(bad)?;
-        certificate.verify_for_usage(self.algorithms.all, &[anchor], intermediates, now, usage, None, None).map_err(bad)?;
-        let id = spiffe_id(&certificate)?;
-        match id.is_in(&self.domain) {
+        certificate.verify_for_usage(self.algorithms.all, &anchors, intermediates, now, usage, None, None).map_err(bad)?;
+        let (id, domain) = (spiffe_id(&certificate)?, self.source.domain());
+        match id.is_in(domain) {
             true => Ok(()),
-            false => Err(TlsError::General(format!("{id} is not in the trust domain {}", self.domain))),
+            false => Err(TlsError::General(format!("{id} is not in the trust domain {domain}"))),
         }
     }
 

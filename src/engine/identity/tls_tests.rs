@@ -9,9 +9,9 @@ use crate::engine::identity::{Identity, authority::new_key};
 
 /// Shows a certificate of the test's own.
 #[derive(Debug)]
-struct Shows(Option<Arc<CertifiedKey>>);
+struct Shown(Option<Arc<CertifiedKey>>);
 
-impl ResolvesClientCert for Shows {
+impl ResolvesClientCert for Shown {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         self.0.clone()
     }
@@ -21,7 +21,7 @@ impl ResolvesClientCert for Shows {
     }
 }
 
-impl ResolvesServerCert for Shows {
+impl ResolvesServerCert for Shown {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         self.0.clone()
     }
@@ -36,7 +36,7 @@ fn source(identity: &Identity, name: &str) -> Arc<Source> {
 }
 
 fn certified(certificate: CertificateDer<'static>, key: &KeyPair) -> Arc<CertifiedKey> {
-    Arc::clone(&super::super::svid::Svid::new(certificate, key.serialized_der(), SystemTime::now(), Duration::from_secs(1)).unwrap().certified)
+    Arc::clone(&Svid::issued(certificate, key.serialized_der(), SystemTime::now(), Duration::from_secs(1)).unwrap().certified)
 }
 
 /// A handshake and one byte each way; the result is who the server saw, or why one of them would not.
@@ -59,8 +59,8 @@ async fn meet(server: ServerConfig, client: ClientConfig) -> Result<Peer, String
 }
 
 fn configs(identity: &Identity) -> (ServerConfig, ClientConfig) {
-    let (server, client) = (server_config(&source(identity, "server")).unwrap(), client_config(&source(identity, "client")).unwrap());
-    (ServerConfig::clone(&server), ClientConfig::clone(&client))
+    let (server, client) = (Accepts::new(&source(identity, "server")).unwrap(), Connects::new(&source(identity, "client")).unwrap());
+    (ServerConfig::clone(&server.one().0), ClientConfig::clone(&client.one().0))
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn two_of_one_domain_know_each_other() {
     let peer = meet(server, client).await.unwrap();
     let known = source(&identity, "client");
     assert_eq!(&peer.id, known.id());
-    let (token, _) = known.token(source(&identity, "server").id(), Duration::from_secs(60)).unwrap();
+    let (token, _) = known.token(&known.svid(), source(&identity, "server").id(), Duration::from_secs(60)).unwrap();
     assert!(crate::engine::identity::verify(&token, &peer.public_key, None).is_ok(), "tokens are signed with the key of the certificate");
 }
 
@@ -83,7 +83,7 @@ async fn both_ends_refuse_a_foreign_domain() {
     // The client looks first: a server that would take anybody is refused all the same.
     let name = |identity: &Identity| source(identity, "server").svid().certified.clone();
     let mut server = configs(&one).0;
-    server.cert_resolver = Arc::new(Shows(Some(name(&other))));
+    server.cert_resolver = Arc::new(Shown(Some(name(&other))));
     let error = meet(server, configs(&one).1).await.unwrap_err();
     assert!(error.contains("UnknownCA"), "{error}");
 }
@@ -91,7 +91,7 @@ async fn both_ends_refuse_a_foreign_domain() {
 /// What a client shows, and what the server must say of it.
 async fn shown(identity: &Identity, shows: Option<Arc<CertifiedKey>>) -> String {
     let (server, mut client) = configs(identity);
-    client.client_auth_cert_resolver = Arc::new(Shows(shows));
+    client.client_auth_cert_resolver = Arc::new(Shown(shows));
     meet(server, client).await.unwrap_err()
 }
 
@@ -99,7 +99,7 @@ async fn shown(identity: &Identity, shows: Option<Arc<CertifiedKey>>) -> String 
 async fn a_certificate_that_has_expired_or_has_not_begun_is_refused() {
     let identity = identity();
     let (key, id) = (new_key().unwrap(), identity.domain().id(&["client"]).unwrap());
-    let at = |time| certified(identity.authority.issue(&id, &key, time).unwrap().certificate, &key);
+    let at = |time| certified(identity.authority().unwrap().issue(&id, &key, time).unwrap().certificate, &key);
     let now = SystemTime::now();
     let error = shown(&identity, Some(at(now - Duration::from_secs(3700)))).await;
     assert!(error.contains("Expired"), "{error}");
@@ -126,9 +126,9 @@ async fn an_authority_and_a_name_outside_the_domain_are_nobody() {
     let identity = identity();
     let key = new_key().unwrap();
     let elsewhere = SpiffeId::parse("spiffe://elsewhere/client").unwrap();
-    let signed = identity.authority.issue(&elsewhere, &key, SystemTime::now()).unwrap();
+    let signed = identity.authority().unwrap().issue(&elsewhere, &key, SystemTime::now()).unwrap();
     let error = shown(&identity, Some(certified(signed.certificate, &key))).await;
     assert!(error.contains("is not in the trust domain"), "{error}");
-    let error = shown(&identity, Some(certified(identity.authority.certificate().clone(), &key))).await;
+    let error = shown(&identity, Some(certified(identity.authority().unwrap().certificate().clone(), &key))).await;
     assert!(error.starts_with("server:"), "{error}");
 }

@@ -11,6 +11,7 @@ use tonic::{Request, Response, Status};
 use super::{
     Identity, JwtError, SVID_TTL, Sandboxes, Source,
     attest::Member,
+    authority::Authority,
     jwt::Claims,
     messages::{
         JwtBundlesResponse, JwtSvid, JwtSvidRequest, JwtSvidResponse, Nothing, ValidateJwtSvidRequest, ValidateJwtSvidResponse, X509BundlesResponse,
@@ -20,7 +21,7 @@ use super::{
 use crate::engine::grpc::{self, Answer, Question};
 
 /// What every call must carry, so that no browser or proxy can be made to do it (Workload Endpoint, 6).
-const SECURITY_HEADER: &str = "workload.spiffe.io";
+pub(super) const SECURITY_HEADER: &str = "workload.spiffe.io";
 /// How long a JWT-SVID is valid: as with SPIRE, five minutes.
 const JWT_TTL: std::time::Duration = std::time::Duration::from_secs(300);
 /// The most audiences that one JWT-SVID is made for.
@@ -58,45 +59,52 @@ impl WorkloadApi {
     }
 
     async fn route(self, question: Question, member: Option<Member>) -> Answer {
-        let source = match self.source(&question, member.as_ref()) {
-            Ok(source) => source,
+        let (authority, source) = match self.source(&question, member.as_ref()) {
+            Ok(found) => found,
             Err(status) => return status.into_http(),
         };
         let path = question.uri().path().to_owned();
         match path.as_str() {
-            "/SpiffeWorkloadAPI/FetchX509SVID" => grpc::stream(question, async |_: Request<Nothing>| Ok(Response::new(x509_svids(source)))).await,
+            "/SpiffeWorkloadAPI/FetchX509SVID" => {
+                grpc::stream(question, async |_: Request<Nothing>| Ok(Response::new(x509_svids(&authority, source)))).await
+            }
             "/SpiffeWorkloadAPI/FetchX509Bundles" => {
-                let bundles = X509BundlesResponse { bundles: HashMap::from([(source.domain().uri(), source.bundle().to_vec())]) };
+                let bundles = X509BundlesResponse { bundles: HashMap::from([(source.domain().uri(), source.bundle_bytes())]) };
                 grpc::stream(question, async |_: Request<Nothing>| Ok(Response::new(once_for_all(bundles)))).await
             }
             "/SpiffeWorkloadAPI/FetchJWTBundles" => {
-                let bundles = JwtBundlesResponse { bundles: HashMap::from([(source.domain().uri(), source.jwt_bundle().into_bytes())]) };
+                let bundles = JwtBundlesResponse { bundles: HashMap::from([(source.domain().uri(), authority.jwt_bundle().into_bytes())]) };
                 grpc::stream(question, async |_: Request<Nothing>| Ok(Response::new(once_for_all(bundles)))).await
             }
-            "/SpiffeWorkloadAPI/FetchJWTSVID" => grpc::unary(question, async |request| jwt_svid(&source, request)).await,
-            "/SpiffeWorkloadAPI/ValidateJWTSVID" => grpc::unary(question, async |request| validate(&source, request)).await,
+            "/SpiffeWorkloadAPI/FetchJWTSVID" => grpc::unary(question, async |request| jwt_svid(&authority, &source, request)).await,
+            "/SpiffeWorkloadAPI/ValidateJWTSVID" => grpc::unary(question, async |request| validate(&authority, request)).await,
             other => grpc::unimplemented(other),
         }
     }
 
-    fn source(&self, question: &Question, member: Option<&Member>) -> Result<Arc<Source>, Status> {
+    fn source(&self, question: &Question, member: Option<&Member>) -> Result<(Arc<Authority>, Arc<Source>), Status> {
         if question.headers().get(SECURITY_HEADER).is_none_or(|value| value != "true") {
             return Err(Status::invalid_argument(format!("the metadata {SECURITY_HEADER}: true is missing")));
         }
         let none = || Status::permission_denied("no identity issued");
         // A sandbox that has gone since takes its identity with it.
         let member = member.and_then(|member| self.sandboxes.by_pod(&member.pod)).ok_or_else(none)?;
-        let id = self.identity.id_of(&member.pod).map_err(|error| Status::internal(error.to_string()))?;
-        self.identity.source(&id).map_err(|error| Status::internal(error.to_string()))
+        let authority = self.identity.authority().ok_or_else(none)?;
+        let source = self.identity.source_of(&member.pod).map_err(|error| Status::internal(error.to_string()))?;
+        Ok((Arc::clone(authority), source))
     }
 }
 
-/// The SVID now, and each that follows it.
-fn x509_svids(source: Arc<Source>) -> impl Stream<Item = Result<X509SvidResponse, Status>> + Send {
-    stream::unfold((source, None::<SystemTime>), |(source, renew_at)| async move {
+/// The SVID now, and each that follows it: at half of its life, or as soon as another life is asked for.
+fn x509_svids(authority: &Authority, source: Arc<Source>) -> impl Stream<Item = Result<X509SvidResponse, Status>> + Send + use<> {
+    stream::unfold((source, authority.ttl_changes(), None::<SystemTime>), |(source, mut changes, renew_at)| async move {
         if let Some(at) = renew_at {
             // A little more, so that it is due by then.
-            sleep(at.duration_since(SystemTime::now()).unwrap_or_default().min(SVID_TTL * 24) + std::time::Duration::from_millis(10)).await;
+            let due = at.duration_since(SystemTime::now()).unwrap_or_default().min(SVID_TTL * 24) + std::time::Duration::from_millis(10);
+            tokio::select! {
+                () = sleep(due) => {}
+                _ = changes.changed() => {}
+            }
         }
         if renew_at.is_none() {
             source.give();
@@ -106,9 +114,10 @@ fn x509_svids(source: Arc<Source>) -> impl Stream<Item = Result<X509SvidResponse
             spiffe_id: source.id().to_string(),
             certificates: svid.certificate.to_vec(),
             private_key: svid.private_key.clone(),
-            bundle: source.bundle().to_vec(),
+            bundle: source.bundle_bytes(),
         };
-        Some((Ok(X509SvidResponse { svids: vec![answer], federated_bundles: HashMap::new() }), (source, Some(svid.renew_at))))
+        let next = (source, changes, Some(svid.renew_at));
+        Some((Ok(X509SvidResponse { svids: vec![answer], federated_bundles: HashMap::new() }), next))
     })
 }
 
@@ -120,7 +129,7 @@ fn once_for_all<T: Send + 'static>(answer: T) -> impl Stream<Item = Result<T, St
     })
 }
 
-fn jwt_svid(source: &Source, request: Request<JwtSvidRequest>) -> Result<Response<JwtSvidResponse>, Status> {
+fn jwt_svid(authority: &Authority, source: &Source, request: Request<JwtSvidRequest>) -> Result<Response<JwtSvidResponse>, Status> {
     let JwtSvidRequest { audience, spiffe_id } = request.into_inner();
     if audience.is_empty() || audience.len() > MAX_AUDIENCES || audience.iter().any(String::is_empty) {
         return Err(Status::invalid_argument(format!("1 to {MAX_AUDIENCES} audiences must be named")));
@@ -128,13 +137,13 @@ fn jwt_svid(source: &Source, request: Request<JwtSvidRequest>) -> Result<Respons
     if !spiffe_id.is_empty() && spiffe_id != source.id().as_str() {
         return Err(Status::permission_denied("no identity issued"));
     }
-    let svid = source.jwt_svid(audience, JWT_TTL).map_err(|error| Status::internal(error.to_string()))?;
+    let svid = authority.jwt_svid(source.id(), audience, JWT_TTL).map_err(|error| Status::internal(error.to_string()))?;
     Ok(Response::new(JwtSvidResponse { svids: vec![JwtSvid { spiffe_id: source.id().to_string(), svid }] }))
 }
 
-fn validate(source: &Source, request: Request<ValidateJwtSvidRequest>) -> Result<Response<ValidateJwtSvidResponse>, Status> {
+fn validate(authority: &Authority, request: Request<ValidateJwtSvidRequest>) -> Result<Response<ValidateJwtSvidResponse>, Status> {
     let ValidateJwtSvidRequest { audience, svid } = request.into_inner();
-    let (id, claims) = source.validate(&svid, &audience).map_err(|error: JwtError| Status::invalid_argument(error.to_string()))?;
+    let (id, claims) = authority.validate(&svid, &audience).map_err(|error: JwtError| Status::invalid_argument(error.to_string()))?;
     Ok(Response::new(ValidateJwtSvidResponse { spiffe_id: id.to_string(), claims: Some(structure(&claims)) }))
 }
 
@@ -185,6 +194,16 @@ mod tests {
         assert_eq!(first.spiffe_id, format!("spiffe://{}/ns/ns/pod/alpine", identity.domain()));
         assert!(first.certificates != second.certificates && first.private_key == second.private_key && first.bundle == second.bundle);
         assert!(!first.bundle.is_empty() && !first.private_key.is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_svid_of_another_life_comes_as_soon_as_that_is_asked_for() {
+        let (identity, channel) = api(SVID_TTL, true).await;
+        let mut stream = channel.stream("/SpiffeWorkloadAPI/FetchX509SVID", asked(Nothing {})).await.unwrap().into_inner();
+        let first: X509SvidResponse = stream.message().await.unwrap().unwrap();
+        identity.set_svid_ttl(Duration::from_secs(60)).unwrap();
+        let second: X509SvidResponse = stream.message().await.unwrap().unwrap();
+        assert_ne!(first.svids[0].certificates, second.svids[0].certificates);
     }
 
     #[tokio::test]

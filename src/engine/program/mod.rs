@@ -22,7 +22,7 @@ pub(super) use self::life::{Again, LAST_WORDS};
 use self::{backoff::Backoff, environment::resolve};
 use super::{
     mesh::Host,
-    protocol::{NSM_FOLDER, SPIRE_FOLDER},
+    protocol::{AGENT_FOLDER, NSM_FOLDER, SPIRE_FOLDER},
     sandbox::{Sandbox, host_name},
     supervisor::{End, Launch},
 };
@@ -157,7 +157,10 @@ impl Sandbox {
     fn launch(&self, run: &Run, host: &Host) -> crate::net::Result<Launch> {
         let (environment, arguments) =
             resolve(&run.program, &self.pod, &self.workload, &host_name(), &host.dir.join(TEMPORARY).display().to_string());
-        let shown = [(NSM_FOLDER, NSM_SEEN), (SPIRE_FOLDER, SPIRE_SEEN)].map(|(folder, seen)| (host.dir.join(folder), seen.into()));
+        let mut shown = [(NSM_FOLDER, NSM_SEEN), (SPIRE_FOLDER, SPIRE_SEEN)].map(|(folder, seen)| (host.dir.join(folder), seen.into())).to_vec();
+        // The folder, not the socket: an agent that starts again makes another.
+        let of_agent = host.agent.as_ref().and_then(|agent| agent.path().parent());
+        shown.extend(of_agent.map(|folder| (folder.to_owned(), host.dir.join(AGENT_FOLDER))));
         Ok(Launch {
             key: run.key(&self.pod),
             namespace: self.namespace.inode()?,
@@ -165,7 +168,7 @@ impl Sandbox {
             arguments,
             environment,
             directory: run.program.directory.clone().unwrap_or_else(|| "/".to_owned()),
-            shown: shown.into(),
+            shown,
             hidden: host.dir.clone(),
             limits: run.program.limits,
         })

@@ -34,6 +34,8 @@ pub(super) fn arrange(shown: &[(PathBuf, PathBuf)], hidden: &Path) -> io::Result
     let sources = shown.iter().map(|(source, at)| Ok((look(source)?, at))).collect::<io::Result<Vec<_>>>()?;
     let resolver = fs::read(RESOLVER).unwrap_or_default();
     cover(hidden).map_err(because(hidden.display().to_string()))?;
+    // What is to be seen within it has its place there already: nothing has to be covered for that once more.
+    sources.iter().filter(|(_, at)| at.starts_with(hidden)).try_for_each(|(_, at)| fs::create_dir_all(at))?;
     let copy = hidden.join("resolv.conf");
     fs::write(&copy, resolver)?;
     let copy = look(&copy)?;

@@ -7,7 +7,6 @@ use std::{
     os::fd::{AsFd, OwnedFd},
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use rustix::fs::{MemfdFlags, memfd_create};
@@ -17,7 +16,7 @@ use super::{
     End, Launch, Listeners, Notice, Order,
     channel::{self, Receiver},
 };
-use crate::{model::Namespaced, net::Namespace};
+use crate::{engine::identity::Settings, model::Namespaced, net::Namespace};
 
 /// What the supervisor has handed over.
 pub(in crate::engine) struct Handover {
@@ -27,8 +26,8 @@ pub(in crate::engine) struct Handover {
     pub(in crate::engine) dir: PathBuf,
     /// How many managers there were before.
     pub(in crate::engine) restarts: u32,
-    /// How long X.509 SVIDs are to be valid, where that was said.
-    pub(in crate::engine) svid_ttl: Option<Duration>,
+    /// What was said about identities.
+    pub(in crate::engine) identities: Settings,
     /// The sockets to answer on.
     pub(in crate::engine) listeners: Listeners,
     /// The network namespaces by their numbers.
@@ -112,15 +111,15 @@ impl Handover {
         }
         tokio::spawn(listen(receiver, running, told));
         let Taken { begin, listeners, namespaces, endpoints, state, programs } = taken;
-        let (supervisor, dir, restarts, svid_ttl) = begin.ok_or_else(|| io::Error::other("the supervisor has not said who it is"))?;
-        Ok(Self { supervisor, dir, restarts, svid_ttl, listeners, namespaces, endpoints, state, programs, link, notices })
+        let (supervisor, dir, restarts, identities) = begin.ok_or_else(|| io::Error::other("the supervisor has not said who it is"))?;
+        Ok(Self { supervisor, dir, restarts, identities, listeners, namespaces, endpoints, state, programs, link, notices })
     }
 }
 
 /// What was handed over so far.
 #[derive(Default)]
 struct Taken {
-    begin: Option<(u32, PathBuf, u32, Option<Duration>)>,
+    begin: Option<(u32, PathBuf, u32, Settings)>,
     listeners: Listeners,
     namespaces: BTreeMap<u64, Namespace>,
     endpoints: BTreeMap<Namespaced, OwnedFd>,
@@ -131,7 +130,7 @@ struct Taken {
 impl Taken {
     fn add(&mut self, notice: Notice, descriptor: Option<OwnedFd>) -> io::Result<()> {
         match (notice, descriptor) {
-            (Notice::Begin { supervisor, dir, restarts, svid_ttl }, _) => self.begin = Some((supervisor, dir, restarts, svid_ttl)),
+            (Notice::Begin { supervisor, dir, restarts, identities }, _) => self.begin = Some((supervisor, dir, restarts, identities)),
             (Notice::Listener(socket), Some(descriptor)) => {
                 self.listeners.insert(socket, descriptor.into());
             }

@@ -1,8 +1,8 @@
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Namespaced;
+use crate::{engine::identity::Settings, model::Namespaced};
 
 /// What the manager asks of the supervisor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,8 +64,8 @@ pub(in crate::engine) enum Notice {
         dir: PathBuf,
         /// How many managers there were before.
         restarts: u32,
-        /// How long X.509 SVIDs are to be valid, where that was said.
-        svid_ttl: Option<Duration>,
+        /// What was said about identities.
+        identities: Settings,
     },
     /// A socket to answer on comes with it.
     Listener(Socket),

@@ -44,7 +44,10 @@ pub(super) use self::{
     programs::Sandboxed,
     tie::{OWN_PROGRAM, number, tie},
 };
-use crate::model::{Failure, IntoFailure, Namespaced, Outcome, Result};
+use crate::{
+    engine::identity::Settings,
+    model::{Failure, IntoFailure, Namespaced, Outcome, Result},
+};
 
 /// A manager that has lived as long as this is started again at once when it ends.
 const LIVED: Duration = Duration::from_secs(5);
@@ -64,7 +67,7 @@ pub(super) type Listeners = BTreeMap<Socket, UnixListener>;
 /// The process that holds everything.
 pub(super) struct Supervisor<H> {
     dir: PathBuf,
-    svid_ttl: Option<Duration>,
+    identities: Settings,
     listeners: Listeners,
     /// The engine's directory; dropped, it is removed.
     held: Option<H>,
@@ -90,11 +93,11 @@ enum Parted {
 
 impl<H> Supervisor<H> {
     /// A supervisor that holds nothing yet but its directory and the sockets.
-    pub(super) fn new(dir: PathBuf, svid_ttl: Option<Duration>, listeners: Listeners, held: H) -> Self {
+    pub(super) fn new(dir: PathBuf, identities: Settings, listeners: Listeners, held: H) -> Self {
         let (tell, happened) = mpsc::channel(QUEUE);
         let programs = Programs::new(tell);
         let (namespaces, endpoints, held) = (BTreeMap::new(), BTreeMap::new(), Some(held));
-        Self { dir, svid_ttl, listeners, held, namespaces, endpoints, state: None, programs, happened, restarts: 0, is_over: false }
+        Self { dir, identities, listeners, held, namespaces, endpoints, state: None, programs, happened, restarts: 0, is_over: false }
     }
 
     /// Keeps a manager running until it says that all is over; `ready` is called once, when the first one answers.
@@ -206,7 +209,7 @@ impl<H> Supervisor<H> {
     /// Tells a new manager everything that it needs to go on where the last one was.
     async fn hand_over(&mut self, tell: &mpsc::Sender<Told>) -> io::Result<()> {
         let gone = |_| io::Error::from(io::ErrorKind::BrokenPipe);
-        let begin = Notice::Begin { supervisor: number(), dir: self.dir.clone(), restarts: self.restarts, svid_ttl: self.svid_ttl };
+        let begin = Notice::Begin { supervisor: number(), dir: self.dir.clone(), restarts: self.restarts, identities: self.identities.clone() };
         let mut all = vec![(begin, None)];
         for (socket, listener) in &self.listeners {
             all.push((Notice::Listener(*socket), Some(OwnedFd::from(listener.try_clone()?))));

@@ -14,7 +14,9 @@ use serde_json::Value;
 
 use super::{Cluster, endpoint_resource, error, persist::attempt, pod::pod_state, resource_named};
 use crate::{
-    model::{Expectations, Inventory, Namespaced, NetworkServiceState, Payload, PodState, RegisteredEndpoint, Result, Unavailable, UnavailableKind},
+    model::{
+        Expectations, Inventory, Match, Namespaced, NetworkServiceState, Payload, PodState, RegisteredEndpoint, Result, Unavailable, UnavailableKind,
+    },
     target::Ctx,
 };
 
@@ -63,7 +65,11 @@ impl Cluster {
 
     pub(super) async fn services(&self) -> Result<Vec<NetworkServiceState>, Unavailable> {
         let Some(resource) = resource_named("NetworkService") else { return Ok(Vec::new()) };
-        let state = |object: &DynamicObject| NetworkServiceState { id: id(object), payload: payload(object.data.pointer("/spec/payload")) };
+        let state = |object: &DynamicObject| NetworkServiceState {
+            id: id(object),
+            payload: payload(object.data.pointer("/spec/payload")),
+            matches: matches(object.data.pointer("/spec/matches")),
+        };
         self.of_nsm(&resource, state).await
     }
 
@@ -127,6 +133,11 @@ fn payload(written: Option<&Value>) -> Option<Payload> {
     }
 }
 
+/// Matches as far as they can be read: where they cannot, nobody knows whom they select, and every endpoint is taken for one that may be.
+fn matches(written: Option<&Value>) -> Vec<Match> {
+    written.and_then(Value::as_array).and_then(|list| Match::read_list(list).ok()).unwrap_or_default()
+}
+
 /// A registration, read with care: its schema is open, and fields come and go between NSM's versions.
 pub(super) fn registered(object: &DynamicObject) -> RegisteredEndpoint {
     let spec = |pointer: &str| object.data.pointer(&format!("/spec{pointer}"));
@@ -135,6 +146,7 @@ pub(super) fn registered(object: &DynamicObject) -> RegisteredEndpoint {
         id: id(object),
         services: services.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect(),
         spiffe_id: spec("/path_ids/0").and_then(Value::as_str).map(str::to_owned),
+        registered_by: None,
         expires_at: spec("/expiration_time/seconds").and_then(Value::as_i64),
         // Forwarders register as endpoints of the service `forwarder`, with the node that they serve.
         forwards_on: spec("/network_service_labels/forwarder/labels/nodeName").and_then(Value::as_str).map(str::to_owned),
@@ -163,6 +175,13 @@ mod tests {
     fn a_registration_without_fields_is_still_one() {
         let object: DynamicObject = serde_json::from_value(json!({"metadata": {"name": "x"}, "spec": {"path_ids": "?"}})).unwrap();
         assert_eq!((registered(&object).services.len(), registered(&object).spiffe_id), (0, None));
+    }
+
+    #[test]
+    fn matches_that_cannot_be_read_select_nobody() {
+        let written = json!([{"routes": [{"destination_selector": {"app": "web"}}]}]);
+        assert_eq!(matches(Some(&written))[0].routes[0].destination_selector["app"], "web");
+        assert!(matches(Some(&json!([{"routes": 7}]))).is_empty() && matches(Some(&json!("x"))).is_empty() && matches(None).is_empty());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! ```
 
 mod connection;
+mod identities;
 mod logs;
 mod program;
 mod start;
@@ -49,6 +50,8 @@ const TRIES: u32 = 3;
 pub struct Local {
     dir: PathBuf,
     program: Option<PathBuf>,
+    /// How long X.509 SVIDs are to be valid.
+    svid_ttl: Option<Duration>,
 }
 
 impl Local {
@@ -57,7 +60,7 @@ impl Local {
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         let dir = dir.into();
         // The engine works in another directory.
-        Self { dir: absolute(&dir).unwrap_or(dir), program: None }
+        Self { dir: absolute(&dir).unwrap_or(dir), program: None, svid_ttl: None }
     }
 
     /// Starts the engine with another program than the one that runs.
@@ -116,8 +119,15 @@ impl Local {
     async fn apply_request(&self, ctx: &Ctx, request: &Request) -> Result<AppliedAll> {
         for _ in 0..TRIES {
             let mut connection = self.connect_or_start().await?.same_version()?;
+            let Some(identities) = self.identities(&mut connection, ctx).await? else {
+                connection.closed().await;
+                continue;
+            };
             match connection.ask(request, &ctx.events).await? {
-                Some(Reply::Applied(all)) => return Ok(all),
+                Some(Reply::Applied(all)) => {
+                    self.settle_identities(&mut connection, ctx, &identities).await?;
+                    return Ok(all);
+                }
                 // Its last deployment went just now; the next engine takes it.
                 Some(Reply::Ending | Reply::Restarting) | None => connection.closed().await,
                 Some(reply) => return Err(unexpected(&reply)),
@@ -139,7 +149,7 @@ impl Local {
             if let Some(connection) = Connection::open(&self.dir).await? {
                 return Ok(connection);
             }
-            if !start(&program, &self.dir).await? {
+            if !start(&program, &self.dir, self.svid_ttl).await? {
                 tokio::time::sleep(PAUSE).await;
             }
         }
@@ -375,15 +385,16 @@ impl Local {
         Ok(true)
     }
 
-    /// The pods of a deployment; none where no engine runs.
+    /// What a cleanup of the deployment would remove, in that order; nothing where no engine runs.
     ///
     /// # Errors
     /// The engine cannot be asked.
     pub async fn held(&self, ctx: &Ctx, instance: &str) -> Result<Vec<ObjectRef>> {
-        let inventory = self.inventory(ctx, &Expectations::default()).await?;
-        let own = |pod: &&PodState| pod.labels.get(INSTANCE_LABEL).is_some_and(|label| label == instance);
-        let pods = inventory.pods.unwrap_or_default();
-        Ok(pods.iter().filter(own).map(|pod| ObjectRef::namespaced("Pod", &pod.id.namespace, &pod.id.name)).collect())
+        match self.ask(ctx, "looking at this machine", &Request::Held { instance: instance.to_owned() }).await? {
+            Some(Reply::Held(objects)) => Ok(objects),
+            Some(reply) => Err(unexpected(&reply)),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// The deployments that the engine holds; none where none runs.
