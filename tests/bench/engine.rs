@@ -36,6 +36,8 @@ const WATCHED: Duration = Duration::from_secs(30);
 /// How often an endpoint is ended, and how long its clients may be without it, in milliseconds.
 const HEALS: usize = 7;
 const GOAL_HEAL: f64 = 500.0;
+/// The time between two pings, in milliseconds: an outage between two of them is told as this long.
+const INTERVAL: f64 = 20.0;
 /// How long a program must have run for its end not to count as one of a row.
 const STEADY: Duration = Duration::from_secs(11);
 /// How long a path may lose everything before NSM's own client has it made anew.
@@ -122,7 +124,11 @@ fn heal() {
         let report: Value = serde_json::from_str(&text).expect("JSON");
         let mut findings = report["findings"].as_array().into_iter().flatten();
         let heal = findings.find(|finding| finding["check"] == "heal").and_then(|finding| finding["observed"].as_str());
-        let words = heal.and_then(|text| text.split_once("healed after ")?.1.split_once(" (")).expect("when it was healed").0;
+        let heal = heal.expect("what was seen of the healing");
+        if heal.contains("no gap in the replies") {
+            return INTERVAL;
+        }
+        let words = heal.split_once("healed after ").and_then(|(_, rest)| rest.split_once(" (")).expect("when it was healed").0;
         let time: jiff::SignedDuration = words.parse().expect("a duration");
         time.as_secs_f64() * 1000.0
     });

@@ -32,8 +32,8 @@ use crate::{
 
 /// The variable that names an agent, as all clients of the Workload API know it (Workload Endpoint, 4).
 pub const AGENT_VARIABLE: &str = "SPIFFE_ENDPOINT_SOCKET";
-/// How long an agent may take for its first answer, which it has at hand.
-const ANSWERS: Duration = Duration::from_secs(5);
+/// How long an agent may take for its first answer: on a busy machine it takes seconds to look at who asks.
+const ANSWERS: Duration = Duration::from_secs(15);
 /// How long an identity is waited for: a registration entry that was just made reaches an agent within its five seconds' interval.
 const ISSUED: Duration = Duration::from_secs(7);
 /// The pause before an agent is asked again.
