@@ -19,10 +19,12 @@ fn a_client_without_a_connection_does_not_sit_out_its_grace() {
                        NetworkServiceMesh Client; while :; do sleep 1; done']}]}}";
     cluster.apply(unconnected);
     cluster.kubectl(&["wait", "-n", EXAMPLE, "--for=condition=Ready", "pod/stuck", "--timeout=30s"]);
-    let begun = std::time::Instant::now();
-    let ran = cluster.nsmctl(&["cleanup"]);
+    let running = cluster.start(&["cleanup"]);
+    // The grace that the API server was given, not how long it took: the namespace's own end takes a while or two of five seconds.
+    let grace = ["get", "pod", "-n", EXAMPLE, "stuck", "--ignore-not-found", "-o", "jsonpath={.metadata.deletionGracePeriodSeconds}"];
+    eventually("a grace of 3 s", || cluster.kubectl(&grace) == "3");
+    let ran = running.end();
     ran.exits(0).says(&["Pod stuck: NSM's client has no connection yet", "given 3 s instead of 30 s"]);
-    assert!(begun.elapsed() < std::time::Duration::from_secs(9), "{:?}: {ran:?}", begun.elapsed());
 }
 
 #[test]
