@@ -48,6 +48,10 @@ pub(super) struct Mesh {
     pub(super) host: Host,
     /// Where it is told that something has changed in a pod.
     pub(super) changes: mpsc::UnboundedSender<Namespaced>,
+    /// How many endpoints had registered when those who wait were asked last.
+    registrations: u64,
+    /// Which of those who wait was asked for again last.
+    asked_last: Option<Namespaced>,
 }
 
 /// Where the engine is.
@@ -121,7 +125,7 @@ impl Mesh {
     pub(super) fn new(control: Arc<Control>, link: Link, host: Host, changes: mpsc::UnboundedSender<Namespaced>) -> Self {
         let (sandboxes, deployments, events, metrics) = Default::default();
         let manager = Manager::new(control);
-        Self { manager, sandboxes, deployments, events, metrics, link, host, changes }
+        Self { manager, sandboxes, deployments, events, metrics, link, host, changes, registrations: 0, asked_last: None }
     }
 
     /// Whether nothing is deployed.
@@ -311,19 +315,45 @@ impl Mesh {
         self.serve_requests(&mut |_| {}).await;
     }
 
+    /// Whether somebody waits, and an endpoint has registered since it asked.
+    pub(super) fn may_be_served(&self) -> bool {
+        self.registrations != self.manager.control.journal.registrations() && self.sandboxes.values().any(|sandbox| sandbox.waiting.is_some())
+    }
+
     /// Makes every request that nobody serves yet, of every deployment.
     pub(super) async fn serve_requests(&mut self, emit: &mut Emit<'_>) {
+        self.registrations = self.manager.control.journal.registrations();
         let clients: Vec<_> = self.sandboxes.values().filter(|sandbox| sandbox.is_own_client()).map(|sandbox| sandbox.pod.clone()).collect();
         for client in &clients {
-            let Some(sandbox) = self.sandboxes.get_mut(client) else { continue };
-            sandbox.waiting = None;
-            let waiting = serve(&mut self.manager, sandbox).await.err().map(|error| error.to_string());
-            self.take_note(emit);
-            if let Some(sandbox) = self.sandboxes.get_mut(client) {
-                sandbox.waiting = waiting;
-            }
+            self.serve_client(client, emit).await;
         }
         self.take_note(emit);
+    }
+
+    /// Asks again for one of those who wait, each in its turn, and for all of them where that one is served: whoever serves nobody may
+    /// take its time to say so, and everything else waits for that. The result is whether somebody was served.
+    pub(super) async fn ask_again(&mut self) -> bool {
+        let waiting = || self.sandboxes.values().filter(|sandbox| sandbox.is_own_client() && sandbox.waiting.is_some()).map(|sandbox| &sandbox.pod);
+        let next = waiting().find(|pod| self.asked_last.as_ref().is_none_or(|last| *pod > last));
+        let Some(next) = next.or_else(|| waiting().next()).cloned() else { return false };
+        self.asked_last = Some(next.clone());
+        let is_served = self.serve_client(&next, &mut |_| {}).await;
+        if is_served {
+            self.serve_requests(&mut |_| {}).await;
+        }
+        is_served
+    }
+
+    /// Makes the requests of a client that nobody serves yet; whether all are served then.
+    async fn serve_client(&mut self, client: &Namespaced, emit: &mut Emit<'_>) -> bool {
+        let Some(sandbox) = self.sandboxes.get(client) else { return false };
+        let waiting = serve(&mut self.manager, sandbox).await.err().map(|error| error.to_string());
+        self.take_note(emit);
+        let is_served = waiting.is_none();
+        if let Some(sandbox) = self.sandboxes.get_mut(client) {
+            sandbox.waiting = waiting;
+        }
+        is_served
     }
 
     fn report_pods(&self, instance: &str, emit: &mut Emit<'_>) -> Vec<(Namespaced, String)> {

@@ -8,24 +8,15 @@ use super::{
 };
 use crate::model::{Event, Namespaced, Phase};
 
-/// What has come of taking note.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Noted {
-    /// Something happened.
-    pub(super) anything: bool,
-    /// Somebody has registered for whom others may be waiting.
-    pub(super) registered: bool,
-}
-
 impl Mesh {
-    /// Takes note of what happened since it was asked last, and tells the phases of connections that have ended since.
-    pub(super) fn take_note(&mut self, emit: &mut Emit<'_>) -> Noted {
-        let mut noted = Noted::default();
-        for happening in self.manager.control.journal.take() {
-            noted.anything = true;
+    /// Takes note of what happened since it was asked last, and tells the phases of connections that have ended since; whether
+    /// anything did.
+    pub(super) fn take_note(&mut self, emit: &mut Emit<'_>) -> bool {
+        let happened = self.manager.control.journal.take();
+        let noted = !happened.is_empty();
+        for happening in happened {
             match happening {
                 Happening::Registered { pod, services, remote } => {
-                    noted.registered = true;
                     remote.phase.iter().for_each(|phase| emit(told(phase)));
                     if !(self.manager.has_endpoint(&pod) && remote.key == pod) {
                         match remote.duplicate() {

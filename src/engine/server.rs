@@ -37,6 +37,8 @@ use crate::{
 /// How long an engine with nothing deployed and nobody connected stays: a client that starts it connects at once, and
 /// one that died before it did leaves an engine that nobody would end.
 const IDLE: Duration = Duration::from_secs(10);
+/// How long after a request was refused another is made.
+const ASKS_AGAIN: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -92,6 +94,7 @@ pub(super) async fn serve(mut handover: Handover) -> io::Result<()> {
     again.into_iter().for_each(|again| start_later(&shared, again));
     tokio::spawn(keep_whole(changed, Arc::downgrade(&shared)));
     tokio::spawn(take_note(control, Arc::downgrade(&shared)));
+    tokio::spawn(ask_again(Arc::downgrade(&shared)));
     let mut idle = interval_at(Instant::now() + IDLE, IDLE);
     shared.link.ready();
     loop {
@@ -212,10 +215,23 @@ async fn take_note(control: Arc<Control>, shared: Weak<Shared>) {
         let Some(shared) = shared.upgrade() else { return };
         let mut state = shared.state.lock().await;
         let noted = state.mesh.take_note(&mut |_| {});
-        if noted.registered && state.ending.is_none() {
+        if state.ending.is_none() && state.mesh.may_be_served() {
             state.mesh.serve_requests(&mut |_| {}).await;
         }
-        if noted.anything {
+        if noted {
+            state.mesh.save();
+        }
+    }
+}
+
+/// Asks again for what was refused, as NSM's clients do: an endpoint that did not answer in time may answer the next time, and addresses
+/// may have been given back.
+async fn ask_again(shared: Weak<Shared>) {
+    loop {
+        tokio::time::sleep(ASKS_AGAIN).await;
+        let Some(shared) = shared.upgrade() else { return };
+        let mut state = shared.state.lock().await;
+        if state.ending.is_none() && state.mesh.ask_again().await {
             state.mesh.save();
         }
     }
@@ -352,8 +368,12 @@ async fn reply_to(request: Request, shared: &Shared, events: mpsc::UnboundedSend
 
 async fn inventory(mesh: &mut Mesh, emit: &mut Emit<'_>) -> Inventory {
     // Who waits for an endpoint that has registered is not told of as waiting.
-    if mesh.take_note(emit).registered {
+    let mut noted = mesh.take_note(emit);
+    if mesh.may_be_served() {
         mesh.serve_requests(emit).await;
+        noted = true;
+    }
+    if noted {
         mesh.save();
     }
     mesh.inventory()

@@ -128,3 +128,21 @@ fn an_endpoint_that_is_killed_comes_back_and_its_loss_is_measured() {
     assert_ne!(process(&place, "cmd-nse-icmp-responder"), first);
     assert!(link(&place).contains("172.16.1.101"));
 }
+
+#[test]
+fn an_endpoint_that_stands_still_is_asked_again() {
+    let place = Place::new();
+    let program = format!("cmd-nse-icmp-responder={}", upstream("cmd-nse-icmp-responder").display());
+    let with = |clients: &str| place.run(&["deploy", "--timeout", "9s", "--clients", clients, "--cidr", "172.16.1.96/29", "--program", &program]);
+    with("1").exits(0);
+    let endpoint = Pid::from_raw(process(&place, "cmd-nse-icmp-responder"));
+    kill(endpoint, Signal::SIGSTOP).unwrap();
+    // Nothing tells that the endpoint goes on: it has been registered all the while.
+    let ran = with("3");
+    kill(endpoint, Signal::SIGCONT).unwrap();
+    ran.exits(4);
+    eventually("every connection", || place.run(&["status", "-o", "json"]).stdout.matches("\"nsm-1\"").count() >= 3);
+    assert!(place.run(&["verify"]).stdout.contains(" 0 failed"));
+    place.run(&["cleanup"]).exits(0);
+    place.is_clean();
+}

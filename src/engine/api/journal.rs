@@ -1,6 +1,9 @@
 use std::{
     collections::VecDeque,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -65,12 +68,16 @@ pub(in crate::engine) enum Happening {
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Journal {
     entries: Mutex<VecDeque<Happening>>,
+    registrations: AtomicU64,
     more: Notify,
 }
 
 impl Journal {
     /// Something happened.
     pub(super) fn add(&self, happening: Happening) {
+        if matches!(happening, Happening::Registered { .. }) {
+            self.registrations.fetch_add(1, Ordering::SeqCst);
+        }
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         if entries.len() == KEPT {
             entries.pop_front();
@@ -78,6 +85,12 @@ impl Journal {
         entries.push_back(happening);
         drop(entries);
         self.more.notify_one();
+    }
+
+    /// How many endpoints have registered so far. It is not taken with the entries: whoever takes these may be in the midst of asking
+    /// for connections, some of them before the registration.
+    pub(in crate::engine) fn registrations(&self) -> u64 {
+        self.registrations.load(Ordering::SeqCst)
     }
 
     /// What happened since it was asked last, the oldest first.

@@ -233,3 +233,12 @@ async fn a_registration_is_timed_from_its_start() {
     assert_eq!((phase.steps[0].at_us, phase.steps[3].at_us), (0, i64::try_from(phase.took_us).unwrap()));
     assert_eq!(phase.steps[3].what, "registered as nse for s");
 }
+
+#[tokio::test]
+async fn who_takes_note_of_a_registration_takes_it_from_nobody_who_waits() {
+    let world = World::new();
+    assert_eq!(world.control.journal.registrations(), 0);
+    world.endpoint(honest).await;
+    assert_eq!(world.control.journal.take().len(), 1);
+    assert_eq!((world.control.journal.take().len(), world.control.journal.registrations()), (0, 1));
+}
