@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use futures::{Sink, SinkExt, Stream, StreamExt};
-use k8s_openapi::{api::core::v1::Pod, apimachinery::pkg::apis::meta::v1::Status};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use kube::{Resource, api::AttachParams, client::Connection, core::Request};
 use serde_json::json;
 use tokio::{
@@ -16,7 +16,7 @@ use tokio::{
 };
 use tokio_tungstenite::tungstenite::Message;
 
-use super::{Cluster, error, exec::end_of};
+use super::{Cluster, error, exec::end_of, partial::Pod};
 use crate::{
     model::{ExecEnd, ExecRequest, Failure, IntoFailure, Outcome, Result, TerminalSize},
     target::{

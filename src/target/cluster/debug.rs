@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use kube::{
     Api,
     api::{Patch, PatchParams},
@@ -8,7 +7,10 @@ use kube::{
 };
 use serde_json::json;
 
-use super::{Cluster, error};
+use super::{
+    Cluster, error,
+    partial::{ContainerStatus, Pod},
+};
 use crate::model::{Namespaced, Result, Unavailable, UnavailableKind};
 
 /// What the names of the containers begin with, so that one that still runs is used again.

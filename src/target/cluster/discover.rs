@@ -1,11 +1,17 @@
 use std::collections::{BTreeSet, HashSet};
 
 use futures::{FutureExt, StreamExt, future::join_all, stream};
-use k8s_openapi::api::core::v1::Pod;
 use kube::{ResourceExt, api::DynamicObject};
 use serde_json::{Value, json};
 
-use super::{Cluster, error, inventory::pages, persist::attempt, pod::pod_state, resource_named};
+use super::{
+    Cluster, error,
+    inventory::pages,
+    partial::{Pod, PodSpec},
+    persist::attempt,
+    pod::pod_state,
+    resource_named,
+};
 use crate::{
     model::{ANNOTATION, Discovery, Failure, Inventory, Namespaced, PodState, RegisteredEndpoint, Result, Scope, Unavailable, UnavailableKind},
     target::Ctx,
@@ -125,7 +131,7 @@ fn keep(pod: &Pod, inheriting: &BTreeSet<&str>, seen: &HashSet<(String, String, 
     let maker = state.controller.as_ref().map(|(kind, name)| (kind.clone(), state.id.namespace.clone(), name.clone()));
     let has_maker = maker.is_some_and(|maker| seen.contains(&maker));
     let has_ended = matches!(state.phase.as_str(), "Succeeded" | "Failed");
-    let environment = || pod.spec.iter().flat_map(|spec| &spec.containers).flat_map(|container| container.env.iter().flatten());
+    let environment = || pod.spec.iter().flat_map(PodSpec::containers).flat_map(|container| container.env.iter().flatten());
     let is_concerned = || {
         state.annotation.is_some()
             || inheriting.contains(state.id.namespace.as_str())
@@ -133,9 +139,9 @@ fn keep(pod: &Pod, inheriting: &BTreeSet<&str>, seen: &HashSet<(String, String, 
             || environment().any(|variable| VARIABLES.contains(&variable.name.as_str()))
     };
     let object = (!has_maker && !has_ended && !state.deleting && is_concerned()).then(|| {
-        let containers = pod.spec.as_ref().and_then(|spec| serde_json::to_value(&spec.containers).ok()).unwrap_or_default();
+        let containers = pod.spec.iter().flat_map(PodSpec::containers).map(|container| json!({"name": container.name, "env": container.env}));
         let metadata = json!({"name": state.id.name, "namespace": state.id.namespace, "labels": state.labels, "annotations": pod.annotations()});
-        json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata_trimmed(&metadata), "spec": {"containers": containers_trimmed(&containers)}})
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata_trimmed(&metadata), "spec": {"containers": containers_trimmed(&containers.collect())}})
     });
     (state, object)
 }

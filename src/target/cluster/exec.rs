@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use k8s_openapi::{api::core::v1::Pod, apimachinery::pkg::apis::meta::v1::Status};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use kube::{Api, Error, api::AttachParams};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::{Cluster, error};
+use super::{Cluster, error, partial::Pod};
 use crate::model::{ExecEnd, ExecOutput, Namespaced, Result, Unavailable};
 
 /// How often a program is run whose end was lost on the way.

@@ -1,14 +1,16 @@
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt, stream};
-use k8s_openapi::api::core::v1::{Container, Pod};
 use kube::{Api, ResourceExt};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     time::timeout,
 };
 
-use super::{Cluster, error};
+use super::{
+    Cluster, error,
+    partial::{Pod, PodSpec},
+};
 use crate::{
     model::{Family, Known, MetricsSource, NSM_NAMESPACE, Result, Unavailable},
     prometheus::read,
@@ -144,19 +146,19 @@ fn exporter(pod: &Pod) -> Option<Exporter> {
     if pod.status.as_ref().and_then(|status| status.phase.as_deref()).is_some_and(|phase| matches!(phase, "Succeeded" | "Failed")) {
         return None;
     }
-    Some(Exporter { role, node: spec.node_name.clone(), port: port(role, &name, pod, &spec.containers), name })
+    Some(Exporter { role, node: spec.node_name.clone(), port: port(role, &name, pod, spec), name })
 }
 
-fn port(role: &str, name: &str, pod: &Pod, containers: &[Container]) -> std::result::Result<u16, String> {
+fn port(role: &str, name: &str, pod: &Pod, spec: &PodSpec) -> std::result::Result<u16, String> {
     let value = |name: &str| {
-        let variables = containers.iter().flat_map(|container| container.env.iter().flatten());
+        let variables = spec.containers().flat_map(|container| container.env.iter().flatten());
         variables.filter(|variable| variable.name == name).find_map(|variable| variable.value.clone())
     };
     let is_on = |name: &str| value(name).is_some_and(|value| matches!(value.to_ascii_lowercase().as_str(), "true" | "1" | "t"));
     let annotation = |name: &str| pod.annotations().get(name).cloned();
     let listens = ["NSM_PROMETHEUS_LISTEN_ON", "PROMETHEUS_LISTEN_ON"].into_iter().find_map(value);
     let listens = listens.and_then(|address| address.rsplit(':').next()?.parse().ok());
-    let ports = || containers.iter().flat_map(|container| container.ports.iter().flatten());
+    let ports = || spec.containers().flat_map(|container| container.ports.iter().flatten());
     let named = ports().find(|port| port.name.as_deref().is_some_and(|name| name.contains("prometheus") || name.contains("metrics")));
     let named = named.and_then(|port| u16::try_from(port.container_port).ok());
     let annotated = annotation("prometheus.io/port").and_then(|port| port.parse().ok());

@@ -4,7 +4,7 @@ use futures::{
     FutureExt,
     future::{join_all, try_join_all},
 };
-use k8s_openapi::api::core::v1::{Namespace, Pod};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, ResourceExt,
     api::{ApiResource, DynamicObject, ListParams},
@@ -12,7 +12,7 @@ use kube::{
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Cluster, endpoint_resource, error, persist::attempt, pod::pod_state, resource_named};
+use super::{Cluster, endpoint_resource, error, partial::Pod, persist::attempt, pod::pod_state, resource_named};
 use crate::{
     model::{
         Expectations, Inventory, Match, Namespaced, NetworkServiceState, Payload, PodState, RegisteredEndpoint, Result, Unavailable, UnavailableKind,

@@ -1,14 +1,13 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use futures::{AsyncBufReadExt, StreamExt, future::join_all, stream};
-use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api, ResourceExt,
     api::{ListParams, LogParams},
 };
 use tokio::sync::mpsc;
 
-use super::{Cluster, NSM_NAMESPACE, error, persist::attempt, pod::pod_state};
+use super::{Cluster, NSM_NAMESPACE, error, partial::Pod, persist::attempt, pod::pod_state};
 use crate::{
     model::{LogLine, LogRange, LogSource, Mark, News, PodState, Result, Unavailable, UnavailableKind, read_stamped, stamped},
     target::Follow,

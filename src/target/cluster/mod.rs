@@ -32,6 +32,7 @@ mod look;
 #[cfg(test)]
 mod look_tests;
 mod objects;
+mod partial;
 mod persist;
 mod pinging;
 mod pod;

@@ -1,13 +1,12 @@
 use std::net::IpAddr;
 
-use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api,
     api::{AttachParams, AttachedProcess, DeleteParams},
 };
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 
-use super::{Cluster, error, look};
+use super::{Cluster, error, look, partial::Pod};
 use crate::{
     model::{Failure, Namespaced, PingOptions, PodState, Result},
     target::Ctx,

@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::{
-    api::core::v1::{ContainerStateTerminated, ContainerStateWaiting, ContainerStatus, Pod, PodCondition},
+    api::core::v1::{ContainerStateTerminated, ContainerStateWaiting, PodCondition},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 
+use super::partial::{Container, ContainerStatus, Pod};
 use crate::model::{ANNOTATION, ContainerState, Namespaced, PodState};
 
 /// The state of a pod, as the server tells it.
@@ -24,7 +25,7 @@ pub(super) fn pod_state(pod: &Pod) -> PodState {
         };
         specified.into_iter().map(state).collect()
     };
-    let named = |containers: Option<&Vec<k8s_openapi::api::core::v1::Container>>| -> Vec<(String, String)> {
+    let named = |containers: Option<&Vec<Container>>| -> Vec<(String, String)> {
         containers.into_iter().flatten().map(|c| (c.name.clone(), c.image.clone().unwrap_or_default())).collect()
     };
     PodState {
@@ -38,7 +39,7 @@ pub(super) fn pod_state(pod: &Pod) -> PodState {
         deleting: deletion_timestamp.is_some(),
         unschedulable: condition("PodScheduled").filter(unscheduled).map(|condition| condition.message.clone().unwrap_or_default()),
         init_containers: containers(named(spec.and_then(|s| s.init_containers.as_ref())), status.init_container_statuses.unwrap_or_default(), true),
-        containers: containers(named(spec.map(|s| &s.containers)), status.container_statuses.unwrap_or_default(), false),
+        containers: containers(named(spec.and_then(|s| s.containers.as_ref())), status.container_statuses.unwrap_or_default(), false),
     }
 }
 

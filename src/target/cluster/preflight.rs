@@ -3,7 +3,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::{FutureExt, StreamExt, future::join_all, stream};
 use k8s_openapi::api::{
     authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec},
-    core::v1::Node,
     discovery::v1::EndpointSlice,
 };
 use kube::{
@@ -16,7 +15,9 @@ use super::{
     Cluster, NSM_NAMESPACE, endpoint_resource, error,
     identity::{Rule, least_labels},
     inventory::registered,
-    is_of, resource_named,
+    is_of,
+    partial::Node,
+    resource_named,
 };
 use crate::{
     model::{

@@ -1,10 +1,9 @@
 use std::collections::VecDeque;
 
 use futures::{AsyncBufRead, AsyncBufReadExt};
-use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, api::LogParams};
 
-use super::{Cluster, error};
+use super::{Cluster, error, partial::Pod};
 use crate::model::{LogTail, Namespaced, Unavailable, UnavailableKind};
 
 /// How many lines of a log are read: NSM's programs log a few lines a request, each wrapped five deep, and retry every few seconds.

@@ -7,14 +7,13 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use futures::{AsyncBufReadExt, StreamExt, stream};
-use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api,
     api::{DynamicObject, LogParams},
 };
 use serde_json::Value;
 
-use super::Cluster;
+use super::{Cluster, partial::Pod};
 use crate::model::{ANNOTATION, Namespaced, is_nsm_client};
 
 /// What such a pod is given to end instead of its own grace, in seconds: its other containers have it too.

@@ -8,7 +8,6 @@ use futures::{
     future::join_all,
     stream::{BoxStream, select_all},
 };
-use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api, ResourceExt,
     api::DynamicObject,
@@ -20,6 +19,7 @@ use kube::{
 
 use super::{
     Cluster, error,
+    partial::Pod,
     pod::pod_state,
     progress::{Complaints, Progress, busy, defer, progress},
     resource_named,
