@@ -91,7 +91,7 @@ fn dispatch(arguments: Vec<OsString>) -> Outcome {
         Command::Completions(arguments) => return unwritten(&write_out(completions(arguments.shell))),
         Command::Version(_) => return unwritten(&write_out(&version(global.output))),
         Command::Verify(VerifyArgs { schema: true, .. }) | Command::Status(StatusArgs { schema: true, .. }) => {
-            return unwritten(&write_out(&schema()));
+            return unwritten(&write_out(schema()));
         }
         _ => {}
     }

@@ -1,12 +1,14 @@
 use std::{borrow::Cow, fmt};
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Outcome;
 
 /// What a check or a diagnosis says about one thing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// As promised.
@@ -46,7 +48,8 @@ impl fmt::Display for Verdict {
 }
 
 /// One judgement, with what it rests on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct Finding {
     /// The stable id of the check or the cause.
     pub check: Cow<'static, str>,
@@ -115,7 +118,8 @@ impl Finding {
 }
 
 /// A cause, with what follows from it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct Diagnosed {
     /// What it is, about what, what says so, and the fix.
     #[serde(flatten)]
@@ -128,7 +132,8 @@ pub struct Diagnosed {
 }
 
 /// Something that only follows from a cause.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct Consequence {
     /// The id of the cause or of the step.
     pub check: Cow<'static, str>,

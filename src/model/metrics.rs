@@ -1,13 +1,15 @@
 //! What `metrics` tells: what is exposed, by whom, and what the kernel has counted of each connection.
 
 use jiff::Timestamp;
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Known, Namespaced, Outcome};
 
 /// What a metric is (Prometheus' exposition format, version 0.0.4).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum MetricKind {
     /// It only grows, until what counts begins anew.
@@ -24,7 +26,8 @@ pub enum MetricKind {
 }
 
 /// A metric with its samples.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct Family {
     /// Its name.
     pub name: String,
@@ -37,19 +40,21 @@ pub struct Family {
 }
 
 /// A value of a metric.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct Sample {
     /// The metric's name; of histograms and summaries with what is behind it: `_bucket`, `_sum`, `_count`.
     pub name: String,
     /// What it is about.
     pub labels: Vec<(String, String)>,
     /// The value; `null` in JSON for what is no number there (NaN, infinity).
-    #[schemars(with = "Option<f64>")]
+    #[cfg_attr(test, schemars(with = "Option<f64>"))]
     pub value: f64,
 }
 
 /// What the kernel has counted of an interface since it was made.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct Counters {
     /// Bytes received.
     pub rx_bytes: u64,
@@ -79,7 +84,8 @@ pub struct InterfaceCounters {
 }
 
 /// What each second brings, between two looks.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct Rates {
     /// Bytes received a second.
     pub rx_bytes_per_s: f64,
@@ -106,7 +112,8 @@ impl Counters {
 }
 
 /// Who may expose metrics, and whether it does.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct MetricsSource {
     /// What it does: `nsmgr`, `forwarder`, `engine`.
     pub role: String,
@@ -122,7 +129,8 @@ pub struct MetricsSource {
 }
 
 /// One end of a connection and what the kernel has counted there.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct EndMetrics {
     /// The pod.
     pub pod: Known<Namespaced>,
@@ -136,7 +144,8 @@ pub struct EndMetrics {
 }
 
 /// What was counted of a connection, at both its ends.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct ConnectionMetrics {
     /// The service.
     pub service: String,
@@ -147,10 +156,11 @@ pub struct ConnectionMetrics {
 }
 
 /// Everything that is counted.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct Metrics {
     /// When it was looked, by the target's clock.
-    #[schemars(with = "String")]
+    #[cfg_attr(test, schemars(with = "String"))]
     pub taken_at: Timestamp,
     /// Who was asked.
     pub sources: Known<Vec<MetricsSource>>,

@@ -1,13 +1,15 @@
 //! The four phases in which a connection comes to be, by the names of the example's document.
 
 use jiff::Timestamp;
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Namespaced;
 
 /// A phase of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum PhaseName {
     /// The endpoint has an identity and registers.
@@ -43,7 +45,8 @@ impl PhaseName {
 }
 
 /// What happened in a phase.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum PhaseEvent {
     /// The sandbox was made, or the program in it was started.
@@ -77,7 +80,8 @@ pub enum PhaseEvent {
 }
 
 /// Something that happened in a phase, or before it and belongs to it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct PhaseStep {
     /// What, for programs.
     pub event: PhaseEvent,
@@ -88,14 +92,15 @@ pub struct PhaseStep {
 }
 
 /// One phase of one connection, as it was measured.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct Phase {
     /// Which.
     pub phase: PhaseName,
     /// Whose: the endpoint's pod for a registration, else the client's pod with its interface.
     pub subject: String,
     /// When it began.
-    #[schemars(with = "String")]
+    #[cfg_attr(test, schemars(with = "String"))]
     pub began_at: Timestamp,
     /// How long it took, in microseconds.
     pub took_us: u64,
@@ -121,7 +126,8 @@ impl Phase {
 }
 
 /// Who was verified, by what, and what is protected.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct Security {
     /// The SPIFFE ID that the client has proved.
     pub client: String,
@@ -148,7 +154,8 @@ impl Security {
 }
 
 /// What two ends of a TLS connection have agreed upon.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct Tls {
     /// The version: `TLSv1.3`.
     pub version: String,
@@ -157,19 +164,21 @@ pub struct Tls {
 }
 
 /// A segment of a path with its token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct PathToken {
     /// The segment's name.
     pub segment: String,
     /// Whose token it is.
     pub spiffe_id: String,
     /// When it runs out; it is refreshed before.
-    #[schemars(with = "String")]
+    #[cfg_attr(test, schemars(with = "String"))]
     pub expires_at: Timestamp,
 }
 
 /// What carries the packets of a connection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct DataPath {
     /// What it is: `veth pair`.
     pub carrier: String,
@@ -178,7 +187,8 @@ pub struct DataPath {
 }
 
 /// The phases of one connection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct ConnectionPhases {
     /// The client's pod.
     pub client: Namespaced,

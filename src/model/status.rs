@@ -3,13 +3,15 @@
 use std::net::IpAddr;
 
 use jiff::Timestamp;
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Finding, Namespaced, ObjectRef, Outcome, Payload, Phase, Verdict};
 
 /// A value, or why it is not known. What a target shows nowhere is never made up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Known<T> {
     /// It is known.
@@ -39,10 +41,11 @@ impl<T> Known<T> {
 }
 
 /// What carries the connections and who is connected to whom, at one moment.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct Status {
     /// When it was looked, by the target's clock.
-    #[schemars(with = "String")]
+    #[cfg_attr(test, schemars(with = "String"))]
     pub taken_at: Timestamp,
     /// The parts of Network Service Mesh and SPIRE, or of the engine on this machine.
     pub components: Vec<ComponentStatus>,
@@ -60,7 +63,8 @@ pub struct Status {
 }
 
 /// A part of Network Service Mesh, of SPIRE, or of the engine.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct ComponentStatus {
     /// What it does: `nsmgr`, `forwarder`, `registry`, `webhook`, `spire-server`, `spire-agent`, `crd`, `engine`, …
     pub role: String,
@@ -76,7 +80,8 @@ pub struct ComponentStatus {
 }
 
 /// How many there should be, and how many are ready.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct Ready {
     /// How many there should be.
     pub desired: u32,
@@ -85,7 +90,8 @@ pub struct Ready {
 }
 
 /// A pod of a component.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct InstanceStatus {
     /// The pod.
     pub pod: Namespaced,
@@ -100,7 +106,7 @@ pub struct InstanceStatus {
     /// How often its containers were restarted, together.
     pub restarts: u32,
     /// Since when its first container runs.
-    #[schemars(with = "Known<String>")]
+    #[cfg_attr(test, schemars(with = "Known<String>"))]
     pub since: Known<Timestamp>,
     /// Whether it has registered with NSM, which a forwarder must; nothing for what need not.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,7 +114,8 @@ pub struct InstanceStatus {
 }
 
 /// A NetworkService.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct ServiceStatus {
     /// Its name.
     pub name: String,
@@ -129,7 +136,8 @@ pub struct ServiceStatus {
 }
 
 /// An endpoint's registration.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct EndpointStatus {
     /// The name that it has registered under.
     pub name: String,
@@ -140,7 +148,7 @@ pub struct EndpointStatus {
     /// The node that the pod runs on.
     pub node: Known<String>,
     /// When the registration runs out unless it is renewed.
-    #[schemars(with = "Known<String>")]
+    #[cfg_attr(test, schemars(with = "Known<String>"))]
     pub expires_at: Known<Timestamp>,
     /// In how many seconds that is; negative where it has run out.
     pub expires_in_s: Known<i64>,
@@ -149,7 +157,8 @@ pub struct EndpointStatus {
 }
 
 /// A connection: what a client's pod has asked for, and what it has got.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct ConnectionStatus {
     /// The client's pod; the workload where it has no pod.
     pub client: Namespaced,
@@ -172,7 +181,7 @@ pub struct ConnectionStatus {
     /// The way between them.
     pub path: Known<PathStatus>,
     /// Since when the client's request has been served. Healing keeps a connection, so that it does not begin anew with it.
-    #[schemars(with = "Known<String>")]
+    #[cfg_attr(test, schemars(with = "Known<String>"))]
     pub since: Known<Timestamp>,
     /// How often it was healed.
     pub heals: Known<u32>,
@@ -186,18 +195,20 @@ pub struct ConnectionStatus {
 }
 
 /// The addresses of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct Addresses {
     /// The client's.
-    #[schemars(with = "String")]
+    #[cfg_attr(test, schemars(with = "String"))]
     pub client: IpAddr,
     /// The endpoint's.
-    #[schemars(with = "String")]
+    #[cfg_attr(test, schemars(with = "String"))]
     pub endpoint: IpAddr,
 }
 
 /// The way between the two ends of a connection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct PathStatus {
     /// The client's node.
     pub client_node: String,

@@ -1,12 +1,14 @@
 use std::{collections::BTreeMap, fmt};
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Labels, Match, NsUrl, PodState, PrefixGroups};
 
 /// The name of something that lives in a namespace; printed as `namespace/name`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct Namespaced {
     /// The namespace.
     pub namespace: String,
@@ -47,7 +49,8 @@ impl fmt::Display for WorkloadKind {
 }
 
 /// What travels over a network service (upstream: `payload.Ethernet` and `payload.IP`; there is no third).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Payload {
     /// Ethernet frames: the interface has a link-layer address.

@@ -1,6 +1,7 @@
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -10,7 +11,8 @@ use crate::model::{
 };
 
 /// The target, as reports name it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum TargetInfo {
     /// A Kubernetes cluster.
@@ -45,7 +47,8 @@ pub enum TargetInfo {
 }
 
 /// A check, as it is listed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct ListedCheck {
     /// Its stable id.
     pub id: &'static str,
@@ -58,7 +61,8 @@ pub struct ListedCheck {
 }
 
 /// A cause, as it is explained.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct Explained {
     /// Its stable id.
     pub id: &'static str,

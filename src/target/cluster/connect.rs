@@ -6,10 +6,10 @@ use std::{
 
 use kube::{
     Client, Config,
-    config::{KubeConfigOptions, Kubeconfig, KubeconfigError},
+    config::{KubeConfigOptions, Kubeconfig},
 };
 
-use super::{Cluster, error};
+use super::{Cluster, error, kubeconfig};
 use crate::{
     model::{Failure, IntoFailure, Outcome, Result, did_you_mean},
     target::Ctx,
@@ -84,7 +84,10 @@ fn read(access: &Access) -> Result<Option<(Kubeconfig, String)>> {
                 .hint("correct it, or use this machine with --target local"));
         }
         let origin = path.display().to_string();
-        let kubeconfig = Kubeconfig::read_from(path).map_err(|error| unreadable(&origin, &error))?;
+        let kubeconfig = kubeconfig::read(path).map_err(|reason| {
+            Failure::cannot_tell(format!("cannot read {origin}: {reason}"))
+                .hint("correct that file, name another with --kubeconfig or KUBECONFIG, or use this machine with --target local")
+        })?;
         Ok((kubeconfig, origin))
     };
     if let Some(path) = &access.kubeconfig {
@@ -109,20 +112,6 @@ fn read(access: &Access) -> Result<Option<(Kubeconfig, String)>> {
         Some(path) => from(&path, "the home directory").map(Some),
         None => Ok(None),
     }
-}
-
-/// Where a kubeconfig is broken and why, without the parser's advice to those who program with it.
-fn unreadable(origin: &str, error: &KubeconfigError) -> Failure {
-    let reason = match error {
-        KubeconfigError::ReadConfig(error, _) => error.to_string(),
-        KubeconfigError::Parse(error) => {
-            let text = error.without_snippet().to_string();
-            format!("it is no kubeconfig: {}", text.lines().next().unwrap_or_default())
-        }
-        error => flat(error),
-    };
-    Failure::cannot_tell(format!("cannot read {origin}: {reason}"))
-        .hint("correct that file, name another with --kubeconfig or KUBECONFIG, or use this machine with --target local")
 }
 
 fn in_cluster(access: &Access) -> Result<Lookup> {

@@ -27,6 +27,7 @@ mod gone;
 mod identity;
 mod in_place;
 mod inventory;
+mod kubeconfig;
 mod logs;
 mod look;
 #[cfg(test)]
