@@ -64,7 +64,7 @@ const CRATES: [(&str, &[&str]); 19] = [
     ("webpki", &["engine"]),
     ("rtnetlink", &["net"]),
     ("surge_ping", &["net"]),
-    ("serde_saphyr", &["manifest", "bundle"]),
+    ("serde_saphyr", &["manifest", "bundle", "target"]),
     ("flate2", &["bundle"]),
     ("tar", &["bundle"]),
 ];
