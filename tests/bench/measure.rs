@@ -52,7 +52,8 @@ impl Bench {
 
     pub(crate) fn output(&self, mut command: Command) -> (Cost, Vec<u8>) {
         let (cost, output) = self.attempt(&mut command);
-        assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+        let told = || [&*output.stdout, &*output.stderr].map(|text| String::from_utf8_lossy(text).into_owned()).concat();
+        assert!(output.status.success(), "{command:?}: {}", told());
         (cost, output.stdout)
     }
 
