@@ -147,7 +147,7 @@ fn bash_offers_and_puts_in_only_what_follows_an_equals_sign() {
 
 #[test]
 fn kubectl_is_answered_as_it_asks_its_plugins() {
-    let answer = |words: &str| shell(&Place::new(), "sh", &["-c"], &format!("sh {} {words}", script("kubectl_complete-nsm")));
+    let answer = |words: &str| shell(&Place::new(), "sh", &["-c"], &format!("{} {words}", script("kubectl_complete-nsm")));
     assert_eq!(answer("explain address-p"), ["address-pool-empty\tthe endpoint has no addresses left", ":4"]);
     assert!(answer("''").contains(&"deploy\tApply the manifests, wait until everything is ready, verify, and print the table".to_owned()));
     assert_eq!(answer("verify -n ''"), [":4"]);

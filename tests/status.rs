@@ -54,6 +54,19 @@ fn everything_is_told_as_ip_sees_it() {
 }
 
 #[test]
+fn a_watch_that_has_seen_nothing_is_out_of_time() {
+    let place = Place::new();
+    place.run(&["deploy"]).exits(0);
+    // Its pings alone take longer.
+    let late = ["--timeout", "1s"];
+    place.run(&[&["verify", "--watch", "--interval", "1s"], &late[..]].concat()).exits(4).prints_nothing().says(&["the time is up", "--timeout"]);
+    place.run(&["status", "--watch", "--timeout", "1ms"]).exits(4).prints_nothing();
+    // The verdict of a look that was done stays, whatever becomes of the next.
+    place.run(&[&["verify", "--watch=10ms", "--count", "1"], &late[..]].concat()).exits(0);
+    place.run(&["cleanup"]).exits(0);
+}
+
+#[test]
 fn what_breaks_is_told_and_what_heals_is_counted() {
     let place = Place::new();
     place.run(&["deploy"]).exits(0);

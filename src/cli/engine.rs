@@ -43,6 +43,10 @@ pub enum EngineCommand {
     /// Put another manager in the place of the one that runs: its sandboxes, links and addresses are kept.
     ///
     /// The supervisor holds them meanwhile, and hands them over. The same happens by itself where the manager's process dies.
+    #[command(after_help = "\
+Examples:
+  nsmctl engine restart
+  nsmctl engine restart && nsmctl verify --target local")]
     Restart,
     /// Say whether an engine could make its namespaces and links here.
     Probe,

@@ -106,8 +106,18 @@ fn paragraphs<'a>(roff: &mut Roff, texts: impl IntoIterator<Item = &'a str>) {
         if index > 0 {
             roff.control("PP", []);
         }
+        let mut is_typed = false;
         for line in text.lines() {
-            roff.text([roman(line.trim())]);
+            // What is indented is a command, and stays on a line of its own.
+            let typed = line.strip_prefix("  ");
+            if typed.is_some() != is_typed {
+                is_typed = typed.is_some();
+                roff.control(if is_typed { "EX" } else { "EE" }, []);
+            }
+            roff.text([roman(typed.unwrap_or(line.trim()))]);
+        }
+        if is_typed {
+            roff.control("EE", []);
         }
     }
 }
@@ -172,6 +182,7 @@ mod tests {
             for section in ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLES", "\"EXIT STATUS\"", "ENVIRONMENT", "FILES", "\"SEE ALSO\""] {
                 assert!(text.contains(&format!("\n.SH {section}\n")), "{name} has no {section}: {text}");
             }
+            assert_eq!(text.contains("\n.EX\nnsmctl completions kubectl"), name == "nsmctl-completions.1", "{name}");
             assert_eq!(text.contains(".SH CHECKS") && text.contains("\\fBan\\-id\\fR"), name == "nsmctl-verify.1", "{name}");
         }
     }

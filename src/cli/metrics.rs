@@ -23,15 +23,15 @@ Exit code: 0 all that is counted was read, 3 something of it could not be, or th
 
 The time budget is 30 seconds, none with --watch, unless --timeout says otherwise.")]
 pub struct MetricsArgs {
-    /// Which connections.
-    #[command(flatten)]
-    pub scope: ScopeArgs,
     /// Keep reading, and show what each second brings; with -o json a document a line.
     #[arg(long)]
     pub watch: bool,
     /// The time between two readings of --watch.
     #[arg(long, default_value = "2s", value_parser = parse_duration, value_name = "DURATION", requires = "watch")]
     pub interval: Duration,
+    /// Which connections.
+    #[command(flatten)]
+    pub scope: ScopeArgs,
     /// What is to be different from the manifests.
     #[command(flatten)]
     pub customise: CustomiseArgs,

@@ -25,9 +25,6 @@ Exit code: 0 NSM is healthy and every connection is there, 1 something is broken
 
 The time budget is 30 seconds, none with --watch, unless --timeout says otherwise.")]
 pub struct StatusArgs {
-    /// Which connections.
-    #[command(flatten)]
-    pub scope: ScopeArgs,
     /// Draw who is connected to whom: as text, or with -o dot or -o mermaid as a graph for graphviz or Markdown.
     #[arg(long)]
     pub topology: bool,
@@ -40,6 +37,9 @@ pub struct StatusArgs {
     /// Print the JSON Schema of the report that -o json prints, and look at nothing.
     #[arg(long, conflicts_with_all = ["topology", "watch"])]
     pub schema: bool,
+    /// Which connections.
+    #[command(flatten)]
+    pub scope: ScopeArgs,
     /// What is to be different from the manifests.
     #[command(flatten)]
     pub customise: CustomiseArgs,

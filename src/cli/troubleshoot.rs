@@ -21,9 +21,6 @@ What nsmctl deployed, what stands beside it in its namespace, and what --manifes
 where there is nothing of it, every client in all namespaces. The time budget is 30 seconds unless \
 --timeout says otherwise.")]
 pub struct TroubleshootArgs {
-    /// Which connections.
-    #[command(flatten)]
-    pub scope: ScopeArgs,
     /// Show all the evidence and all that follows, not only the telling part of it.
     #[arg(long, short = 'v')]
     pub verbose: bool,
@@ -33,6 +30,9 @@ pub struct TroubleshootArgs {
     /// Judge by a file that --bundle has written, or - for standard input, and look at nothing.
     #[arg(long, value_name = "FILE|-", conflicts_with_all = ["bundle", "all_namespaces", "selector", "client", "cidr", "clients", "cross_node", "payload", "name_prefix", "image_registry", "images"])]
     pub from: Option<PathBuf>,
+    /// Which connections.
+    #[command(flatten)]
+    pub scope: ScopeArgs,
     /// What is to be different from the manifests.
     #[command(flatten)]
     pub customise: CustomiseArgs,

@@ -21,12 +21,6 @@ What nsmctl deployed and what --manifests names is held against its manifests. O
 the deployed objects say what they promise: -A, or -n with a namespace that nsmctl has not made. \
 The time budget is 30 seconds beside the pings, 3 minutes with --heal, none with --watch, unless --timeout says otherwise.")]
 pub struct VerifyArgs {
-    /// Which connections.
-    #[command(flatten)]
-    pub scope: ScopeArgs,
-    /// How to look.
-    #[command(flatten)]
-    pub look: LookArgs,
     /// Delete the endpoint's pod and measure how long the connection takes to work again.
     #[arg(long, conflicts_with = "watch")]
     pub heal: bool,
@@ -48,6 +42,12 @@ pub struct VerifyArgs {
     /// Where the report goes besides standard output.
     #[command(flatten)]
     pub report: ReportArgs,
+    /// Which connections.
+    #[command(flatten)]
+    pub scope: ScopeArgs,
+    /// How to look.
+    #[command(flatten)]
+    pub look: LookArgs,
     /// What is to be different from the manifests.
     #[command(flatten)]
     pub customise: CustomiseArgs,

@@ -53,7 +53,8 @@ pub(super) fn no_answer(failure: &Failure) -> Finding {
 /// there is one, and when nobody reads what is told.
 ///
 /// # Errors
-/// It was stopped, it is asked for what cannot be, or what it says cannot be written.
+/// It was stopped, the time was up before the first look was done, it is asked for what cannot be, or what it says cannot be
+/// written. A later look that the time cuts short is none.
 pub(super) async fn again<T>(
     ctx: &Ctx,
     pause: Duration,
@@ -61,6 +62,7 @@ pub(super) async fn again<T>(
     look: impl AsyncFn(&Ctx) -> Result<T>,
     mut tell: impl FnMut(Result<T>) -> io::Result<()>,
 ) -> Result<()> {
+    let mut has_told = false;
     loop {
         let budget = budget.min(ctx.remaining());
         let looked = look(&Ctx::new(ctx.cancel.clone(), budget, ctx.events.clone())).await;
@@ -68,10 +70,11 @@ pub(super) async fn again<T>(
             if let Some(reason) = ctx.cancel.reason() {
                 return Err(Failure::msg(reason, "stopped while watching"));
             }
-            if ctx.remaining().is_zero() {
+            // A look that the time cuts short says nothing new; where it is the first, nothing was seen at all.
+            if ctx.remaining().is_zero() && has_told {
                 return Ok(());
             }
-            if failure.outcome == Outcome::Usage {
+            if ctx.remaining().is_zero() || failure.outcome == Outcome::Usage {
                 return looked.map(drop);
             }
         }
@@ -79,7 +82,7 @@ pub(super) async fn again<T>(
             // Nobody watches any more.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
             Err(error) => return Err(Failure::failed(format!("cannot write to standard output: {error}"))),
-            Ok(()) => {}
+            Ok(()) => has_told = true,
         }
         tokio::select! {
             reason = ctx.cancel.cancelled() => return Err(Failure::msg(reason, "stopped while watching")),

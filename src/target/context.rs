@@ -52,7 +52,12 @@ impl Ctx {
     /// The failure that says that the time is up.
     #[must_use]
     pub fn timed_out(&self, what: &str) -> Failure {
-        Failure::msg(Outcome::TimedOut, format!("the time is up after {:?}, while {what}", self.budget)).hint("give it longer with --timeout")
+        // What is left of a budget for one look has all the digits of a clock.
+        let spent = match self.budget.as_millis() {
+            ..100 => self.budget,
+            milliseconds => Duration::from_millis(u64::try_from(milliseconds.div_ceil(10) * 10).unwrap_or(u64::MAX)),
+        };
+        Failure::msg(Outcome::TimedOut, format!("the time is up after {spent:?}, while {what}")).hint("give it longer with --timeout")
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) const CAUSES: &[Cause] = &[
         find: pods::not_deployed,
         fix: "{deploy}",
         explain: "none of the promised pods exists, and nothing says that one was refused",
-        link: "README.md, Commands",
+        link: "README.md, Start",
     },
     Cause {
         id: "annotation-twice",

@@ -35,7 +35,7 @@ pub(super) const CAUSES: &[Cause] = &[
         fix: "{deploy}   # starts the engine",
         explain: "the engine holds every namespace and link of this machine's deployments; it starts with the first deploy, and when it \
             ends or is killed nothing is left",
-        link: "README.md, On this machine",
+        link: "README.md, Programs of your own on this machine",
     },
     Cause {
         id: "nsm-not-installed",

@@ -84,6 +84,16 @@ fn every_cause_of_the_catalogue_is_tried() {
 }
 
 #[test]
+fn links_lead_somewhere() {
+    let readme = include_str!("../../../README.md");
+    for cause in causes() {
+        let is_heading = |heading: &str| readme.lines().any(|line| line.strip_prefix("## ") == Some(heading));
+        let leads = cause.link.starts_with("https://") || cause.link.strip_prefix("README.md, ").is_some_and(is_heading);
+        assert!(leads, "{}: {}", cause.id, cause.link);
+    }
+}
+
+#[test]
 fn every_broken_case_fails_has_a_cause_and_whole_fixes() {
     for (Broken { what, .. }, diagnosis) in cases() {
         assert_eq!(diagnosis.outcome(), Outcome::Failed, "{what}");
