@@ -6,8 +6,10 @@ use crate::{
     target::Ctx,
 };
 
-/// How often is looked at what was just deployed.
+/// How often the same connections may be found in the making.
 const LOOKS: u32 = 3;
+/// How often is looked in all: where many clients ask for their connections, links are remade one after the other.
+const MOST: u32 = 12;
 /// The pause between two looks. A client asks for its connection once more when its container starts (upstream: cmd-nsc after
 /// cmd-nsc-init), and packets are lost while the link is remade, which takes less than a second.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -22,7 +24,8 @@ const UNSETTLED: [&str; 6] = ["interface", "address", "peer-route", "ping-endpoi
 /// That of a look, or the command was stopped.
 pub(super) async fn settle(ctx: &Ctx, report: &mut Report, mut look: impl AsyncFnMut(&mut Report) -> Result<()>) -> Result<()> {
     look(report).await?;
-    for _ in 1..LOOKS {
+    let mut same = 1;
+    for _ in 1..MOST {
         let before: Vec<Finding> = report.findings.iter().flatten().filter(is_unsettled).cloned().collect();
         let Some(Finding { title, subject, observed, .. }) = before.first() else { break };
         if ctx.remaining() < ENOUGH {
@@ -36,9 +39,14 @@ pub(super) async fn settle(ctx: &Ctx, report: &mut Report, mut look: impl AsyncF
         };
         ctx.run("waiting for links in the making", pause).await?;
         look(report).await?;
+        let seen: Vec<&Finding> = report.findings.iter().flatten().filter(is_unsettled).collect();
         // A path that twice takes no longer packets than these is like that.
-        let seen = report.findings.iter().flatten().filter(is_unsettled);
-        if before.iter().all(|finding| finding.check == "path-mtu") && before.iter().map(gist).eq(seen.map(gist)) {
+        if before.iter().all(|finding| finding.check == "path-mtu") && before.iter().map(gist).eq(seen.iter().copied().map(gist)) {
+            break;
+        }
+        let is_same = before.iter().map(|finding| &finding.subject).eq(seen.iter().map(|finding| &finding.subject));
+        same = if is_same { same + 1 } else { 1 };
+        if same == LOOKS {
             break;
         }
     }
@@ -93,7 +101,7 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_secs(60);
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn what_is_lost_while_a_link_is_remade_does_not_count() {
         let said = settled(&[ping(Verdict::Warn, "3/4 received"), ping(Verdict::Pass, "4/4 received")], MINUTE).await;
         assert_eq!(said, (2, "4/4 received".to_owned(), vec!["not yet: ping → endpoint of alpine nsm-1: 3/4 received; looking again".to_owned()]));
@@ -101,7 +109,7 @@ mod tests {
         assert_eq!(settled(&[ping(Verdict::Unknown, "forbidden")], MINUTE).await.0, 1, "that is no matter of time");
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn three_looks_are_enough() {
         let lost = ["0/4", "1/4", "0/4 for good"].map(|observed| ping(Verdict::Fail, observed));
         let (looks, last, said) = settled(&lost, MINUTE).await;
@@ -110,7 +118,16 @@ mod tests {
         assert_eq!(settled(&[short("0.5 ms"), short("0.6 ms")], MINUTE).await.0, 2);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
+    async fn where_others_are_in_the_making_it_goes_on() {
+        let of = |subject: &str| Finding { subject: subject.to_owned(), ..ping(Verdict::Fail, "0/4") };
+        let one_after_the_other: Vec<Finding> = ["a", "b", "c", "d", "e"].map(of).into_iter().chain([ping(Verdict::Pass, "4/4")]).collect();
+        assert_eq!(settled(&one_after_the_other, MINUTE).await.0, 6);
+        let for_ever: Vec<Finding> = (0..20).map(|number| of(&number.to_string())).collect();
+        assert_eq!(settled(&for_ever, MINUTE).await.0, MOST as usize);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn the_time_that_there_is_counts() {
         assert_eq!(settled(&[ping(Verdict::Fail, "0/4")], Duration::from_secs(1)).await.0, 1);
     }
