@@ -82,13 +82,13 @@ impl Manager {
 
     /// Every connection, also those that were taken on and that their clients have not asked for again yet.
     pub(super) fn connections(&self) -> Vec<Connection> {
-        self.control.links()
+        self.control.links(|_| true)
     }
 
     /// The connection that serves a client's request.
     pub(super) fn connection_of(&self, client: &Namespaced, request: usize) -> Option<Connection> {
-        let mut own = self.control.list().into_iter().map(|(_, established)| established.link);
-        own.find(|connection| connection.is_of(client, request))
+        let own = self.control.list(|established| established.link.is_of(client, request));
+        own.into_iter().next().map(|(_, established)| established.link)
     }
 
     async fn client(&mut self, member: &Member) -> Result<&mut Client, Refused> {
@@ -111,8 +111,7 @@ impl Manager {
     /// # Errors
     /// It has no identity, or is not taken.
     pub(super) async fn resume(&mut self, member: &Member) -> Result<(), Refused> {
-        let own = self.control.list().into_iter().filter(|(_, established)| established.link.client.pod == member.pod);
-        for (key, established) in own.collect::<Vec<_>>() {
+        for (key, established) in self.control.list(|established| established.link.client.pod == member.pod) {
             self.client(member).await?.resume(established.link.request, Control::told(&key, &established));
         }
         Ok(())
@@ -121,11 +120,9 @@ impl Manager {
     /// Closes the connections that `which` selects; the result is what was closed.
     pub(super) async fn close(&mut self, which: impl Fn(&Connection) -> bool) -> Closed {
         let mut closed = self.control.close_orphans(|connection, _| which(connection)).await;
-        for (key, established) in self.control.list() {
-            if which(&established.link) {
-                self.stop(&established.link);
-                closed.extend(self.control.close(&key).await);
-            }
+        for (key, established) in self.control.list(|established| which(&established.link)) {
+            self.stop(&established.link);
+            closed.extend(self.control.close(&key).await);
         }
         closed
     }

@@ -168,9 +168,12 @@ impl Control {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Every connection.
-    pub(in crate::engine) fn list(&self) -> Vec<(Key, Established)> {
-        self.connections().iter().map(|(key, established)| (key.clone(), established.clone())).collect()
+    /// The connections that `which` selects; only these are copied. It runs while no connection can change, so that it may not ask
+    /// for one.
+    pub(in crate::engine) fn list(&self, which: impl Fn(&Established) -> bool) -> Vec<(Key, Established)> {
+        let connections = self.connections();
+        let selected = connections.iter().filter(|(_, established)| which(established));
+        selected.map(|(key, established)| (key.clone(), established.clone())).collect()
     }
 
     /// How many connections each endpoint has.
@@ -320,9 +323,8 @@ impl Control {
         self.starts.lock().unwrap_or_else(PoisonError::into_inner).remove(pod);
         let endpoints = self.registry().remove_pod(pod);
         self.tell_unregistered(pod, endpoints);
-        let own = self.list().into_iter().filter(|(_, established)| established.link.touches(pod));
         let mut closed = Vec::new();
-        for (key, _) in own.collect::<Vec<_>>() {
+        for (key, _) in self.list(|established| established.link.touches(pod)) {
             closed.extend(self.close(&key).await);
         }
         closed.extend(self.close_orphans(|link, _| link.touches(pod)).await);
@@ -348,8 +350,7 @@ impl Control {
                 self.journal.add(Happening::Unregistered { pod: gone.pod, key: gone.remote.key.clone() });
             }
             self.sweep_orphans().await;
-            let over = self.list().into_iter().filter(|(_, established)| established.expires <= now);
-            for (key, _) in over.collect::<Vec<_>>() {
+            for (key, _) in self.list(|established| established.expires <= now) {
                 let _turn = self.turn(&key).await;
                 // It may have been refreshed while we waited.
                 if self.get(&key).is_some_and(|established| established.expires <= now)

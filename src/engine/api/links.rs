@@ -61,10 +61,10 @@ impl Links {
 }
 
 impl Control {
-    /// All links that are there: those of connections, and those that wait for somebody to ask for them again.
-    pub(in crate::engine) fn links(&self) -> Vec<Connection> {
-        let own = self.list().into_iter().map(|(_, established)| established.link);
-        own.chain(self.orphans()).collect()
+    /// The links that `which` selects, of connections and of what waits for somebody to ask for it again.
+    pub(in crate::engine) fn links(&self, which: impl Fn(&Connection) -> bool) -> Vec<Connection> {
+        let own = self.list(|established| which(&established.link)).into_iter().map(|(_, established)| established.link);
+        own.chain(self.orphans().into_iter().filter(|orphan| which(orphan))).collect()
     }
 
     /// Makes the links of a connection, where they are not there and whole. The result is what is there, and when it was made if
@@ -89,7 +89,7 @@ impl Control {
     /// The kernel refused; nothing is left of them then.
     pub(in crate::engine) async fn repair(&self, broken: &Connection) -> net::Result<()> {
         let mut link = broken.clone();
-        let key = self.list().into_iter().find(|(_, established)| established.link.is_same(broken)).map(|(key, _)| key);
+        let key = self.list(|established| established.link.is_same(broken)).into_iter().next().map(|(key, _)| key);
         let _turn = match &key {
             Some(key) => Some(self.turn(key).await),
             None => None,
@@ -114,7 +114,7 @@ impl Control {
         let endpoints = self.registry().unregister_pod(pod);
         self.tell_unregistered(pod, endpoints);
         let mut clients = Vec::new();
-        for (key, established) in self.list().into_iter().filter(|(_, established)| established.link.endpoint.pod == *pod) {
+        for (key, established) in self.list(|established| established.link.endpoint.pod == *pod) {
             let _turn = self.turn(&key).await;
             // What the kernel keeps is found and made anew when the client asks again.
             let _ = established.link.close().await;

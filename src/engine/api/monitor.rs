@@ -49,9 +49,12 @@ struct Watcher {
 
 impl Watcher {
     fn now(&self) -> HashMap<String, Connection> {
-        let all = self.control.list().into_iter();
-        let own = all.filter(|(_, established)| self.pod.as_ref().is_some_and(|pod| established.link.touches(pod)));
-        own.map(|(_, established)| established.near).filter(|near| matches(near, &self.selector)).map(|near| (near.id.clone(), near)).collect()
+        let own = self.control.list(|established| self.pod.as_ref().is_some_and(|pod| established.link.touches(pod)));
+        own.into_iter()
+            .map(|(_, established)| established.near)
+            .filter(|near| matches(near, &self.selector))
+            .map(|near| (near.id.clone(), near))
+            .collect()
     }
 
     async fn next(&self, events: &mut Receiver<Told>) -> Option<ConnectionEvent> {

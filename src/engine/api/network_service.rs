@@ -180,8 +180,8 @@ impl Control {
             };
             self.registry().find(&asked, now, |_| 0).is_ok_and(|found| found.candidates.contains(&established.remote.key))
         };
-        let passed = self.list().into_iter().filter(|one| one.1.link.service == service.id && !is_chosen(one));
-        passed.map(|(_, established)| (established.link.client.pod, established.link.request)).collect()
+        let of_service = self.list(|established| established.link.service == service.id).into_iter();
+        of_service.filter(|one| !is_chosen(one)).map(|(_, established)| (established.link.client.pod, established.link.request)).collect()
     }
 
     /// Has an endpoint take its side of a connection, and makes the links.

@@ -160,7 +160,7 @@ impl Control {
             let (id, remote) = (key.id.clone(), remote.key.clone());
             SavedConnection::of(&established.link, Some(SavedEstablished { id, remote, near: write(near), far: write(far), expires }))
         };
-        let connections: Vec<_> = self.list().iter().map(established).collect();
+        let connections: Vec<_> = self.list(|_| true).iter().map(established).collect();
         let orphans = self.orphans().into_iter().map(|link| SavedConnection::of(&link, None));
         SavedApi { registrations, services, connections: connections.into_iter().chain(orphans).collect() }
     }
