@@ -48,7 +48,7 @@ pub(super) fn text(metrics: &Metrics, look: Look) -> String {
     if !samples.is_empty() {
         let row = |sample: &&Sample| {
             let labels: Vec<String> = sample.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            vec![sample.name.clone(), labels.join(", "), sample.value.to_string()]
+            vec![sample.name.clone(), labels.join(", "), value(sample)]
         };
         let rows = samples.iter().take(SHOWN).map(row).collect();
         let _ = writeln!(text, "\n{}", table(&["METRIC", "LABELS", "VALUE"], rows, |_, _| Style::new(), look));
@@ -60,6 +60,20 @@ pub(super) fn text(metrics: &Metrics, look: Look) -> String {
         text.push_str(&look.paint(&paragraph(&line, 0, look.width), DIM));
     }
     text
+}
+
+/// A value as people read it, by the unit that its name ends with (Prometheus' naming: base units).
+fn value(sample: &Sample) -> String {
+    let name = sample.name.trim_end_matches("_total").trim_end_matches("_sum");
+    if name.ends_with("_timestamp_seconds") {
+        let time = jiff::Timestamp::from_second(sample.value as i64);
+        return time.map_or_else(|_| sample.value.to_string(), |time| time.to_string());
+    }
+    match name.rsplit('_').next() {
+        Some("seconds") => format!("{:.3} s", sample.value),
+        Some("bytes") => size(sample.value),
+        _ => sample.value.to_string(),
+    }
 }
 
 /// Whether it is about more than one connection, and no part of a histogram.
@@ -76,6 +90,13 @@ fn connections(list: &[ConnectionMetrics], look: Look) -> String {
     let header = match rated {
         true => ["POD, INTERFACE", "SERVICE", "RECEIVES", "PACKETS", "SENDS", "PACKETS", "LOST"],
         false => ["POD, INTERFACE", "SERVICE", "RECEIVED", "PACKETS", "SENT", "PACKETS", "LOST"],
+    };
+    let namespaces: BTreeSet<&str> =
+        list.iter().flat_map(|one| [&one.client, &one.endpoint]).filter_map(|end| Some(end.pod.value()?.namespace.as_str())).collect();
+    let pod = |end: &EndMetrics| match &end.pod {
+        Known::Value(pod) if namespaces.len() > 1 => pod.to_string(),
+        Known::Value(pod) => pod.name.clone(),
+        Known::Unknown(_) => "?".to_owned(),
     };
     let mut rows = Vec::new();
     let mut unknown = Vec::new();
@@ -104,10 +125,6 @@ fn connections(list: &[ConnectionMetrics], look: Look) -> String {
     };
     text.push_str(&look.paint(&paragraph(note, 0, look.width), DIM));
     text
-}
-
-fn pod(end: &EndMetrics) -> String {
-    end.pod.value().map_or_else(|| "?".to_owned(), |pod| pod.name.clone())
 }
 
 fn or_unknown<T: Display>(known: &Known<T>) -> String {

@@ -85,6 +85,26 @@ fn prometheus_reads_what_was_exposed_and_what_was_counted() {
 }
 
 #[test]
+fn values_are_in_their_units() {
+    let of = |name: &str, number: f64| value(&Sample { name: name.to_owned(), labels: Vec::new(), value: number });
+    assert_eq!(of("nsm_svid_expiration_timestamp_seconds", 1_800_000_000.0), "2027-01-15T08:00:00Z");
+    assert_eq!(of("nsm_request_duration_seconds_sum", 0.032_985_084), "0.033 s");
+    assert_eq!(of("client_rx_bytes_total", 1_500.0), "1.5 kB");
+    assert_eq!(of("nsm_connections", 3.0), "3");
+}
+
+#[test]
+fn pods_of_several_namespaces_are_told_apart() {
+    let mut both = metrics();
+    let mut other = both.connections[0].clone();
+    other.client.pod = Known::Value(Namespaced::new("elsewhere", "alpine"));
+    assert!(!connections(&both.connections, PLAIN).contains("ns/"));
+    both.connections.push(other);
+    let text = connections(&both.connections, PLAIN);
+    assert!(text.contains("elsewhere/alpine") && text.contains("ns/alpine nsm-1"), "{text}");
+}
+
+#[test]
 fn sizes_are_as_people_read_them() {
     let sizes = [0.0, 999.0, 1000.0, 1_234_567.0, 5e9, 7e13].map(size);
     assert_eq!(sizes, ["0 B", "999 B", "1.0 kB", "1.2 MB", "5.0 GB", "70.0 TB"]);

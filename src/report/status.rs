@@ -22,7 +22,7 @@ const WIDE: usize = 140;
 /// The tables: parts, services, endpoints, connections, with their phases where those are wanted; then what is wrong.
 pub(super) fn text(status: &Status, with_phases: bool, look: Look) -> String {
     let mut text = headline(status, look);
-    text.push_str(&components(status, look));
+    text.push_str(&components(&status.components.iter().collect::<Vec<_>>(), status.taken_at, look));
     section(&mut text, "NetworkServices", &status.services, look, |list| services(list, look));
     section(&mut text, "endpoints", &status.endpoints, look, |list| endpoints(list, look));
     section(&mut text, "connections", &status.connections, look, |list| connections(list, status.taken_at, look));
@@ -38,6 +38,28 @@ pub(super) fn text(status: &Status, with_phases: bool, look: Look) -> String {
         text.push('\n');
         text.push_str(text::detail(finding, look).trim_end_matches('\n'));
         text.push('\n');
+    }
+    text
+}
+
+/// The same for a screen that may be too small for it: what is wrong first, connections next, and of the parts only those that
+/// are not well, for the headline counts the others.
+fn screenful(status: &Status, look: Look) -> String {
+    let mut text = headline(status, look);
+    for finding in &status.findings {
+        let line = format!("{} {} ({}): {}", mark(finding.verdict, look), finding.title, finding.subject, finding.observed);
+        text.push_str(&look.paint(&paragraph(&line, 0, look.width), style_of(finding.verdict)));
+    }
+    section(&mut text, "connections", &status.connections, look, |list| {
+        let mut list = list.to_vec();
+        list.sort_by_key(|connection| connection.verdict == Verdict::Pass);
+        connections(&list, status.taken_at, look)
+    });
+    section(&mut text, "endpoints", &status.endpoints, look, |list| endpoints(list, look));
+    section(&mut text, "NetworkServices", &status.services, look, |list| services(list, look));
+    let unwell: Vec<&ComponentStatus> = status.components.iter().filter(|component| component.verdict != Verdict::Pass).collect();
+    if !unwell.is_empty() {
+        text.push_str(&components(&unwell, status.taken_at, look));
     }
     text
 }
@@ -94,11 +116,8 @@ fn rows(header: &[&str], rows: Vec<Row>, look: Look) -> String {
     table(header, cells, |row, column| if column == last { styles[row] } else { Style::new() }, look)
 }
 
-fn components(status: &Status, look: Look) -> String {
-    let mut all = Vec::new();
-    for component in &status.components {
-        all.extend(component_rows(component, status.taken_at));
-    }
+fn components(list: &[&ComponentStatus], now: Timestamp, look: Look) -> String {
+    let all: Vec<Row> = list.iter().flat_map(|component| component_rows(component, now)).collect();
     // What no component has, as an image on this machine, takes no column.
     let header = ["COMPONENT", "NODE", "VERSION", "RESTARTS", "AGE", "READY"];
     let (shown, header): (Vec<usize>, Vec<&str>) =
@@ -169,9 +188,13 @@ fn version(image: &str) -> String {
     tag.or_else(|| digest.map(short)).unwrap_or_else(unknown)
 }
 
-/// How long ago, in the two largest units: `3 h 2 min`.
+/// How long ago.
 pub(super) fn age(since: Timestamp, now: Timestamp) -> String {
-    let seconds = now.as_second().saturating_sub(since.as_second()).max(0);
+    span(now.as_second().saturating_sub(since.as_second()).max(0))
+}
+
+/// A time in the two largest units: `3 h 2 min`.
+fn span(seconds: i64) -> String {
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);
     match (days, hours, minutes) {
         (0, 0, 0) => format!("{seconds} s"),
@@ -203,8 +226,8 @@ fn services(list: &[ServiceStatus], look: Look) -> String {
 fn endpoints(list: &[EndpointStatus], look: Look) -> String {
     let row = |endpoint: &EndpointStatus| {
         let registration = match endpoint.expires_in_s {
-            Known::Value(left) if left > 0 => format!("expires in {left} s"),
-            Known::Value(left) => format!("expired {} s ago", -left),
+            Known::Value(left) if left > 0 => format!("expires in {}", span(left)),
+            Known::Value(left) => format!("expired {} ago", span(-left)),
             Known::Unknown(_) => "no end".to_owned(),
         };
         let cells = vec![endpoint.name.clone(), endpoint.services.join(", "), or_unknown(&endpoint.node), registration];
@@ -373,7 +396,10 @@ pub fn is_redrawn() -> bool {
 pub fn redraw(report: &Report, format: Format, heading: &str) -> io::Result<()> {
     let look = Look::of_stdout();
     let height = terminal_size::terminal_size_of(io::stdout()).map(|(_, terminal_size::Height(height))| usize::from(height));
-    let body = text::render(report, format, look);
+    let body = match &report.status {
+        Some(status) if !report.shown.topology => text::readable(screenful(status, look), look),
+        _ => text::render(report, format, look),
+    };
     let text = screen(&look.paint(heading, BOLD), &body, height.unwrap_or(usize::MAX));
     let mut output = io::stdout().lock();
     // Orders to the terminal are no colours, so that they go where colours are not wanted too.

@@ -181,3 +181,19 @@ fn a_screen_is_cut_to_its_height() {
     assert_eq!(screen("top", "a\nb\n", 24), "\x1b[Htop\x1b[K\r\na\x1b[K\r\nb\x1b[K\r\n\x1b[J");
     assert_eq!(screen("top", "a\nb\nc\nd\n", 4), "\x1b[Htop\x1b[K\r\na\x1b[K\r\n(3 lines more)\x1b[K\r\n\x1b[J");
 }
+
+#[test]
+fn a_small_screen_has_what_matters() {
+    let mut all = broken();
+    let well = component("manager", "nsmgr", Verdict::Pass, (1, 1), vec![instance("nsmgr-1", "worker", true)]);
+    all.components =
+        vec![well.clone(), well, component("registry", "registry-k8s", Verdict::Fail, (1, 0), vec![instance("registry-1", "worker", false)])];
+    all.connections = Known::Value(vec![connection("alpine", Some("nse-1")), connection("broken", None)]);
+    let text = screenful(&all, PLAIN);
+    let line_of = |word: &str| text.lines().position(|line| line.contains(word)).unwrap_or_else(|| panic!("no {word} in {text}"));
+    assert!(line_of("broken ") < line_of("alpine") && line_of("alpine") < line_of("ENDPOINT"), "{text}");
+    assert!(line_of("ENDPOINT") < line_of("NETWORK SERVICE") && line_of("NETWORK SERVICE") < line_of("registry-k8s"), "{text}");
+    assert!(!text.contains("nsmgr"), "what is well is in the headline: {text}");
+    let healthy = Status { components: all.components[..2].to_vec(), connections: Known::Value(vec![connection("alpine", Some("nse-1"))]), ..all };
+    assert!(screenful(&healthy, PLAIN).lines().count() < 23, "{}", screenful(&healthy, PLAIN));
+}

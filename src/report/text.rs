@@ -125,6 +125,11 @@ pub(super) fn render(report: &Report, format: Format, look: Look) -> String {
         let parts: Vec<String> = report.timings.iter().map(|(phase, time)| format!("{phase} {}", seconds(*time))).collect();
         text.push_str(&paragraph(&parts.join(", "), 0, look.width));
     }
+    readable(text, look)
+}
+
+/// In the characters that the terminal has.
+pub(super) fn readable(text: String, look: Look) -> String {
     if look.unicode { text } else { ascii(&text) }
 }
 
