@@ -7,6 +7,7 @@ use std::{
     io,
     path::PathBuf,
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::mpsc;
@@ -31,6 +32,9 @@ use crate::{
     model::{Applied, ContainerProgram, ContainerRole, Event, Namespaced, ObjectRef, ObjectState, Outcome, Workload},
     net::Namespace,
 };
+
+/// For how long those who wait are asked for again in one go, where somebody is not served.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Where the events of an operation go while it works.
 pub(super) type Emit<'a> = dyn FnMut(Event) + Send + 'a;
@@ -330,18 +334,24 @@ impl Mesh {
         self.take_note(emit);
     }
 
-    /// Asks again for one of those who wait, each in its turn, and for all of them where that one is served: whoever serves nobody may
-    /// take its time to say so, and everything else waits for that. The result is whether somebody was served.
+    /// Asks again for those who wait, each in its turn, as long as that takes no time: whoever serves nobody may take its time to say
+    /// so, and everything else waits for that. The result is whether somebody was served.
     pub(super) async fn ask_again(&mut self) -> bool {
-        let waiting = || self.sandboxes.values().filter(|sandbox| sandbox.is_own_client() && sandbox.waiting.is_some()).map(|sandbox| &sandbox.pod);
-        let next = waiting().find(|pod| self.asked_last.as_ref().is_none_or(|last| *pod > last));
-        let Some(next) = next.or_else(|| waiting().next()).cloned() else { return false };
-        self.asked_last = Some(next.clone());
-        let is_served = self.serve_client(&next, &mut |_| {}).await;
-        if is_served {
-            self.serve_requests(&mut |_| {}).await;
+        self.registrations = self.manager.control.journal.registrations();
+        let waiting = self.sandboxes.values().filter(|sandbox| sandbox.is_own_client() && sandbox.waiting.is_some());
+        let (mut turns, passed): (Vec<_>, Vec<_>) =
+            waiting.map(|sandbox| sandbox.pod.clone()).partition(|pod| self.asked_last.as_ref().is_none_or(|last| pod > last));
+        turns.extend(passed);
+        let (begun, mut is_anybody) = (Instant::now(), false);
+        for pod in turns {
+            let is_served = self.serve_client(&pod, &mut |_| {}).await;
+            self.asked_last = Some(pod);
+            is_anybody |= is_served;
+            if !is_served && begun.elapsed() > PATIENCE {
+                break;
+            }
         }
-        is_served
+        is_anybody
     }
 
     /// Makes the requests of a client that nobody serves yet; whether all are served then.

@@ -216,7 +216,7 @@ async fn take_note(control: Arc<Control>, shared: Weak<Shared>) {
         let mut state = shared.state.lock().await;
         let noted = state.mesh.take_note(&mut |_| {});
         if state.ending.is_none() && state.mesh.may_be_served() {
-            state.mesh.serve_requests(&mut |_| {}).await;
+            state.mesh.ask_again().await;
         }
         if noted {
             state.mesh.save();

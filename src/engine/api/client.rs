@@ -177,7 +177,8 @@ impl Shared {
                     }
                 }
             }
-            if events.is_none() {
+            // What was told of the one that is gone is not about this one.
+            if is_down || events.is_none() {
                 events = self.watch(&connection).await;
             }
         }

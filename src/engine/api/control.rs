@@ -7,7 +7,7 @@ use std::{
 };
 
 use rustix::fs::{Mode, OFlags};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Semaphore, broadcast, watch};
 use tonic::Status;
 
 use super::{
@@ -17,7 +17,7 @@ use super::{
     links::Links,
     remote::Remote,
     server::Caller,
-    token,
+    token::{self, Ids},
     wire::{self, ConnectionEvent, EventType, State},
 };
 use crate::{
@@ -36,6 +36,9 @@ pub(super) const MANAGER: &str = "nsmgr";
 const SWEEP: Duration = Duration::from_secs(1);
 /// How many events a monitor may be behind; one that is further is told all again.
 const EVENTS: usize = 1024;
+
+/// How many requests are worked on at once. They go on also where their caller has gone, so that nothing else bounds them.
+const UNDER_WAY: usize = 1024;
 
 /// What a connection is known by: whose it is, and how that one calls it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -92,6 +95,8 @@ pub(in crate::engine) struct Control {
     /// When what is in each pod began, and what that was.
     starts: Mutex<HashMap<Namespaced, (Moment, String)>>,
     pub(super) links: Links,
+    pub(super) ids: Ids,
+    under_way: Arc<Semaphore>,
     pub(super) events: broadcast::Sender<Told>,
     /// What happened, for whoever tells people.
     pub(in crate::engine) journal: Journal,
@@ -122,6 +127,8 @@ impl Control {
             turns: Mutex::default(),
             starts: Mutex::default(),
             links: Links::default(),
+            ids: Ids::new(),
+            under_way: Arc::new(Semaphore::new(UNDER_WAY)),
             events: broadcast::Sender::new(EVENTS),
             journal: Journal::default(),
             is_open: watch::Sender::new(true),
@@ -190,6 +197,21 @@ impl Control {
         self.connections().get(key).cloned()
     }
 
+    /// Has work go on to its end also where its caller has gone: half a connection would be nobody's, with its links and addresses.
+    ///
+    /// # Errors
+    /// Those of the work, or there is too much of it under way.
+    pub(super) async fn whole<T: Send + 'static>(&self, work: impl Future<Output = Result<T, Status>> + Send + 'static) -> Result<T, Status> {
+        let permit = Arc::clone(&self.under_way).try_acquire_owned();
+        let permit = permit.map_err(|_| Status::resource_exhausted(format!("{UNDER_WAY} requests are under way: ask again later")))?;
+        let work = tokio::spawn(async move {
+            let done = work.await;
+            drop(permit);
+            done
+        });
+        work.await.unwrap_or_else(|error| Err(Status::internal(format!("the request was not worked on to its end: {error}"))))
+    }
+
     /// Has only one at a time work on a connection.
     pub(super) async fn turn(&self, key: &Key) -> tokio::sync::OwnedMutexGuard<()> {
         let turn = {
@@ -239,16 +261,21 @@ impl Control {
         self.tell(EventType::Update, established);
     }
 
+    /// Takes a connection away that another follows; those who watch are told of that one.
+    pub(super) fn take(&self, key: &Key) -> Option<Established> {
+        self.connections().remove(key)
+    }
+
     /// Forgets a connection and tells those who watch.
     pub(super) fn forget(&self, key: &Key) -> Option<Established> {
-        let removed = self.connections().remove(key);
+        let removed = self.take(key);
         if let Some(established) = &removed {
             self.tell(EventType::Delete, established);
         }
         removed
     }
 
-    fn tell(&self, kind: EventType, Established { near, link, .. }: &Established) {
+    pub(super) fn tell(&self, kind: EventType, Established { near, link, .. }: &Established) {
         let event = ConnectionEvent { r#type: kind.into(), connections: HashMap::from([(near.id.clone(), near.clone())]) };
         let pods = [&link.client, &link.endpoint].map(|end| end.pod.clone());
         // Nobody may be watching.

@@ -187,6 +187,25 @@ fn excluded_prefixes_are_passed_over_until_none_is_left() {
     });
 }
 
+/// A client that is killed, or gives up, is gone in the midst of a request.
+#[test]
+fn a_caller_that_goes_leaves_nothing_half() {
+    with_privilege("a_caller_that_goes_leaves_nothing_half", async {
+        let world = World::new("10.0.0.0/31", Duration::from_secs(600)).await;
+        let client = world.client("alpine").await;
+        let mut gone = 0;
+        for moment in 0..40 {
+            let waits = Duration::from_micros(250 * moment);
+            gone += u32::from(tokio::time::timeout(waits, client.address(IpContext::default())).await.is_err());
+            // Whatever has become of it, there is one pair of addresses and one name for an interface.
+            assert_eq!(client.address(IpContext::default()).await, Ok("10.0.0.1/32".into()), "after {waits:?}");
+            client.line.call::<_, Empty>(&client.source, CLOSE, Request::new(client.wanted(IpContext::default()))).await.unwrap();
+            assert!(routes(&client.member, "-4").is_empty());
+        }
+        assert!(gone > 5, "only {gone} were gone in time");
+    });
+}
+
 /// Tokens end with the identities that sign them, and a connection with the token that it was asked for with.
 #[test]
 fn what_is_not_refreshed_gives_its_addresses_back() {

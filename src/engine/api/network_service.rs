@@ -16,8 +16,8 @@ use super::{
     phases::{Asked, Way, refreshed},
     remote::Remote,
     server::Caller,
-    token::{self, Step},
-    wire::{Connection, Empty, IpContext, Mechanism, NetworkServiceRequest, PathSegment, State},
+    token::{self, Ids, Step},
+    wire::{Connection, Empty, EventType, IpContext, Mechanism, NetworkServiceRequest, PathSegment, State},
 };
 use crate::{
     engine::{
@@ -33,6 +33,8 @@ use crate::{
 
 /// How long to wait for an endpoint that is asked for by its name: one that was killed comes back within that.
 const RETURNS: Duration = Duration::from_secs(5);
+/// How long to wait for an endpoint to let go of what came to nothing.
+const PARTING: Duration = Duration::from_secs(1);
 /// The longest name of a service, in bytes, and the most labels of a connection.
 const MAX_NAME: usize = 253;
 const MAX_LABELS: usize = 64;
@@ -69,10 +71,13 @@ impl Control {
         let (mechanism, end) = near_end(caller, &member, mechanism, &connection.network_service).await?;
         let key = Key { client: member.pod.clone(), id: step.caller().id.clone() };
         let _turn = self.turn(&key).await;
+        // A client that begins anew has lost our id and not its connection, and one whose last request came to nothing may have been
+        // given addresses all the same. By another id its endpoint would take it for a second one, and nobody would ever give the
+        // addresses of the first back.
         if let Some(known) = self.get(&key) {
-            // A client that begins anew has lost our id and not its connection. By another id its endpoint would take it for a second
-            // one, and nobody would ever give the addresses of the first back.
             step.set_id(&known.near.id);
+        } else if step.is_first {
+            step.set_id(&self.ids.of(&[&key.client.namespace, &key.client.name, &key.id]));
         }
         let wanted = Wanted { connection, step, expires, member, mechanism, end, asked };
         let (established, is_made) = self.serve_request(&key, &wanted).await.inspect_err(|status| {
@@ -80,6 +85,11 @@ impl Control {
             let (code, reason, taken) = (status.code(), status.message().to_owned(), begun.elapsed());
             self.journal.add(Happening::Refused { client, id: key.id.clone(), service, code, reason, taken });
         })?;
+        if self.member_of(&key.client).is_err() {
+            // It was removed meanwhile, and its connections with it.
+            self.undo(established).await;
+            return Err(Status::unavailable(format!("pod {} has gone", key.client)));
+        }
         let mut answer = for_caller(&established.near, &wanted);
         self.sign_for(caller, &established, &mut answer)?;
         let link = established.link.clone();
@@ -104,12 +114,33 @@ impl Control {
     /// Tries one endpoint after the other. The result is the connection, and whether its links were made for it.
     async fn serve_request(self: &Arc<Self>, key: &Key, wanted: &Wanted) -> Result<(Established, bool), Status> {
         let mut before = self.get(key);
-        if wanted.connection.state() == State::ReselectRequested
-            && let Some(old) = before.take()
-        {
-            self.forget(key);
-            self.undo(old).await;
+        let mut replaced = None;
+        if wanted.connection.state() == State::ReselectRequested {
+            replaced = self.replace(key, before.take()).await;
         }
+        let served = self.serve_anew(key, wanted, &mut before, &mut replaced).await;
+        if let Some(replaced) = replaced.filter(|_| served.is_err()) {
+            self.tell(EventType::Delete, &replaced);
+        }
+        served
+    }
+
+    /// Undoes a connection that another is to follow. That it is gone is told where none does: a client that waited for the other
+    /// one would take it for that.
+    async fn replace(self: &Arc<Self>, key: &Key, old: Option<Established>) -> Option<Established> {
+        let old = old?;
+        self.take(key);
+        self.undo(old.clone()).await;
+        Some(old)
+    }
+
+    async fn serve_anew(
+        self: &Arc<Self>,
+        key: &Key,
+        wanted: &Wanted,
+        before: &mut Option<Established>,
+        replaced: &mut Option<Established>,
+    ) -> Result<(Established, bool), Status> {
         let found = self.find(&wanted.connection, &wanted.member).await?;
         if !wanted.connection.payload.is_empty() && wanted.connection.payload != found.payload.to_string() {
             return Err(Status::not_found(NotFound::Service(wanted.connection.network_service.clone()).to_string()));
@@ -122,8 +153,7 @@ impl Control {
         for registration in registered {
             // The client's interface has one name, so that what leads to another endpoint goes first.
             if let Some(old) = before.take_if(|old| old.remote.key != registration.remote.key) {
-                self.forget(key);
-                self.undo(old).await;
+                *replaced = self.replace(key, Some(old)).await;
             }
             match self.connect(wanted, &found, &registration, before.as_ref(), orphan.as_ref()).await {
                 Ok(made) => {
@@ -194,14 +224,27 @@ impl Control {
         orphan: Option<&forwarder::Connection>,
     ) -> Result<(Established, bool), Status> {
         let (remote, selected) = (&registration.remote, Moment::now());
-        let mut asked = for_endpoint(wanted, found, remote, same, orphan.filter(|orphan| orphan.endpoint.pod == registration.pod));
-        let (answer, line) = self.ask(remote, &mut asked, wanted.step.own + 1).await?;
-        let old = same.map(|same| &same.link).or(orphan);
-        let way = Way { candidates: found.candidates.len(), selected, answered: Moment::now(), line: &line };
-        let made = self.accept(wanted, found, registration, &way, answer, old).await;
+        let behind = wanted.step.own + 1;
+        let mut asked = for_endpoint(wanted, found, remote, same, orphan.filter(|orphan| orphan.endpoint.pod == registration.pod), &self.ids);
+        let asking = self.ask(remote, &mut asked, behind).await;
+        let mut closing = asked.connection.unwrap_or_default();
+        let made = match asking {
+            Ok((answer, line)) => {
+                if let (Some(path), Some(answered)) = (&mut closing.path, &answer.path) {
+                    // What it calls the connection, which need not be what it was asked for.
+                    path.path_segments.truncate(behind);
+                    path.path_segments.extend(answered.path_segments.iter().skip(behind).take(MAX_BEHIND).cloned());
+                }
+                let old = same.map(|same| &same.link).or(orphan);
+                let way = Way { candidates: found.candidates.len(), selected, answered: Moment::now(), line: &line };
+                self.accept(wanted, found, registration, &way, answer, old).await
+            }
+            // It may have served it all the same, only that its answer came too late.
+            Err(status) => Err(status),
+        };
         if made.is_err() && same.is_none() {
             // The first error is what counts.
-            let _ = remote.call::<_, Empty>(self, CLOSE, asked.connection.unwrap_or_default()).await;
+            let _ = timeout(PARTING, remote.call::<_, Empty>(self, CLOSE, closing)).await;
         }
         made
     }
@@ -380,6 +423,7 @@ fn for_endpoint(
     remote: &Remote,
     same: Option<&Established>,
     orphan: Option<&forwarder::Connection>,
+    ids: &Ids,
 ) -> NetworkServiceRequest {
     let mut connection = wanted.connection.clone();
     let mut path = wanted.step.path.clone();
@@ -399,10 +443,18 @@ fn for_endpoint(
             give(context, &orphan.pairs);
         }
     }
+    let next = wanted.step.own + 1;
+    let is_known = |segment: &PathSegment| segment.name == remote.key.name && !segment.id.is_empty();
     if let Some(known) = same.and_then(|same| same.far.path.as_ref()) {
-        let behind: Vec<PathSegment> = known.path_segments.iter().skip(wanted.step.own + 1).cloned().collect();
-        path.path_segments.truncate(wanted.step.own + 1);
+        let behind: Vec<PathSegment> = known.path_segments.iter().skip(next).cloned().collect();
+        path.path_segments.truncate(next);
         path.path_segments.extend(behind);
+    } else if !path.path_segments.get(next).is_some_and(is_known) {
+        // Its own id for it, so that it can be closed also where the answer is lost, and nothing is given for it twice (upstream:
+        // sdk, updatepath, takes the id of a segment that has its name).
+        path.path_segments.truncate(next);
+        let id = ids.of(&[wanted.step.id(), &remote.key.name]);
+        path.path_segments.push(PathSegment { name: remote.key.name.clone(), id, ..PathSegment::default() });
     }
     connection.id = wanted.step.id().to_owned();
     connection.path = Some(path);
@@ -446,7 +498,7 @@ mod tests {
         let context = Some(wire::ConnectionContext { ip_context, ..Default::default() });
         Wanted {
             connection: Connection { id: "alpine-0".into(), network_service: "s".into(), context, ..Connection::default() },
-            step: Step { path, own: 1 },
+            step: Step { path, own: 1, is_first: true },
             expires: SystemTime::now(),
             member: Member { pod: Namespaced::new("ns", "alpine"), instance: "i".into(), namespace: Namespace::current().unwrap() },
             mechanism: kernel([]),
@@ -458,7 +510,7 @@ mod tests {
     fn asked(wanted: &Wanted, orphan: Option<&forwarder::Connection>) -> (Vec<String>, Vec<String>, Mechanism, Connection) {
         let found = Found { service: Namespaced::new("ns", "s"), payload: Payload::Ip, candidates: vec![] };
         let remote = Remote::example(Namespaced::new("ns", "nse"));
-        let mut request = for_endpoint(wanted, &found, &remote, None, orphan);
+        let mut request = for_endpoint(wanted, &found, &remote, None, orphan, &Ids::new());
         let connection = request.connection.take().unwrap();
         let context = connection.context.clone().unwrap().ip_context.unwrap();
         (context.src_ip_addrs, context.excluded_prefixes, request.mechanism_preferences.remove(0), connection)

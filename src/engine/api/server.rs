@@ -102,8 +102,14 @@ impl Control {
             self.opened().await;
         }
         match path.as_str() {
-            REQUEST => grpc::unary(question, async |request| self.request(&caller, request).await).await,
-            CLOSE => grpc::unary(question, async |request| self.close_for(&caller, request).await).await,
+            REQUEST => {
+                let own = Arc::clone(&self);
+                grpc::unary(question, async |request| self.whole(async move { Box::pin(own.request(&caller, request)).await }).await).await
+            }
+            CLOSE => {
+                let own = Arc::clone(&self);
+                grpc::unary(question, async |request| self.whole(async move { Box::pin(own.close_for(&caller, request)).await }).await).await
+            }
             MONITOR => grpc::stream(question, async |request| self.monitor(&caller, request)).await,
             REGISTER_ENDPOINT => grpc::unary(question, async |request| self.register_endpoint(&caller, request).await).await,
             "/registry.NetworkServiceEndpointRegistry/Unregister" => {

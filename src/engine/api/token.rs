@@ -122,6 +122,8 @@ pub(super) struct Step {
     pub(super) path: Path,
     /// Which segment is ours.
     pub(super) own: usize,
+    /// Whether it is new: the caller knows no id of ours.
+    pub(super) is_first: bool,
 }
 
 impl Step {
@@ -162,13 +164,14 @@ pub(super) fn step(path: Option<Path>, id: &str, name: &str, caller: (String, Cl
     let tokens: Vec<&str> = path.path_segments[..=index].iter().map(|segment| segment.token.as_str()).collect();
     check_chain(&tokens, own)?;
     let next = index + 1;
-    if path.path_segments.get(next).is_none_or(|segment| segment.name != name || segment.id.is_empty()) {
+    let is_first = path.path_segments.get(next).is_none_or(|segment| segment.name != name || segment.id.is_empty());
+    if is_first {
         // Others who were behind us are so no longer.
         path.path_segments.truncate(next);
         path.path_segments.push(PathSegment { name: name.to_owned(), id: new_id(), ..PathSegment::default() });
     }
     path.index = u32::try_from(next).unwrap_or(u32::MAX);
-    Ok(Step { path, own: next })
+    Ok(Step { path, own: next, is_first })
 }
 
 /// An id that nobody else has and nobody can guess: a random UUID (RFC 9562, version 4).
@@ -178,8 +181,40 @@ pub(super) fn new_id() -> String {
     let _ = ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut bytes);
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
+    hyphenated(bytes)
+}
+
+fn hyphenated(bytes: [u8; 16]) -> String {
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
+
+/// Makes ids that nobody can guess, and the same for the same: whoever asks again for what it may have got already, only that the
+/// answer was lost, is known by the id of before, and gets nothing twice.
+#[derive(Debug)]
+pub(super) struct Ids(ring::hmac::Key);
+
+impl Ids {
+    /// With a secret of its own.
+    pub(super) fn new() -> Self {
+        Self(ring::hmac::Key::new(ring::hmac::HMAC_SHA256, new_id().as_bytes()))
+    }
+
+    /// The id of what has these names: a UUID (RFC 9562, version 8).
+    pub(super) fn of(&self, names: &[&str]) -> String {
+        let mut context = ring::hmac::Context::with_key(&self.0);
+        for name in names {
+            // With their lengths, so that "a", "bc" is not "ab", "c".
+            context.update(&name.len().to_be_bytes());
+            context.update(name.as_bytes());
+        }
+        let tag = context.sign();
+        let mut bytes = [0_u8; 16];
+        bytes.iter_mut().zip(tag.as_ref()).for_each(|(byte, of_tag)| *byte = *of_tag);
+        bytes[6] = bytes[6] & 0x0f | 0x80;
+        bytes[8] = bytes[8] & 0x3f | 0x80;
+        hyphenated(bytes)
+    }
 }
 
 /// The path of a registration, which travels as JSON in metadata.
