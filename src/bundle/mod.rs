@@ -7,6 +7,13 @@
 //!
 //! Pure: it reads and writes nothing but what it is handed. A bundle comes from somebody else, so that reading bounds
 //! everything: what is read, what it unpacks to, how many files there are and how much each may hold.
+//!
+//! # Decisions
+//!
+//! - **A bundle is what was judged, and comes from a stranger.** The snapshot goes out as YAML and logs, with the index that says what each
+//!   file is, and comes back as the same value, so that it is judged by the same code. Every value passes redaction on its way into a file,
+//!   also names; what was taken out is listed. Reading bounds what is unpacked, how many files, lines and YAML nodes there are, and takes
+//!   nothing but plain files; nothing is ever unpacked onto a disk. The Kubernetes objects beside it are for people: no judgement reads them.
 
 mod archive;
 mod error;

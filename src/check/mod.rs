@@ -5,6 +5,11 @@
 //!                 ├─► connections (one a client pod and request) ─► CATALOGUE ─► Findings
 //!   Observation ──┘       parse: text → types
 //! ```
+//!
+//! # Decisions
+//!
+//! - **Raw words travel, parsing is late.** What `ip` and `ping` print inside a pod stays in the observation word for word
+//!   (`Probe::Output`) and is parsed by `check::parse`, so that evidence can be quoted and a recorded snapshot can be judged again.
 
 pub mod parse;
 

@@ -11,6 +11,16 @@
 //!                                                   └─► cleanup       lock, delete
 //!   Settings ─► manifests ─► Plan ─────────────────────► manifests     the objects as text, or the images
 //! ```
+//!
+//! # Decisions
+//!
+//! - **A person's program is not ours.** `exec` passes its bytes and its exit code on and adds nothing; what fails of nsmctl's own is
+//!   125. In a pod of this machine it is started by a process of its own, `nsmctl engine enter`, which enters the namespaces while it has
+//!   a single thread and then becomes the program: nothing runs between a fork and an exec, and the program dies with nsmctl.
+//! - **Logs are merged by the server's stamps**, which are taken off again. What is read again after a container was restarted is told
+//!   from what is new by stamp and number; while logs are followed, a line waits 200 ms for earlier ones that come later.
+//! - **One lock a deployment**, kept by the kernel (`flock`), with the holder's name in the file: the second nsmctl says who is at
+//!   work and does nothing. Looking takes no lock.
 
 mod bundle;
 mod cleanup;

@@ -6,6 +6,14 @@
 //!   Snapshot ─────┘          └─► causes ◄─────┘
 //!                                   └─► graph ─► roots, each with what follows from it folded under it
 //! ```
+//!
+//! # Decisions
+//!
+//! - **Causes are data in a graph.** A cause says what must be seen, what must not, where it lies, and which others it may follow from. Each is looked
+//!   for by itself; a cause is folded under another only where the graph allows it *and* both are about the same connection, workload or node
+//!   (`diagnose/graph.rs`), so that a manager that is away on one node hides nothing on the next. `explain` prints the same data.
+//! - **Diagnosis needs a snapshot and nothing else.** What was promised, what is deployed, what was seen inside the pods and around them are one value:
+//!   `troubleshoot --from` enters with one out of a bundle.
 
 mod case;
 mod catalogue;

@@ -1,6 +1,12 @@
 //! The engine's metrics by HTTP, on the loopback interface only: what `curl localhost:9090/metrics` gets.
 //!
 //! Of a request one line counts, so that it is read here, within bounds: nobody can make the engine wait, or fill its memory.
+//!
+//! # Decisions
+//!
+//! - **The engine's exporter reads one line.** It listens on the loopback interface only, on the first free port from 9090 on, and that none is
+//!   free stops nothing. Of an HTTP request it reads the first line within 8 KiB and 5 seconds, sixteen at a time, so that it needs no server of
+//!   a library; scraping a pod asks by HTTP/1.0, which has no chunks, over the port forward's stream.
 
 use std::{
     future::Future,

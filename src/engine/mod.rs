@@ -13,6 +13,21 @@
 //! ```
 //!
 //! Whatever kills the process, the kernel then removes every namespace and link: nothing else holds them.
+//!
+//! # Decisions
+//!
+//! - **Healing is told, not looked for.** A netlink socket in each pod's namespace says that a link or an address has changed; only then is looked.
+//!   An engine where all is well uses no processor time. A connection is made again as it was, under the same names and with the same addresses.
+//! - A pod is a network namespace; `setns` is per thread, so work inside one runs on a thread of its own. An ordinary user's engine first
+//!   enters a user namespace, while it still has a single thread.
+//! - **Who takes over goes on as the same.** The manager's state has the authority with all keys, what was registered (the supervisor holds the
+//!   sockets) and every connection with its path, so that a client that asks again, as NSM's do when their manager is gone, refreshes what it has.
+//!   Nobody may ask before that is known: the API has requests wait until then (`Control::set_open`). Links whose endpoint is not known any more are
+//!   adopted (`Control::adopt`): who asks for the same interface keeps it. What nobody asks for within a minute goes.
+//! - **Phases are measured where they happen.** Each handshake, request and link notes its moment (`engine/phases.rs`, a clock that never goes back);
+//!   `api/phases.rs` puts them together when a connection's links are laid. They belong to the connection and its endpoint's registration, and go
+//!   with them into the state. All tokens of a path are checked before links are made, and again when they are there, which is the fourth phase.
+//!   Whether packets are encrypted is said by the forwarder alone (`Connection::data_path`).
 
 mod api;
 mod daemon;

@@ -9,6 +9,15 @@
 //! Everything that nsmctl knows about a service — names, addresses, the annotation — comes out of these documents.
 //!
 //! [`Plan`]: crate::model::Plan
+//!
+//! # Decisions
+//!
+//! - **Options change the documents, not the plan.** `manifest::customise` works on the YAML as it was read, before objects and expectations are
+//!   derived from it, so that both always agree, and `nsmctl manifests` prints what is applied. Names are prefixed last: every other
+//!   option goes by the names that the person knows. What they were is remembered in an annotation of the objects, as flags: whoever looks
+//!   later makes the same plan out of it.
+//! - **What is deployed is read as manifests are.** `verify -A` turns the objects of the cluster into the same documents, workloads and
+//!   expectations as YAML; only what cannot be read is a finding instead of an error.
 
 mod customise;
 mod deployed;

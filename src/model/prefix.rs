@@ -13,6 +13,18 @@ use super::AddressPair;
 ///
 /// Two addresses are the least that a point-to-point connection needs; a /31 gives exactly those (RFC 3021),
 /// and so does a /127 (RFC 6164). Host bits are cleared, as NSM's endpoints do.
+///
+/// ```
+/// use nsmctl::model::Prefix;
+///
+/// let prefix: Prefix = "172.16.1.101/31".parse()?;
+/// assert_eq!(prefix.to_string(), "172.16.1.100/31");
+/// assert_eq!(prefix.capacity(), 1);
+/// let pair = prefix.first_pair().expect("two addresses");
+/// assert_eq!((pair.endpoint.to_string(), pair.client.to_string()), ("172.16.1.100".to_owned(), "172.16.1.101".to_owned()));
+/// assert_eq!(prefix.around(3).map(|wider| wider.to_string()).as_deref(), Some("172.16.1.96/29"));
+/// # Ok::<(), nsmctl::model::InvalidPrefix>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Prefix(IpNet);

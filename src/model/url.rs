@@ -121,6 +121,17 @@ pub enum UrlParseReason {
 impl NsUrl {
     /// Reads the value of a `networkservicemesh.io` annotation: URLs with commas between them.
     ///
+    /// ```
+    /// use nsmctl::model::{Mechanism, NsUrl};
+    ///
+    /// let requests = NsUrl::parse_list("kernel://kernel2kernel/nsm-1?app=web,memif://vpp2vpp")?;
+    /// assert_eq!(requests[0].service, "kernel2kernel");
+    /// assert_eq!(requests[0].interface.as_ref().map(ToString::to_string).as_deref(), Some("nsm-1"));
+    /// assert_eq!(requests[1].mechanism, Mechanism::Memif);
+    /// assert!(NsUrl::parse_list("kernel://one, kernel://two").is_err());
+    /// # Ok::<(), nsmctl::model::InvalidNsUrl>(())
+    /// ```
+    ///
     /// # Errors
     /// The first URL that is malformed, or that asks for an interface that another has. White space around a comma is an
     /// error, because it is one to NSM.

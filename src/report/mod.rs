@@ -7,6 +7,13 @@
 //!   LogLine ─► LogView (pure) ─────────────► stdout          as they come
 //!   Failure ─► Progress::error ─────────────► stderr
 //! ```
+//!
+//! # Decisions
+//!
+//! - **A report is one value with many forms.** Table, lines, JSON and JUnit are pure functions of `Report`; its JSON Schema is made from the
+//!   types that are written, so that it cannot drift, and files are written beside their place and then put there. Whether they can be is
+//!   seen before anything is done. What `--select` and `--skip` leave out is taken out of the findings, not out of the checks, and leaves a
+//!   finding that says so.
 
 mod annotations;
 mod changes;

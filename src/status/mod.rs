@@ -7,6 +7,11 @@
 //! ```
 //!
 //! It judges by the checks that need no ping. What nobody can know of a target is said to be unknown, with the reason.
+//!
+//! # Decisions
+//!
+//! - **What is not known is a value.** `status` has no empty fields: each is what was seen, or the reason why it was not (`Known`). What a cluster
+//!   publishes nowhere, as how often a connection was healed, is never estimated.
 
 mod components;
 mod connections;

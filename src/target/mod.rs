@@ -7,6 +7,15 @@
 //!   commands ► Target┤
 //!                    └─► local     the engine's unix socket
 //! ```
+//!
+//! # Decisions
+//!
+//! - **A look never fails.** What cannot be seen (403, a lost exit status, a program that is missing) is recorded in its place
+//!   and becomes the verdict *unknown*, never a pass.
+//! - **Ownership by label.** Every object that deploy makes carries `app.kubernetes.io/managed-by=nsmctl`, `part-of` and
+//!   `instance`. Deploy refuses to touch an object that does not carry its instance; cleanup removes only what does, by UID. The
+//!   one exception are the NetworkServiceEndpoint objects that its own pods left in NSM's namespace: recognised by the SPIFFE ID of who
+//!   registered them. A namespace is deleted only if nsmctl made it and nobody else has put anything into it.
 
 pub mod cluster;
 mod context;

@@ -11,6 +11,12 @@ use super::Unreadable;
 ///           rtt min/avg/max/mdev = 0.026/0.041/0.050/0.009 ms
 /// ```
 ///
+/// ```
+/// let statistics = nsmctl::check::parse::ping("4 packets transmitted, 3 received, 25% packet loss, time 3004ms\n").expect("statistics");
+/// assert_eq!((statistics.transmitted, statistics.received, statistics.loss_percent()), (4, 3, 25.0));
+/// assert!(nsmctl::check::parse::ping("ping: bad address 'x'").is_err());
+/// ```
+///
 /// # Errors
 /// The whole text, where it has no statistics.
 pub fn ping(text: &str) -> Result<PingStats, Unreadable> {

@@ -13,6 +13,22 @@
 //!
 //! Everything is kept in memory: the authority ends with the engine, and with it all that it has signed. A SPIRE `agent` takes the place of
 //! `workload_api` and `authority` where one is named; the engine is then one of those who ask it.
+//!
+//! # Decisions
+//!
+//! - **Identity is where a process is, not what it says.** A caller of the Workload API is attested by `SO_PEERCRED`: its process, that process's
+//!   network namespace by (device, inode), the sandbox that owns it, `spiffe://DOMAIN/ns/NAMESPACE/pod/NAME`. A mechanism may name no network
+//!   namespace but that of the sandbox that its caller is in, and its descriptor must have come over the same connection. The domain is named
+//!   after the authority's key, which is in memory alone, so that no two engines have the same.
+//! - **An SVID is renewed with its key.** NSM's policies check a token against the certificate of the connection that it comes over, and connections
+//!   outlive certificates: with a new key at every renewal, every connection's next refresh would fail. Renewal is at half of the SVID's life:
+//!   whoever asks gets one in the first half, and one timer renews what nobody asks for, so that what is counted and shown is right.
+//! - **A SPIRE agent takes the authority's place, and no other** (`identity/agent.rs`). Its folder is shown in the sandboxes, where `agent.sock` is a
+//!   link into it, so that one that starts again is found. The engine is one caller of the agent among others: manager and built-in parts share
+//!   an SVID. So a certificate says who calls, and `SO_PEERCRED` which pod it is in; the engine's own parts, which are one process, are told apart by
+//!   the name of the socket that they connect from. An agent renews keys too: each connection remembers what was shown on it, and tokens that go over
+//!   it are signed with that key. A program whose key is another by now is told to connect again, and an endpoint is connected with anew. The
+//!   last SVID is handed on to the next manager.
 
 mod agent;
 mod attest;

@@ -5,6 +5,15 @@
 //!              ▲                                      │
 //!              └───────── its log, its end ◄──────────┘
 //! ```
+//!
+//! # Decisions
+//!
+//! - **A sandbox is made by a process that then waits**: the launcher, for namespaces are entered by a single thread, and `fork` without
+//!   `exec` is unsafe code. It enters the pod's network namespace, makes a mount and a PID namespace, joins the control groups through its child,
+//!   and removes them at the end, so that it has SIGTERM where others have SIGKILL when the supervisor dies. The supervisor itself stays out of any
+//!   PID namespace: numbers of processes then mean the same to it, to the person and to /proc. Folders that a machine does not have are shown by
+//!   a folder in memory over the nearest parent, with everything else of it bound back into it. Where /proc is partly covered (in a container) there is
+//!   no /proc for a PID namespace: the program then runs without one, and the launcher ends what it leaves.
 
 mod backoff;
 mod cgroup;

@@ -8,6 +8,15 @@
 //!
 //! It decides nothing. Whatever kills it, the kernel ends the manager and the launchers (`PR_SET_PDEATHSIG`), each launcher's
 //! programs with it (they are a PID namespace), and with the last descriptor every network namespace.
+//!
+//! # Decisions
+//!
+//! - **The engine is two processes of its own**, started by the first deploy, ended with the last deployment. The supervisor holds the
+//!   lock, the socket, the network namespaces (by descriptor, with nothing mounted), the programs and, as one file in memory that it does not
+//!   read, the manager's state. It decides nothing, so that it has no reason to fail. The manager knows NSM; after every change it saves. A new
+//!   one is handed all of it (`SCM_RIGHTS`, one descriptor a packet) and goes on: what its predecessor was in the middle of is undone, and the
+//!   client asks again. However the supervisor dies, the kernel removes everything: `PR_SET_PDEATHSIG` ends the manager and the launchers, a PID
+//!   namespace ends what a program has started, and the last descriptor is the end of a network namespace and its links.
 
 mod channel;
 mod link;

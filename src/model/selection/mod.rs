@@ -1,5 +1,11 @@
 //! Which endpoints of a network service serve which clients: the `matches` of a NetworkService, as NSM's managers apply them
 //! (sdk, `pkg/tools/matchutils`).
+//!
+//! # Decisions
+//!
+//! - **Selection is one function.** Which endpoints a client's labels lead to (`model/selection`) is decided by the same code in the engine's registry
+//!   and in what `verify` expects. Where manifests cannot tell it (a label that programs add themselves, such as `nodeName`), every endpoint of the
+//!   service is expected. A client that names its endpoint, as every refresh does, is not selected for anew.
 
 use std::collections::BTreeMap;
 

@@ -11,6 +11,18 @@
 //!                                       ├─► logs        logs on the way of a connection, and what is added to them
 //!                                       └─► delete      what carries the instance's label, and the proof
 //! ```
+//!
+//! # Decisions
+//!
+//! - **One exec a container.** An exec costs a node a tenth of a second of CPU. `target/cluster/look.sh` asks everything in one go, in words that
+//!   every POSIX shell knows: interfaces, routes, pings to the peers that it reads off the routes, the path's MTU, the resolver. It parses nothing
+//!   beyond that: its output is cut at its marks and goes the way of all words, to `check::parse`.
+//! - **Waiting is by watch**, and ends early with a reason that will not pass (an image that cannot be pulled, a crash loop).
+//!   Reasons that often pass (unschedulable: the example's client waits for its endpoint) count only after 15 seconds, and that of a
+//!   client that waits for its endpoint's node never before the endpoint's own. What was just deployed is looked at again until the same connections were found unsettled three times:
+//!   NSM's client makes its connection anew when its container starts.
+//! - **Who would sit out a grace is given a shorter one.** NSM's client container does not end before its own first request has
+//!   succeeded. Cleanup reads from its log whether it has, before it deletes anything: a pod's grace is that of its first deletion.
 
 mod apply;
 mod attach;
