@@ -6,13 +6,6 @@ use serde::{Deserialize, Serialize};
 ///
 /// The variants are ordered by precedence: of several outcomes the greatest wins, so a run that was
 /// interrupted says so even if a check had failed before.
-///
-/// ```
-/// use nsmctl::model::Outcome;
-///
-/// assert_eq!(Outcome::Failed.and(Outcome::CannotTell).code(), 1);
-/// assert_eq!(Outcome::Failed.and(Outcome::Interrupted).code(), 130);
-/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -59,6 +52,13 @@ impl Outcome {
     }
 
     /// The outcome that counts when both happened.
+    ///
+    /// ```
+    /// use nsmctl::model::Outcome;
+    ///
+    /// assert_eq!(Outcome::Failed.and(Outcome::CannotTell).code(), 1);
+    /// assert_eq!(Outcome::Failed.and(Outcome::Interrupted).code(), 130);
+    /// ```
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         self.max(other)
