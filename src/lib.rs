@@ -191,11 +191,11 @@ fn execute(command: &Command, settings: &Settings, program: Program, held: Held)
     let deployed = report.options.as_deref().and_then(|options| settings.as_deployed(options).ok().flatten());
     let meant = deployed.as_ref().unwrap_or(settings);
     report.reword(|hint| program.speak(&meant.complete(hint)));
-    publish(&mut report, settings, &progress)
+    publish(&mut report, settings, command.is_watching(), &progress)
 }
 
 /// Brings the report to everybody who is to have it.
-fn publish(report: &mut Report, settings: &Settings, progress: &Progress) -> Outcome {
+fn publish(report: &mut Report, settings: &Settings, is_watching: bool, progress: &Progress) -> Outcome {
     let output = &settings.output;
     for (format, path) in &output.files {
         if let Err(error) = report::save(report, *format, path) {
@@ -207,7 +207,8 @@ fn publish(report: &mut Report, settings: &Settings, progress: &Progress) -> Out
     if output.annotations {
         annotations(report).iter().for_each(|line| complain(line));
     }
-    if let Some(failure) = &report.failure {
+    // A person ends what has no other end: that needs no words, and the exit code is that of every signal.
+    if let Some(failure) = report.failure.as_ref().filter(|failure| !(is_watching && failure.outcome == Outcome::Interrupted)) {
         progress.error(failure);
     }
     report.outcome().and(unwritten(&written))

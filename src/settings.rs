@@ -83,15 +83,12 @@ impl Settings {
                 .map_err(|why| Failure::usage(format!("--namespace {name}: {why}")).hint("a namespace is a lower-case DNS label, as in my-demo"))?;
         }
         let default = match command {
+            watching if watching.is_watching() => ENDLESS,
             Command::Deploy(_) => DEPLOY,
-            Command::Verify(arguments) if arguments.watch.is_some() => ENDLESS,
             // A pod's grace, its replacement, and NSM's own time to notice.
             Command::Verify(arguments) if arguments.heal => DEPLOY,
             Command::Verify(arguments) => LOOK + arguments.look.interval * arguments.look.count,
             Command::Exec(_) => ENDLESS,
-            Command::Logs(arguments) if arguments.follow => ENDLESS,
-            Command::Status(arguments) if arguments.watch.is_some() => ENDLESS,
-            Command::Metrics(arguments) if arguments.watch => ENDLESS,
             Command::Metrics(_) | Command::Status(_) | Command::Logs(_) | Command::Troubleshoot(_) | Command::Explain(_) => LOOK,
             Command::Manifests(_) | Command::Completions(_) | Command::Man(_) | Command::Version(_) | Command::Engine(_) => LOOK,
             Command::Cleanup(_) => CLEANUP,

@@ -298,7 +298,8 @@ async fn deployments_side_by_side_go_one_by_one_and_the_engine_with_the_last() {
     assert!(machine.local.delete(&machine.ctx, "other").await.unwrap().gone.is_empty(), "nothing to remove is no failure");
 }
 
-fn wait_for_end(pid: u32) {
+/// Sees that a process ends, which a program whose socket has closed does a moment later.
+pub(crate) fn wait_for_end(pid: u32) {
     let path = format!("/proc/{pid}/stat");
     for _ in 0..200 {
         // A dead process whose parent has not looked yet is over too.

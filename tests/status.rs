@@ -50,6 +50,24 @@ fn everything_is_told_as_ip_sees_it() {
     assert_eq!(ran.exits(0).stdout, "4 of 4 components, 1 service, 1 endpoint, 2 of 2 connections\n");
     let ran = place.run(&["status", "--client", "alpine-2", "-o", "json"]);
     assert_eq!(connections(ran.exits(0)).len(), 1);
+    // Who is looked for and is not there is not well.
+    place.run(&["status", "--client", "alpin"]).exits(3).says(&["no client of NSM's of the name alpin", "did you mean alpine?"]);
+    place.run(&["status", "-n", "ns-kernel2kernal"]).exits(3).says(&["no namespace ns-kernel2kernal", "did you mean ns-kernel2kernel?"]);
+    place.run(&["metrics", "--client", "alpin"]).exits(3).says(&["did you mean alpine?"]);
+    let ran = place.run(&["cleanup", "-o", "short"]);
+    assert!(ran.exits(0).stdout.starts_with("7 removed, 0 left in ") && ran.stdout.lines().count() == 1, "{ran:?}");
+}
+
+/// Flags are remembered with what they deployed, and those of other manifests say nothing of the example's.
+#[test]
+fn what_was_deployed_of_other_manifests_can_be_looked_at_without_them() {
+    let place = Place::new();
+    place.run(&["manifests", "--out", "mine", "--cidr", "172.16.1.0/24"]).exits(0);
+    place.run(&["deploy", "-f", "mine", "--clients", "3"]).exits(0);
+    for command in [&["verify", "-A"][..], &["troubleshoot", "-A"]] {
+        place.run(command).exits(0).says(&["made with --clients=3, of other manifests than the example's", "--manifests"]);
+    }
+    place.run(&["verify", "-f", "mine"]).exits(0);
     place.run(&["cleanup"]).exits(0);
 }
 
@@ -132,7 +150,7 @@ fn the_report_is_as_its_schema_says() {
 fn a_pipe_is_told_each_change_in_a_line() {
     let place = Place::new();
     place.run(&["deploy"]).exits(0);
-    let mut child = place.command(&["status", "--watch=50ms", "-o", "json"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = place.command(&["status", "--watch=50ms", "-o", "json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut until = |what: &str, verdict: &str, words: &str| -> Value {
         loop {
@@ -153,6 +171,9 @@ fn a_pipe_is_told_each_change_in_a_line() {
     let pid = i32::try_from(child.id()).unwrap();
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGINT).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
+    // That is how a watch ends.
+    let said = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
+    assert!(said.contains("stopping") && !said.contains("error"), "{said}");
 }
 
 #[test]

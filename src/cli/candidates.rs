@@ -13,10 +13,13 @@ use std::{
     },
 };
 
-use clap::{Arg, Command};
+use clap::{Arg, Command, ValueEnum};
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate, complete};
 
-use super::program::{Program, command};
+use super::{
+    OutputArg,
+    program::{Program, command},
+};
 
 /// What the scripts of the shells say first. No command, so that nothing that is typed can be taken for it, and parsed before them.
 pub(super) const WORD: &str = "__complete";
@@ -148,7 +151,17 @@ fn with_values(command: Command, look: &Look) -> Command {
         let candidate = |Candidate { value, about }: Candidate| CompletionCandidate::new(value).help((!about.is_empty()).then(|| about.into()));
         arg.add(ArgValueCandidates::new(move || look(wanted).into_iter().map(candidate).collect()))
     };
-    command.mut_args(asking).mut_subcommands(|command| with_values(command, look))
+    let forms = OutputArg::of(command.get_name());
+    let offering = |arg: Arg| match arg.get_id().as_str() {
+        "output" => arg.add(ArgValueCandidates::new(|| forms.iter().filter_map(form).collect())),
+        _ => arg,
+    };
+    command.mut_args(asking).mut_args(offering).mut_subcommands(|command| with_values(command, look))
+}
+
+fn form(form: &OutputArg) -> Option<CompletionCandidate> {
+    let value = form.to_possible_value()?;
+    Some(CompletionCandidate::new(value.get_name()).help(value.get_help().cloned()))
 }
 
 fn wanted(arg: &Arg) -> Option<Wanted> {
@@ -216,6 +229,9 @@ mod tests {
         assert!(offered(&["verify", ""]).contains(&"--heal".to_owned()), "a command that takes nothing else");
         assert_eq!(offered(&["manifests", "im"]), ["images"]);
         assert_eq!(offered(&["deploy", "--payload", ""]), ["ethernet", "ip"]);
+        assert_eq!(offered(&["verify", "-o", ""]), ["table", "short", "json", "junit"]);
+        assert_eq!(offered(&["status", "--output", ""]), ["table", "short", "json", "dot", "mermaid"]);
+        assert_eq!(offered(&["metrics", "--output=p"]), ["--output=prometheus"]);
         assert_eq!(offered(&["verify", "--nothing-like-it", "x", "--y"]), [""; 0]);
     }
 

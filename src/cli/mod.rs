@@ -141,6 +141,18 @@ impl Command {
         }
     }
 
+    /// Whether it goes on until a person has seen enough.
+    #[must_use]
+    pub fn is_watching(&self) -> bool {
+        match self {
+            Self::Verify(arguments) => arguments.watch.is_some(),
+            Self::Status(arguments) => arguments.watch.is_some(),
+            Self::Metrics(arguments) => arguments.watch,
+            Self::Logs(arguments) => arguments.follow,
+            _ => false,
+        }
+    }
+
     /// What is to be different from the manifests; `None` for a command that reads none.
     #[must_use]
     pub fn customise(&self) -> Option<&CustomiseArgs> {
@@ -182,7 +194,8 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_parser = parse_duration, env = "NSMCTL_TIMEOUT", hide_env = true, value_name = "DURATION")]
     pub timeout: Option<Duration>,
     /// The form of the report on standard output.
-    #[arg(long, short, global = true, value_enum, default_value_t = OutputArg::Table, env = "NSMCTL_OUTPUT", hide_env = true, hide_possible_values = true, value_name = "table|short|json|junit")]
+    // Each command's help names the forms that it has: see `OutputArg::of`.
+    #[arg(long, short, global = true, value_enum, default_value_t = OutputArg::Table, env = "NSMCTL_OUTPUT", hide_env = true, hide_possible_values = true, value_name = "FORM")]
     pub output: OutputArg,
 }
 
@@ -214,6 +227,34 @@ pub enum OutputArg {
     Mermaid,
     /// For Prometheus: `metrics`.
     Prometheus,
+}
+
+impl OutputArg {
+    /// The forms that a command's report has.
+    #[must_use]
+    pub fn of(command: &str) -> &'static [Self] {
+        match command {
+            "deploy" | "verify" | "troubleshoot" => &[Self::Table, Self::Short, Self::Json, Self::Junit],
+            "status" => &[Self::Table, Self::Short, Self::Json, Self::Dot, Self::Mermaid],
+            "metrics" => &[Self::Table, Self::Short, Self::Json, Self::Prometheus],
+            "cleanup" => &[Self::Table, Self::Short, Self::Json],
+            _ => &[Self::Table, Self::Json],
+        }
+    }
+
+    /// As it is typed.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::Short => "short",
+            Self::Json => "json",
+            Self::Junit => "junit",
+            Self::Dot => "dot",
+            Self::Mermaid => "mermaid",
+            Self::Prometheus => "prometheus",
+        }
+    }
 }
 
 /// A duration above zero, in jiff's friendly format, which kubectl's is a part of.

@@ -1,10 +1,17 @@
 //! Under which name nsmctl was started, and the command line that goes with it.
 
-use std::{ffi::OsStr, path::Path};
+use std::{
+    ffi::{OsStr, OsString},
+    path::Path,
+};
 
-use clap::{Arg, Command, CommandFactory, FromArgMatches, builder::StyledStr};
+use clap::{
+    Arg, Command, CommandFactory, FromArgMatches,
+    builder::StyledStr,
+    error::{ContextKind, ContextValue},
+};
 
-use super::Cli;
+use super::{Cli, OutputArg};
 
 /// Under which name nsmctl was started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -56,7 +63,7 @@ impl Program {
 /// The command line, as it is under this name.
 #[must_use]
 pub fn command(program: Program) -> Command {
-    let command = heeding_no_empty_variable(Cli::command()).bin_name(program.name());
+    let command = naming_forms(heeding_no_empty_variable(Cli::command())).bin_name(program.name());
     match program {
         Program::Nsmctl => command,
         Program::Plugin => speaking(command, program),
@@ -67,16 +74,40 @@ pub fn command(program: Program) -> Command {
 ///
 /// # Errors
 /// It is none of nsmctl's, or asks for help.
-pub fn parse(program: Program, arguments: impl IntoIterator<Item = impl Into<std::ffi::OsString> + Clone>) -> Result<Cli, clap::Error> {
+pub fn parse(program: Program, arguments: impl IntoIterator<Item = impl Into<OsString>>) -> Result<Cli, clap::Error> {
     let mut command = command(program);
-    let matches = command.try_get_matches_from_mut(arguments)?;
+    let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+    let matches = command.try_get_matches_from_mut(&arguments).map_err(|error| with_tip(error, &arguments))?;
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// Says where the pause belongs of whoever has typed `--watch 5s`: a value that may be left out follows an equals sign.
+fn with_tip(mut error: clap::Error, arguments: &[OsString]) -> clap::Error {
+    let refused = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(refused)) => refused.clone(),
+        _ => return error,
+    };
+    if arguments.windows(2).any(|pair| pair[0] == "--watch" && pair[1] == *refused) {
+        let tip = StyledStr::from(format!("the pause follows an equals sign: '--watch={refused}'"));
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
+    }
+    error
 }
 
 /// A variable that is set to nothing is as good as unset, as with every other of the program's.
 fn heeding_no_empty_variable(command: Command) -> Command {
     let is_empty = |arg: &Arg| arg.get_env().is_some_and(|name| std::env::var_os(name).is_some_and(|value| value.is_empty()));
     command.mut_args(|arg| if is_empty(&arg) { arg.env(None::<&'static str>) } else { arg })
+}
+
+/// Lets each command's help name the forms that its report has. The option is the same for all; what is global and already there
+/// is not handed down.
+fn naming_forms(command: Command) -> Command {
+    let Some(output) = command.get_arguments().find(|arg| arg.get_id() == "output").cloned() else { return command };
+    command.mut_subcommands(|command| {
+        let names: Vec<&str> = OutputArg::of(command.get_name()).iter().map(|form| form.name()).collect();
+        command.arg(output.clone().value_name(names.join("|")))
+    })
 }
 
 fn speaking(command: Command, program: Program) -> Command {
@@ -101,6 +132,36 @@ mod tests {
             assert_eq!(Program::of(Some(OsStr::new(own))), Program::Nsmctl, "{own}");
         }
         assert_eq!(Program::of(None), Program::Nsmctl);
+    }
+
+    #[test]
+    fn who_types_a_pause_behind_a_space_is_told_where_it_belongs() {
+        let said = |line: &[&str]| parse(Program::Nsmctl, line.iter().copied()).unwrap_err().to_string();
+        assert!(said(&["nsmctl", "status", "--watch", "5s"]).contains("tip: the pause follows an equals sign: '--watch=5s'"));
+        assert!(!said(&["nsmctl", "status", "5s", "--watch"]).contains("--watch=5s"));
+    }
+
+    #[test]
+    fn help_names_the_forms_that_a_command_has_and_no_other() {
+        let help = |name: &str| {
+            let mut root = command(Program::Nsmctl);
+            root.build();
+            root.find_subcommand_mut(name).unwrap().render_help().to_string()
+        };
+        for (name, forms) in [
+            ("verify", "<table|short|json|junit>"),
+            ("status", "<table|short|json|dot|mermaid>"),
+            ("metrics", "<table|short|json|prometheus>"),
+            ("cleanup", "<table|short|json>"),
+            ("logs", "<table|json>"),
+        ] {
+            assert!(help(name).contains(&format!("-o, --output {forms}")), "{}", help(name));
+        }
+        // Wherever it stands, it is the one option.
+        for line in [["nsmctl", "-o", "json", "status"], ["nsmctl", "status", "-o", "json"]] {
+            assert_eq!(parse(Program::Nsmctl, line).unwrap().global.output, OutputArg::Json);
+        }
+        assert_eq!(parse(Program::Nsmctl, ["nsmctl", "status"]).unwrap().global.output, OutputArg::Table);
     }
 
     #[test]

@@ -31,7 +31,8 @@ pub struct StatusArgs {
     /// Tell the phases in which each connection came to be, with what happened in them and when; on this machine.
     #[arg(long, short, conflicts_with = "topology")]
     pub verbose: bool,
-    /// Keep looking: a terminal is drawn anew, a pipe gets a line a change, with a pause between two looks.
+    /// Keep looking: a terminal is drawn anew, a pipe gets a line a change, with a pause of 2s between two looks; --watch=10s for
+    /// another.
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = "2s", value_parser = super::parse_duration)]
     pub watch: Option<Duration>,
     /// Print the JSON Schema of the report that -o json prints, and look at nothing.

@@ -24,7 +24,7 @@ pub struct VerifyArgs {
     /// Delete the endpoint's pod and measure how long the connection takes to work again.
     #[arg(long, conflicts_with = "watch")]
     pub heal: bool,
-    /// Keep verifying and print what changes, with a pause between two looks.
+    /// Keep verifying and print what changes, with a pause of 2s between two looks; --watch=10s for another.
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = "2s", value_parser = super::parse_duration, conflicts_with_all = ["junit", "json"])]
     pub watch: Option<Duration>,
     /// Judge by these checks only; --list-checks has their ids.

@@ -69,7 +69,18 @@ impl Session {
         let session = Self::open(settings, ctx, report).await?;
         let Some(options) = session.target.options(ctx, &session.plan).await? else { return Ok(session) };
         let Some(deployed) = settings.as_deployed(&options)? else { return Ok(session) };
-        let plan = deployed.plan(&session.documents, &session.plan.namespace)?;
+        let plan = match deployed.plan(&session.documents, &session.plan.namespace) {
+            // They went with other manifests, which only the person can name; what stands in the cluster can be looked at all the same.
+            Err(failure) if settings.manifests.is_none() => {
+                let instance = &session.plan.instance;
+                let why = failure.message();
+                ctx.events.warn(format!(
+                    "the deployment {instance} was made with {options}, of other manifests than the example's ({why}): name them with --manifests"
+                ));
+                return Ok(session);
+            }
+            plan => plan?,
+        };
         ctx.events.info(format!("the deployment {} was made with {options}", plan.instance));
         report.options = Some(options);
         Ok(Self { plan, ..session })

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use super::{
-    scope::narrow,
+    scope::{check_namespace, narrow, nobody},
     session::Session,
     troubleshoot::discover,
     watch::{LOOK, again, changes, no_answer},
@@ -107,13 +107,33 @@ async fn meant(scope: &ScopeArgs, settings: &Settings, session: &Session, ctx: &
         if is_planned || settings.customisation.namespace.is_some() {
             let live = if own.is_some() { live } else { within(live, &namespaces) };
             let all = if is_planned { live.with_missing(&plan.expectations) } else { live };
-            let expectations = narrow(&asked, all, &inventory, target, own.as_deref(), ctx).await?;
+            if !is_planned && all.connections.is_empty() && all.unreadable.is_empty() {
+                check_namespace(&plan.namespace, target, ctx).await?;
+            }
+            let expectations = asked_for(&asked, all, &inventory, target, own.as_deref(), ctx).await?;
             return Ok(Meant { planned: is_planned, namespace: own, expectations, inventory, deployed });
         }
     }
     let Live { live, inventory, deployed } = all_of(target, ctx, &Scope::default(), &Expectations::default()).await?;
-    let expectations = narrow(&asked, live, &inventory, target, None, ctx).await?;
+    let expectations = asked_for(&asked, live, &inventory, target, None, ctx).await?;
     Ok(Meant { planned: false, namespace: None, expectations, inventory, deployed })
+}
+
+/// What of it is asked for. Somebody who is looked for by name or label and is not there is not well.
+async fn asked_for(
+    asked: &Scope,
+    all: Expectations,
+    inventory: &Inventory,
+    target: &Target,
+    namespace: Option<&str>,
+    ctx: &Ctx,
+) -> Result<Expectations> {
+    let expectations = narrow(asked, all.clone(), inventory, target, namespace, ctx).await?;
+    let is_asked = asked.client.is_some() || asked.selector.is_some();
+    if is_asked && expectations.connections.is_empty() && expectations.unreadable.is_empty() {
+        return Err(nobody(&Scope { namespace: namespace.map(str::to_owned), ..asked.clone() }, &all));
+    }
+    Ok(expectations)
 }
 
 /// What is there, and what it promises.

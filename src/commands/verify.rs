@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::{
     heal::heal,
     observe::{Observed, observe, observe_pods},
-    scope::{is_absent, is_deployed, narrow},
+    scope::{is_absent, is_deployed, narrow, nobody},
     session::Session,
     watch::watch,
 };
@@ -11,7 +11,7 @@ use crate::{
     check::{CATALOGUE, Check, Look, Subject, Thresholds, evaluate},
     cli::{LookArgs, ScopeArgs, VerifyArgs},
     manifest::deployed,
-    model::{Expectations, Failure, Finding, Inventory, Observation, Outcome, PingOptions, Result, Scope, Verdict, few},
+    model::{Expectations, Failure, Finding, Inventory, Observation, Outcome, PingOptions, Result, Scope, Verdict},
     report::{ListedCheck, Report},
     settings::Settings,
     target::{Ctx, Target},
@@ -148,20 +148,6 @@ async fn everything(scope: &Scope, session: &Session, ctx: &Ctx) -> Result<(Expe
     let all = if scope.namespace.is_none() && is_deployed(session, ctx).await { found.with_missing(&plan.expectations) } else { found };
     let narrowed = narrow(scope, all.clone(), &inventory, target, scope.namespace.as_deref(), ctx).await?;
     if narrowed.connections.is_empty() && narrowed.unreadable.is_empty() { Err(nobody(scope, &all)) } else { Ok((narrowed, inventory)) }
-}
-
-/// There is no client of the scope: that is no pass.
-fn nobody(scope: &Scope, all: &Expectations) -> Failure {
-    let place = scope.namespace.as_ref().map_or_else(|| "any namespace".to_owned(), |namespace| format!("namespace {namespace}"));
-    let named = scope.client.as_ref().map(|name| format!(" of the name {name}")).unwrap_or_default();
-    let selected = scope.selector.as_ref().map(|selector| format!(" with {selector}")).unwrap_or_default();
-    let message = format!("there is no client of NSM's{named}{selected} in {place}");
-    let clients: Vec<String> = all.workloads.iter().filter(|workload| workload.is_client()).map(|workload| workload.id.to_string()).collect();
-    let hint = match clients.as_slice() {
-        [] => "a client is a pod, or what makes pods, with the annotation networkservicemesh.io; -A looks in all namespaces".to_owned(),
-        clients => format!("there is {}", few(clients)),
-    };
-    Failure::cannot_tell(message).hint(hint)
 }
 
 /// What the flags say about the pings.

@@ -7,7 +7,7 @@ use anstyle::Style;
 use super::{
     Look, Report,
     table::table,
-    text::{BOLD, DIM, GREEN, YELLOW, evidence, fix_text, mark, style_of},
+    text::{BOLD, DIM, GREEN, evidence, fix_text, mark, style_of, unknown},
     wrap::paragraph,
 };
 use crate::model::{Diagnosed, Finding, Verdict};
@@ -19,8 +19,7 @@ pub(super) fn text(report: &Report, path: &[Finding], look: Look) -> String {
     let all = report.shown.evidence;
     let mut text: String = report.causes.iter().enumerate().map(|(at, one)| cause(at, one, all, look)).collect();
     for finding in &report.unseen {
-        let line = format!("{} could not be seen: {}: {}", mark(Verdict::Unknown, look), finding.subject, finding.observed);
-        text.push_str(&look.paint(&paragraph(&line, 0, look.width), YELLOW));
+        text.push_str(&unknown(&format!("could not be seen: {}: {}", finding.subject, finding.observed), look));
         if let Some(hint) = &finding.hint {
             text.push_str(&paragraph(hint, 2, look.width));
         }

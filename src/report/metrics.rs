@@ -11,7 +11,7 @@ use anstyle::Style;
 use super::{
     Format, Look, Report, json,
     table::table,
-    text::{self, DIM, YELLOW},
+    text::{self, DIM},
     wrap::{one_line, paragraph},
 };
 use crate::{
@@ -27,7 +27,7 @@ pub(super) fn text(metrics: &Metrics, look: Look) -> String {
     let mut text = connections(&metrics.connections, look);
     text.push('\n');
     match &metrics.sources {
-        Known::Unknown(why) => text.push_str(&look.paint(&paragraph(&format!("? what NSM's parts expose: {why}"), 0, look.width), YELLOW)),
+        Known::Unknown(why) => text.push_str(&text::unknown(&format!("what NSM's parts expose: {why}"), look)),
         Known::Value(sources) => {
             let exposes = |known: &Known<String>, samples: usize| match known {
                 Known::Value(place) => format!("{place} ({samples} samples)"),
@@ -107,7 +107,7 @@ fn connections(list: &[ConnectionMetrics], look: Look) -> String {
             row.push(match &end.counters {
                 Known::Value(counted) => lost(counted),
                 Known::Unknown(why) => {
-                    unknown.push(format!("? the {side}'s counters of {} for {}: {why}", pod(&connection.client), connection.service));
+                    unknown.push(format!("the {side}'s counters of {} for {}: {why}", pod(&connection.client), connection.service));
                     "?".to_owned()
                 }
             });
@@ -117,7 +117,7 @@ fn connections(list: &[ConnectionMetrics], look: Look) -> String {
     let mut text = table(&header, rows, |_, _| Style::new(), look);
     text.push('\n');
     for line in unknown {
-        text.push_str(&look.paint(&paragraph(&line, 0, look.width), YELLOW));
+        text.push_str(&text::unknown(&line, look));
     }
     let note = match rated {
         true => "counted by the kernel of each pod, as that end sees it; what was lost since the interface was made",
@@ -135,10 +135,14 @@ fn or_unknown<T: Display>(known: &Known<T>) -> String {
 fn lost(counted: &Counters) -> String {
     match (counted.rx_errors + counted.tx_errors, counted.rx_dropped + counted.tx_dropped) {
         (0, 0) => "0".to_owned(),
-        (errors, 0) => format!("{errors} errors"),
-        (0, drops) => format!("{drops} drops"),
-        (errors, drops) => format!("{errors} errors, {drops} drops"),
+        (errors, 0) => many(errors, "error"),
+        (0, drops) => many(drops, "drop"),
+        (errors, drops) => format!("{}, {}", many(errors, "error"), many(drops, "drop")),
     }
+}
+
+fn many(count: u64, of: &str) -> String {
+    if count == 1 { format!("1 {of}") } else { format!("{count} {of}s") }
 }
 
 /// What was received and sent: bytes and packets.

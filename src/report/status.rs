@@ -71,7 +71,7 @@ pub(super) fn headline(status: &Status, look: Look) -> String {
         Outcome::Failed => (Verdict::Fail, "broken", RED),
         _ => (Verdict::Unknown, "cannot be told in full", YELLOW),
     };
-    let title = look.paint(&format!("{} Network Service Mesh: {word}", mark(verdict, look)), style);
+    let title = format!("{} {}", look.paint(mark(verdict, look), style), look.paint(&format!("Network Service Mesh: {word}"), BOLD));
     paragraph(&format!("{title} ({})", counted(status)), 0, look.width)
 }
 
@@ -102,7 +102,7 @@ fn section<T>(text: &mut String, what: &str, list: &Known<Vec<T>>, look: Look, s
     let line = match list {
         Known::Value(list) if list.is_empty() => look.paint(&paragraph(&format!("no {what}"), 0, look.width), DIM),
         Known::Value(list) => show(list) + "\n",
-        Known::Unknown(why) => look.paint(&paragraph(&format!("? {what}: {why}"), 0, look.width), YELLOW),
+        Known::Unknown(why) => text::unknown(&format!("{what}: {why}"), look),
     };
     text.push_str(&line);
 }

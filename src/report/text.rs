@@ -119,7 +119,10 @@ pub(super) fn render(report: &Report, format: Format, look: Look) -> String {
         });
     }
     if let Some(removed) = &report.removed {
-        text.push_str(&removed_text(removed, report.elapsed(), look));
+        text.push_str(&match format {
+            Format::Short => short::removed(removed, report.elapsed()),
+            _ => removed_text(removed, report.elapsed(), look),
+        });
     }
     if report.shown.timings && !report.timings.is_empty() {
         let parts: Vec<String> = report.timings.iter().map(|(phase, time)| format!("{phase} {}", seconds(*time))).collect();
@@ -167,7 +170,8 @@ fn findings_text(findings: &[Finding], elapsed: Duration, look: Look) -> String 
 /// A finding that needs a person's eye: what it says, what it rests on, what to do.
 pub(super) fn detail(finding: &Finding, look: Look) -> String {
     let style = style_of(finding.verdict);
-    let title = look.paint(&format!("{} {}", mark(finding.verdict, look), finding.title), style);
+    // Only the mark has the verdict's colour: as in `unknown`.
+    let title = format!("{} {}", look.paint(mark(finding.verdict, look), style), look.paint(&finding.title, BOLD));
     let mut text = paragraph(&format!("{title} ({}): {}", finding.subject, finding.observed), 0, look.width);
     text.push_str(&evidence(&finding.evidence, look));
     if let Some(hint) = &finding.hint {
@@ -175,6 +179,11 @@ pub(super) fn detail(finding: &Finding, look: Look) -> String {
     }
     text.push('\n');
     text
+}
+
+/// What is not known, and why. Only the mark is coloured: yellow words cannot be read on a light ground.
+pub(super) fn unknown(what: &str, look: Look) -> String {
+    paragraph(&format!("{} {what}", look.paint(mark(Verdict::Unknown, look), YELLOW)), 0, look.width)
 }
 
 pub(super) fn evidence(lines: &[String], look: Look) -> String {
@@ -188,6 +197,7 @@ fn summary(findings: &[Finding], elapsed: Duration, look: Look) -> String {
     let shown = counts(findings).into_iter().filter(|(verdict, _, count)| *count > 0 || matches!(verdict, Verdict::Pass | Verdict::Fail));
     let parts: Vec<String> = shown
         .map(|(verdict, word, count)| {
+            let word = if (word, count) == ("warnings", 1) { "warning" } else { word };
             let text = format!("{count} {word}");
             if count > 0 { look.paint(&text, style_of(verdict)) } else { text }
         })
@@ -254,8 +264,7 @@ fn removed_text(removed: &Removed, elapsed: Duration, look: Look) -> String {
         text.push_str(&paragraph(&format!("{} {line}", mark(Verdict::Pass, look)), 0, look.width));
     }
     for line in &removed.unseen {
-        let line = format!("{} could not be looked at: {line}", mark(Verdict::Unknown, look));
-        text.push_str(&look.paint(&paragraph(&line, 0, look.width), YELLOW));
+        text.push_str(&unknown(&format!("could not be looked at: {line}"), look));
     }
     let (gone, left) = (removed.gone.len(), removed.left.len());
     let _ = writeln!(text, "{gone} removed, {left} left in {}", seconds(elapsed));

@@ -34,6 +34,11 @@ fn words(line: &str) -> Vec<&str> {
     words
 }
 
+/// The same, as textwrap asks for it.
+fn separated(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
+    Box::new(words(line).into_iter().map(Word::from))
+}
+
 /// Splits a word behind the commas, slashes and hyphens of flags, addresses and names, and behind its spaces.
 fn pieces(word: &str) -> impl Iterator<Item = &str> {
     let mut rest = word;
@@ -86,7 +91,7 @@ pub(super) fn paragraph(text: &str, indent: usize, width: Option<usize>) -> Stri
     let space = " ".repeat(indent);
     let Some(width) = width else { return format!("{space}{text}\n") };
     let further = " ".repeat(indent + 2);
-    let options = Options::new(width).initial_indent(&space).subsequent_indent(&further).word_separator(WordSeparator::AsciiSpace);
+    let options = Options::new(width).initial_indent(&space).subsequent_indent(&further).word_separator(WordSeparator::Custom(separated));
     format!("{}\n", textwrap::fill(text, options.word_splitter(WordSplitter::NoHyphenation).break_words(false)))
 }
 
@@ -150,6 +155,7 @@ mod tests {
     fn paragraphs_are_indented() {
         assert_eq!(paragraph("one two three four", 2, Some(10)), "  one two\n    three\n    four\n");
         assert_eq!(paragraph("one two three four", 1, None), " one two three four\n");
+        assert_eq!(paragraph("lost 12 ms", 0, Some(8)), "lost\n  12 ms\n", "a number keeps its unit");
     }
 
     #[test]
