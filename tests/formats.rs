@@ -7,8 +7,9 @@ use nsmctl::check::CATALOGUE;
 use serde_json::{Value, json};
 
 use crate::{
+    exec::{client, pods},
     program::{Place, Ran, eventually},
-    scripted::Cluster,
+    scripted::{Cluster, ok, silence, status},
 };
 
 /// A place whose cluster refuses every connection.
@@ -91,6 +92,67 @@ fn a_run_that_is_stopped_or_out_of_time_writes_both_files() {
     ran.exits(130);
     let (document, _) = both(&place, &ran);
     assert_eq!(document["outcome"], "interrupted");
+}
+
+/// The pods of the example, as a cluster would show them.
+fn example() -> Value {
+    let mut endpoint = client();
+    endpoint["metadata"] = json!({
+        "name": "nse-kernel-x", "namespace": "ns-kernel2kernel", "uid": "v", "labels": {"app": "nse-kernel", "spiffe.io/spiffe-id": "true"}
+    });
+    let container = json!({"name": "nse", "image": "i", "imageID": "", "ready": true, "restartCount": 0, "state": {"running": {}}});
+    endpoint["spec"] = json!({"nodeName": "n", "containers": [{"name": "nse"}]});
+    endpoint["status"]["containerStatuses"] = json!([container]);
+    endpoint["status"]["initContainerStatuses"] = json!([]);
+    pods(&json!([client(), endpoint]))
+}
+
+const PODS: &str = "/api/v1/namespaces/ns-kernel2kernel/pods";
+
+/// Whichever of two pods says nothing until the time is up, what the other has said is in the report, in each form.
+#[test]
+fn what_was_seen_when_the_time_was_up_is_written_in_every_form() {
+    for (mute, other, check) in [("alpine", "nse-kernel-x", "ping-client"), ("nse-kernel-x", "alpine", "interface")] {
+        let place = Place::new();
+        let (mute, refusing) = (format!("{PODS}/{mute}/exec"), format!("{PODS}/{other}/exec"));
+        let cluster = Cluster::new(move |_, path| match path {
+            PODS => Some(ok(example())),
+            path if path == mute => Some(silence()),
+            path if path == refusing => Some(status(403, "Forbidden", "User \"jane\" cannot create resource \"pods/exec\"")),
+            _ => None,
+        });
+        place.kubeconfig(&cluster.url());
+        for form in ["table", "short", "json", "junit"] {
+            let ran = place.run(&[&["verify", "--timeout", "2s", "-o", form], &FILES[..]].concat());
+            assert!(ran.code == Some(4) || ran.code == Some(1), "{ran:?}");
+            let (document, _) = both(&place, &ran);
+            let is_seen = |finding: &Value| finding["check"] == check && finding["observed"].as_str().is_some_and(|seen| seen.contains("jane"));
+            assert!(document["findings"].as_array().unwrap().iter().any(is_seen), "{check}: {document:#}");
+            let files = fs::read_to_string(place.path("nsm.xml")).unwrap();
+            assert!(ran.stdout.contains("jane") && files.contains("jane"), "{form}: {ran:?} {files}");
+        }
+    }
+}
+
+/// A server that is busy for a moment is asked again, also for a program in a pod (RFC 6585, section 4).
+#[test]
+fn a_program_that_a_busy_server_refuses_is_asked_for_again() {
+    let place = Place::new();
+    let asked = std::sync::atomic::AtomicU32::new(0);
+    let cluster = Cluster::new(move |_, path| match path {
+        PODS => Some(ok(example())),
+        path if path.ends_with("/alpine/exec") => {
+            let is_first = asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
+            let busy = || status(429, "TooManyRequests", "too many requests");
+            Some(if is_first { busy() } else { status(403, "Forbidden", "User \"jane\" cannot create resource \"pods/exec\"") })
+        }
+        _ => None,
+    });
+    place.kubeconfig(&cluster.url());
+    let ran = place.run(&["verify", "-o", "json"]);
+    assert!(ran.stdout.contains("jane") && !ran.stdout.contains("too many requests"), "{ran:?}");
+    let asked = cluster.seen().iter().filter(|request| request.ends_with("/alpine/exec")).count();
+    assert!(asked >= 2, "{:?}", cluster.seen());
 }
 
 #[test]

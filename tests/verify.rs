@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::program::{Place, Ran};
+use crate::program::{Place, Ran, eventually};
 
 fn says(ran: &Ran, check: &str) -> Vec<String> {
     let document = ran.json();
@@ -48,6 +48,31 @@ fn how_much_is_good_enough_is_said_by_flags() {
         place.run(&["verify", wrong]).exits(2);
     }
     place.run(&["cleanup"]).exits(0);
+}
+
+/// From some ping on the peer's address leads nowhere, so that what was sent before is answered and the rest is lost.
+#[test]
+fn how_many_pings_may_be_lost_is_said_by_a_flag() {
+    let sent = |place: &Place| {
+        let ran = place.run(&["exec", "alpine", "--", "ip", "-s", "-j", "link", "show", "nsm-1"]);
+        let links: Value = serde_json::from_str(&ran.exits(0).stdout).unwrap();
+        links[0]["stats64"]["tx"]["packets"].as_u64().unwrap()
+    };
+    for (flag, code) in [("--max-loss=99", 0), ("--max-loss=0.5", 1)] {
+        let place = Place::new();
+        place.run(&["deploy"]).exits(0);
+        let before = sent(&place);
+        let running = place.start(&["verify", "--count", "150", "--interval", "40ms", "--select", "ping-endpoint", flag, "-o", "json"]);
+        eventually("pings are sent", || sent(&place) >= before + 10);
+        let nowhere = ["ip", "neigh", "replace", "172.16.1.100", "lladdr", "02:00:00:00:00:01", "dev", "nsm-1", "nud", "permanent"];
+        place.run(&[&["exec", "alpine", "--"], &nowhere[..]].concat()).exits(0);
+        let ran = running.end();
+        ran.exits(code);
+        let document = ran.json();
+        let ping = document["findings"].as_array().unwrap().iter().find(|finding| finding["check"] == "ping-endpoint").unwrap().clone();
+        assert!(!ping["observed"].as_str().unwrap().contains(" 0 % loss"), "some are lost: {ping}");
+        place.run(&["cleanup"]).exits(0);
+    }
 }
 
 #[test]

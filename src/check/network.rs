@@ -171,7 +171,9 @@ fn ping(check: &Check, subject: &str, side: &Side<'_>, destination: IpAddr, thre
         Err(unavailable) => Finding { evidence: parse::evidence(&pinged.result), ..check.unseen(subject, expected, &unavailable) },
         Ok(stats) => {
             let times = stats.round_trip_ms.map(|(min, avg, max)| format!(", {min:.3}/{avg:.3}/{max:.3} ms")).unwrap_or_default();
-            let observed = format!("{}/{} received, {:.0} % loss{times}", stats.received, stats.transmitted, stats.loss_percent());
+            let before = side.ping_before(destination).and_then(|before| parse::value(&before.result, false, parse::ping).ok());
+            let before = before.map(|stats| format!(", {}/{} at first", stats.received, stats.transmitted)).unwrap_or_default();
+            let observed = format!("{}/{} received, {:.0} % loss{times}{before}", stats.received, stats.transmitted, stats.loss_percent());
             // Where nothing came back there is no time to be judged, and the loss says enough.
             let slow = max_round_trip_ms.zip(stats.round_trip_ms).is_some_and(|(limit, (_, mean, _))| mean > limit);
             if stats.received > 0 && stats.loss_percent() <= max_loss_percent && !slow {

@@ -79,12 +79,14 @@ pub fn probe_requests(expectations: &Expectations, pods: &[PodState], look: &Loo
 /// in a queue, and each look costs its node a tenth of a second of CPU. One verify of sixty lost a ping of four that way on an idle
 /// cluster of two nodes.
 const CROWD: usize = 2;
+/// Up to how many pings are a look, in which one lost says little. Who sends more wants to know how many are lost.
+const SAMPLE: u32 = 10;
 
 /// The second round: pings between addresses that only the first round could tell, where they were not sent at once; and, where
 /// several pods were looked into at once, those again of which some were answered and some were not.
 #[must_use]
 pub fn follow_up_requests(expectations: &Expectations, observation: &Observation, look: &Look) -> Vec<ProbeRequest> {
-    let is_crowd = observation.probes.len() >= CROWD;
+    let is_crowd = observation.probes.len() >= CROWD && look.ping.count <= SAMPLE;
     let mut order: Vec<ProbeRequest> = Vec::new();
     let mut places: HashMap<Namespaced, usize> = HashMap::new();
     let mut asked: HashSet<(Namespaced, IpAddr)> = HashSet::new();
@@ -133,11 +135,11 @@ mod tests {
     use super::*;
     use crate::{
         check::fixture::{expectations, healthy, ping, probes_mut},
-        model::PodProbes,
+        model::{PingOptions, PodProbes},
     };
 
-    /// What is asked once more where the client has had so many of four pings answered, among so many pods.
-    fn again(received: u32, pods: usize) -> Vec<(String, Vec<IpAddr>, Asks)> {
+    /// What is asked once more where the client has had so many of four pings answered, among so many pods, and so many are asked for.
+    fn again(received: u32, pods: usize, count: u32) -> Vec<(String, Vec<IpAddr>, Asks)> {
         let mut observation = healthy().observation;
         probes_mut(&mut observation, "alpine").pings = vec![ping("172.16.1.100", received)];
         let other = observation.probes[0].clone();
@@ -148,16 +150,18 @@ mod tests {
             let pod = Namespaced::new("elsewhere", format!("p{}", observation.probes.len()));
             observation.probes.push(PodProbes { pod, ..other.clone() });
         }
-        let requests = follow_up_requests(&expectations(), &observation, &Look::default());
+        let ping = PingOptions { count, ..PingOptions::default() };
+        let requests = follow_up_requests(&expectations(), &observation, &Look { ping, ..Look::default() });
         requests.into_iter().map(|request| (request.pod.name, request.pings, request.asks)).collect()
     }
 
     #[test]
     fn what_a_crowd_may_have_lost_is_asked_once_more() {
         let alone = ("alpine".to_owned(), vec!["172.16.1.100".parse().unwrap()], Asks::default());
-        assert_eq!(again(3, CROWD), [alone], "a ping, and nothing else");
-        assert_eq!(again(3, CROWD - 1), [], "nobody disturbed it");
-        assert_eq!(again(4, CROWD), [], "nothing was lost");
-        assert_eq!(again(0, CROWD), [], "all was lost, which no crowd does");
+        assert_eq!(again(3, CROWD, 4), [alone], "a ping, and nothing else");
+        assert_eq!(again(3, CROWD - 1, 4), [], "nobody disturbed it");
+        assert_eq!(again(4, CROWD, 4), [], "nothing was lost");
+        assert_eq!(again(0, CROWD, 4), [], "all was lost, which no crowd does");
+        assert_eq!(again(3, CROWD, SAMPLE + 1), [], "who counts wants the count");
     }
 }

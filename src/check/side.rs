@@ -73,10 +73,20 @@ impl<'a> Side<'a> {
         self.links.as_ref().ok()?.get(*self.by_address.get(&address)?)
     }
 
-    /// The ping of the usual length to an address.
+    /// The ping of the usual length to an address; the later where it was sent once more.
     #[must_use]
     pub fn ping_to(&self, address: IpAddr) -> Option<&'a Pinged> {
-        self.pings.get(&address)?.iter().copied().find(|ping| ping.packet_bytes.is_none())
+        self.usual(address).last()
+    }
+
+    /// The ping that came before the one that counts, where there was one.
+    #[must_use]
+    pub fn ping_before(&self, address: IpAddr) -> Option<&'a Pinged> {
+        self.usual(address).rev().nth(1)
+    }
+
+    fn usual(&self, address: IpAddr) -> impl DoubleEndedIterator<Item = &'a Pinged> {
+        self.pings.get(&address).into_iter().flatten().copied().filter(|ping| ping.packet_bytes.is_none())
     }
 
     /// The pings to an address that say how long a packet may be: each length and what came of it.

@@ -270,6 +270,8 @@ fn the_peer_is_reached_through_the_interface() {
 fn every_ping_is_answered_both_ways() {
     let near = |pinged: Pinged| says("ping-endpoint", move |o| probes_mut(o, CLIENT).pings = vec![pinged]);
     assert_eq!(near(ping("172.16.1.100", 3)), ["alpine nsm-1: fail: 3/4 received, 25 % loss, 0.256/0.430/0.671 ms"]);
+    let twice = says("ping-endpoint", |o| probes_mut(o, CLIENT).pings = vec![ping("172.16.1.100", 3), ping("172.16.1.100", 4)]);
+    assert_eq!(twice, ["alpine nsm-1: pass: 4/4 received, 0 % loss, 0.256/0.430/0.671 ms, 3/4 at first"]);
     assert_eq!(near(ping("172.16.1.100", 0)), ["alpine nsm-1: fail: 0/4 received, 100 % loss"]);
     assert_eq!(near(ping("172.16.1.7", 4)), ["alpine nsm-1: skip: not checked: pod alpine was not asked to ping it"]);
     let unreachable = ended("ping", ExecEnd::Exited(1), "PING 172.16.1.100 (172.16.1.100): 56 data bytes\n", "ping: sendto: Network unreachable\n");

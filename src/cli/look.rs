@@ -23,7 +23,7 @@ pub struct ScopeArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Pings")]
 pub struct LookArgs {
-    /// How many pings each way.
+    /// How many pings each way; up to 10 are sent once more where some were lost, and the first count is told too.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=10_000), value_name = "N")]
     pub count: u32,
     /// The time between two pings.

@@ -86,13 +86,14 @@ fn way(expectations: &Expectations, pods: &[PodState], name: Option<&str>, ctx: 
         ctx.events.info(format!("of the {} pods of {} this is {}; name another to see it", chosen.among, chosen.workload, chosen.pod.id.name));
     }
     if !chosen.workload.is_client() {
-        let served = expectations.connections.iter().find(|connection| connection.endpoint.as_ref() == Some(&chosen.workload.id));
+        let served = expectations.connections.iter().find(|connection| connection.candidates.contains(&chosen.workload.id));
         let client = served.and_then(|connection| choose(expectations, pods, Some(&connection.client.name)).ok());
         let client = client.map(|client| containers("client", client)).unwrap_or_default();
         return Ok([client, containers("endpoint", chosen)].concat());
     }
     let connections = expectations.connections.iter().filter(|connection| connection.client == chosen.workload.id);
-    let endpoints: BTreeSet<_> = connections.filter_map(|connection| connection.endpoint.as_ref()).collect();
+    // Of several that offer the service, it may be any.
+    let endpoints: BTreeSet<_> = connections.flat_map(|connection| connection.candidates.iter()).collect();
     let endpoints = endpoints.into_iter().filter_map(|id| expectations.workload(id)).filter(|workload| workload.id != chosen.workload.id);
     let own = |workload: &Workload| -> Vec<LogSource> {
         let own = pods.iter().filter(|pod| workload.owns(pod) && !pod.deleting);
@@ -186,7 +187,7 @@ mod tests {
         cancel::Cancel,
         cli::{Cli, Command},
         manifest::{Customisation, embedded, plan, read},
-        model::{Sink, UnavailableKind},
+        model::{Namespaced, Sink, UnavailableKind, WorkloadKind},
     };
 
     fn pod(name: &str, labels: &Value, containers: &[&str], init: &[&str]) -> PodState {
@@ -201,14 +202,17 @@ mod tests {
     }
 
     fn tags(name: Option<&str>) -> Vec<String> {
-        let expectations = plan(&read(&embedded()).unwrap(), &Customisation::default(), "default").unwrap().expectations;
+        tags_of(&plan(&read(&embedded()).unwrap(), &Customisation::default(), "default").unwrap().expectations, name)
+    }
+
+    fn tags_of(expectations: &Expectations, name: Option<&str>) -> Vec<String> {
         let pods = [
             pod("alpine", &json!({}), &["alpine", "cmd-nsc", "proxy"], &["cmd-nsc-init", "other-init"]),
             pod("nse-kernel-x", &json!({"app": "nse-kernel", "spiffe.io/spiffe-id": "true"}), &["nse"], &[]),
             pod("stranger", &json!({}), &["x"], &[]),
         ];
         let ctx = Ctx::new(Cancel::default(), Duration::from_secs(1), Sink::none());
-        way(&expectations, &pods, name, &ctx).unwrap().iter().map(LogSource::tag).collect()
+        way(expectations, &pods, name, &ctx).unwrap().iter().map(LogSource::tag).collect()
     }
 
     #[test]
@@ -217,6 +221,21 @@ mod tests {
         for name in [None, Some("alpine"), Some("nse-kernel"), Some("nse-kernel-x")] {
             assert_eq!(tags(name), all, "{name:?}");
         }
+    }
+
+    #[test]
+    fn of_several_that_offer_a_service_each_is_heard() {
+        let mut expectations = plan(&read(&embedded()).unwrap(), &Customisation::default(), "default").unwrap().expectations;
+        let other = expectations.workloads.iter().find(|workload| !workload.is_client()).cloned().unwrap();
+        let other = Workload { kind: WorkloadKind::Pod, id: Namespaced::new("ns-kernel2kernel", "stranger"), container: "x".into(), ..other };
+        let connection = &mut expectations.connections[0];
+        connection.candidates = [connection.candidates.to_vec(), vec![other.id.clone()]].concat().into();
+        connection.endpoint = None;
+        expectations.workloads.push(other);
+        for name in [None, Some("stranger")] {
+            assert!(tags_of(&expectations, name).contains(&"endpoint stranger/x".to_owned()), "{:?}", tags_of(&expectations, name));
+        }
+        assert!(tags_of(&expectations, None).contains(&"endpoint nse-kernel-x/nse".to_owned()));
     }
 
     #[test]

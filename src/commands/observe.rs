@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::{
     check::{Look, follow_up_requests, probe_requests},
@@ -68,11 +68,11 @@ async fn look_inside(
     looked
 }
 
-/// Adds pings; where one was sent before to the same address, the later counts, if it could be sent.
+/// Adds pings behind those that were sent before to the same address, which say what there was at first; one that could not be
+/// sent takes the place of none.
 fn take(pings: &mut Vec<Pinged>, more: Vec<Pinged>) {
-    let key = |ping: &Pinged| (ping.destination, ping.packet_bytes);
-    let seen = more.iter().filter(|ping| !matches!(ping.result, Probe::Unavailable(_))).map(key).collect::<HashSet<_>>();
-    pings.retain(|earlier| !seen.contains(&key(earlier)));
+    let is_first = |ping: &Pinged| !pings.iter().any(|earlier| (earlier.destination, earlier.packet_bytes) == (ping.destination, ping.packet_bytes));
+    let more: Vec<Pinged> = more.into_iter().filter(|ping| !matches!(ping.result, Probe::Unavailable(_)) || is_first(ping)).collect();
     pings.extend(more);
 }
 
@@ -82,13 +82,13 @@ mod tests {
     use crate::check::fixture::{forbidden, packet, ping};
 
     #[test]
-    fn the_later_ping_counts_where_it_could_be_sent() {
+    fn the_later_ping_stands_last_where_it_could_be_sent() {
         let (lossy, whole) = (ping("10.0.0.1", 3), ping("10.0.0.1", 4));
         let mut pings = vec![lossy.clone(), packet("10.0.0.1", 1500, true), ping("10.0.0.2", 4)];
         take(&mut pings, vec![whole.clone()]);
-        assert_eq!(pings, [packet("10.0.0.1", 1500, true), ping("10.0.0.2", 4), whole]);
+        assert_eq!(pings, [lossy.clone(), packet("10.0.0.1", 1500, true), ping("10.0.0.2", 4), whole]);
         let mut pings = vec![lossy.clone()];
         take(&mut pings, vec![Pinged { result: Probe::Unavailable(forbidden("exec")), ..lossy.clone() }]);
-        assert_eq!(pings[0], lossy);
+        assert_eq!(pings, [lossy]);
     }
 }

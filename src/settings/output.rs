@@ -46,6 +46,10 @@ impl Output {
         if let Some(what) = what.as_ref().filter(|_| format == Format::Junit) {
             return Err(Failure::usage(format!("--output junit: {what} judges nothing, so it has no test cases")).hint("use table or json"));
         }
+        if format == Format::Junit && command.is_watching() {
+            return Err(Failure::usage("--output junit: a report is one document, and --watch has no end")
+                .hint("leave one of them out; -o json prints a line a change"));
+        }
         let ReportArgs { junit, json } = match command {
             Command::Deploy(DeployArgs { report, .. }) | Command::Verify(VerifyArgs { report, .. }) => report.clone(),
             _ => ReportArgs::default(),
@@ -182,7 +186,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_is_refused() {
-        let cases: [(&[&str], &str); 9] = [
+        let cases: [(&[&str], &str); 10] = [
+            (&["verify", "--watch", "-o", "junit"], "--output junit: a report is one document, and --watch has no end"),
             (&["cleanup", "-o", "junit"], "--output junit: cleanup judges nothing, so it has no test cases"),
             (&["manifests", "-o", "junit"], "--output junit: manifests judges nothing, so it has no test cases"),
             (&["deploy", "--diff", "-o", "junit"], "--output junit: deploy --diff judges nothing, so it has no test cases"),

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::{
     Cluster, error,
     partial::{ContainerStatus, Pod},
+    persist::attempt,
 };
 use crate::model::{Namespaced, Result, Unavailable, UnavailableKind};
 
@@ -25,7 +26,7 @@ impl Cluster {
     /// container. It ends by itself.
     pub(super) async fn debug_container(&self, pod: &Namespaced, image: &str) -> Result<String, Unavailable> {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), &pod.namespace);
-        let found = api.get(&pod.name).await.map_err(|error| error::unavailable(&error))?;
+        let found = attempt(async || api.get(&pod.name).await).await.map_err(|error| error::unavailable(&error))?;
         if let Some(running) = statuses(&found).find(|status| is_running(status)) {
             return Ok(running.name.clone());
         }
@@ -33,7 +34,7 @@ impl Cluster {
         let name = format!("{NAME}{}", used + 1);
         let container = json!({"name": name, "image": image, "command": ["sleep", LIFE], "imagePullPolicy": "IfNotPresent"});
         let patch = Patch::Strategic(json!({"spec": {"ephemeralContainers": [container]}}));
-        let patched = api.patch_ephemeral_containers(&pod.name, &PatchParams::default(), &patch).await;
+        let patched = attempt(async || api.patch_ephemeral_containers(&pod.name, &PatchParams::default(), &patch).await).await;
         patched.map_err(|error| {
             let Unavailable { kind, reason } = error::unavailable(&error);
             Unavailable {

@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use kube::{Api, Error, api::AttachParams};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::{Cluster, error, partial::Pod};
+use super::{Cluster, error, partial::Pod, persist::attempt};
 use crate::model::{ExecEnd, ExecOutput, Namespaced, Result, Unavailable};
 
 /// How often a program is run whose end was lost on the way.
@@ -18,12 +18,16 @@ impl Cluster {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), &pod.namespace);
         let mut tries = 1;
         loop {
-            let output = match tokio::time::timeout(limit, exec(&api, &pod.name, container, &command)).await {
-                Ok(Ok(output)) => output,
+            let run = async || match tokio::time::timeout(limit, exec(&api, &pod.name, container, &command)).await {
+                Ok(result) => result.map(Some),
+                Err(_) => Ok(None),
+            };
+            let output = match attempt(run).await {
+                Ok(Some(output)) => output,
+                Ok(None) => ended(&command, ExecEnd::Timeout),
                 // An answer of the server is an answer; a broken connection is worth a second try.
-                Ok(Err(error @ Error::Api(_))) => return Err(error::unavailable(&error)),
-                Ok(Err(error)) => ended(&command, ExecEnd::Transport(error::describe(&error))),
-                Err(_) => ended(&command, ExecEnd::Timeout),
+                Err(error @ Error::Api(_)) => return Err(error::unavailable(&error)),
+                Err(error) => ended(&command, ExecEnd::Transport(error::describe(&error))),
             };
             if tries == TRIES || !matches!(output.end, ExecEnd::Transport(_) | ExecEnd::LostStatus) {
                 return Ok(output);

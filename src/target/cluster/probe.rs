@@ -20,14 +20,20 @@ impl Cluster {
     /// # Errors
     /// The command was stopped. That a program could not be run is in the answer.
     pub async fn probe(&self, ctx: &Ctx, requests: Vec<ProbeRequest>, seen: &mut Vec<PodProbes>) -> Result<()> {
-        let mut probes = stream::iter(requests).map(|request| self.probe_pod(request)).buffered(AT_ONCE);
+        // What is there is taken at once: one that does not answer is not to hold back the others when the time is up.
+        let numbered = requests.into_iter().enumerate().map(async |(place, request)| (place, self.probe_pod(request).await));
+        let mut probes = stream::iter(numbered).buffer_unordered(AT_ONCE);
+        let mut found = Vec::new();
         let look = async {
             while let Some(probes) = probes.next().await {
-                seen.push(probes);
+                found.push(probes);
             }
             Ok(())
         };
-        ctx.run("looking into the pods", look).await
+        let looked = ctx.run("looking into the pods", look).await;
+        found.sort_by_key(|(place, _)| *place);
+        seen.extend(found.into_iter().map(|(_, probes)| probes));
+        looked
     }
 
     async fn probe_pod(&self, request: ProbeRequest) -> PodProbes {
