@@ -71,7 +71,7 @@ impl Mesh {
         }
         removed.proof.push(format!("connections closed, with both their interfaces: {closed}"));
         removed.proof.push(format!("network namespaces let go, and held by no process that can be seen: {free}"));
-        self.serve_requests(&mut |_| {}).await;
+        self.may_serve.notify_one();
         removed
     }
 }

@@ -111,7 +111,7 @@ impl Mesh {
             Err(error) => {
                 self.events.warning(pod, "HealFailed", &error);
                 self.manager.close(|other| other.is_of(&connection.client.pod, connection.request)).await;
-                self.serve_requests(&mut |_| {}).await;
+                self.may_serve.notify_one();
             }
         }
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    api::{Client, Control, Endpoint},
+    api::{Asker, Client, Control, Endpoint, Kept},
     forwarder::Connection,
     identity::Member,
     registry::Registry,
@@ -98,12 +98,21 @@ impl Manager {
         self.clients.get_mut(&member.pod).ok_or_else(|| Refused("the client has gone again".to_owned()))
     }
 
-    /// Makes a client's request.
+    /// The requests of a client that nobody serves, and what makes them.
     ///
     /// # Errors
-    /// Why nobody serves it. Nothing is left of what was tried.
-    pub(super) async fn request(&mut self, member: &Member, request: usize, url: &NsUrl) -> Result<(), Refused> {
-        Ok(self.client(member).await?.request(request, url).await?)
+    /// The client has no identity, or is not taken.
+    pub(super) async fn asking(&mut self, member: &Member, requests: &[NsUrl]) -> Result<(Asker, Vec<(usize, NsUrl)>), Refused> {
+        let unserved = |(number, _): &(usize, &NsUrl)| self.connection_of(&member.pod, *number).is_none();
+        let requests = requests.iter().enumerate().filter(unserved).map(|(number, url)| (number, url.clone())).collect();
+        Ok((self.client(member).await?.asker(), requests))
+    }
+
+    /// Has a client keep what has come of its requests, if it is still there.
+    pub(super) fn keep(&mut self, pod: &Namespaced, made: Vec<(usize, Kept)>) {
+        if let Some(client) = self.clients.get_mut(pod) {
+            made.into_iter().for_each(|(number, connection)| client.keep(number, connection));
+        }
     }
 
     /// Has a client keep the connections that an earlier manager has made for it.
@@ -112,7 +121,7 @@ impl Manager {
     /// It has no identity, or is not taken.
     pub(super) async fn resume(&mut self, member: &Member) -> Result<(), Refused> {
         for (key, established) in self.control.list(|established| established.link.client.pod == member.pod) {
-            self.client(member).await?.resume(established.link.request, Control::told(&key, &established));
+            self.client(member).await?.keep(established.link.request, Control::told(&key, &established));
         }
         Ok(())
     }

@@ -7,13 +7,12 @@ use std::{
     io,
     path::PathBuf,
     sync::Arc,
-    time::{Duration, Instant},
 };
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::{
-    api::Control,
+    api::{Asker, Control, Kept},
     events::Events,
     forwarder::Connection,
     heal::watch,
@@ -29,12 +28,9 @@ use super::{
     validate::validate,
 };
 use crate::{
-    model::{Applied, ContainerProgram, ContainerRole, Event, Namespaced, ObjectRef, ObjectState, Outcome, Workload},
+    model::{Applied, ContainerProgram, ContainerRole, Event, Namespaced, NsUrl, ObjectRef, ObjectState, Outcome, Workload},
     net::Namespace,
 };
-
-/// For how long those who wait are asked for again in one go, where somebody is not served.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Where the events of an operation go while it works.
 pub(super) type Emit<'a> = dyn FnMut(Event) + Send + 'a;
@@ -54,8 +50,56 @@ pub(super) struct Mesh {
     pub(super) changes: mpsc::UnboundedSender<Namespaced>,
     /// How many endpoints had registered when those who wait were asked last.
     registrations: u64,
-    /// Which of those who wait was asked for again last.
-    asked_last: Option<Namespaced>,
+    /// Told when somebody who waits may be served.
+    pub(super) may_serve: Arc<Notify>,
+}
+
+/// A deployment that is there but for its connections.
+#[derive(Debug)]
+pub(super) struct Applying {
+    /// What it was before.
+    before: Option<Apply>,
+    /// What was done with each object but for its workloads.
+    objects: Vec<(ObjectRef, Applied)>,
+    /// The pods that are not as they were.
+    changed: BTreeSet<Namespaced>,
+}
+
+/// Requests of a pod that nobody serves yet.
+#[derive(Debug)]
+pub(super) struct Ask {
+    pod: Namespaced,
+    /// By which the pod is told from a later one of its name.
+    workload: Arc<Workload>,
+    asker: Asker,
+    requests: Vec<(usize, NsUrl)>,
+}
+
+/// What has come of them.
+#[derive(Debug)]
+pub(super) struct Answered {
+    pod: Namespaced,
+    workload: Arc<Workload>,
+    made: Vec<(usize, Kept)>,
+    refused: Option<String>,
+}
+
+impl Ask {
+    /// Makes the requests, up to the first that nobody serves.
+    pub(super) async fn make(self) -> Answered {
+        let Self { pod, workload, asker, requests } = self;
+        let (mut made, mut refused) = (Vec::new(), None);
+        for (number, url) in requests {
+            match asker.ask(number, &url).await {
+                Ok(connection) => made.push((number, connection)),
+                Err(status) => {
+                    refused = Some(status.message().to_owned());
+                    break;
+                }
+            }
+        }
+        Answered { pod, workload, made, refused }
+    }
 }
 
 /// Where the engine is.
@@ -129,7 +173,7 @@ impl Mesh {
     pub(super) fn new(control: Arc<Control>, link: Link, host: Host, changes: mpsc::UnboundedSender<Namespaced>) -> Self {
         let (sandboxes, deployments, events, metrics) = Default::default();
         let manager = Manager::new(control);
-        Self { manager, sandboxes, deployments, events, metrics, link, host, changes, registrations: 0, asked_last: None }
+        Self { manager, sandboxes, deployments, events, metrics, link, host, changes, registrations: 0, may_serve: Arc::default() }
     }
 
     /// Whether nothing is deployed.
@@ -139,13 +183,13 @@ impl Mesh {
     }
 
     /// Makes a deployment be what was asked for: what is so already stays, what differs is made anew, what is no longer
-    /// asked for goes. A connection that is broken is made anew too.
+    /// asked for goes. A connection that is broken is closed. Its requests are to be made next, and then it is to be told by
+    /// [`applied`](Self::applied).
     ///
     /// # Errors
     /// It asks for what this machine cannot do or what is another deployment's: nothing has changed then. Or the kernel
-    /// refuses: a new deployment is removed again, an existing one keeps what it has. That nobody serves a request is no
-    /// error: it is in the result, and the request is made again whenever something changes.
-    pub(super) async fn apply(&mut self, wanted: &Apply, emit: &mut Emit<'_>) -> Result<AppliedAll, Refusal> {
+    /// refuses: a new deployment is removed again, an existing one keeps what it has.
+    pub(super) async fn apply(&mut self, wanted: &Apply, emit: &mut Emit<'_>) -> Result<Applying, Refusal> {
         validate(self, wanted)?;
         let before = self.deployments.get(&wanted.instance).cloned();
         let mut objects = self.apply_namespaces(before.as_ref(), wanted);
@@ -167,10 +211,15 @@ impl Mesh {
             emit(Event::Object(object, ObjectState::Gone));
         }
         let repaired = self.close_broken().await;
-        self.serve_requests(emit).await;
+        Ok(Applying { before, objects, changed: touched.into_iter().chain(repaired).collect() })
+    }
+
+    /// What has come of a deployment. That nobody serves a request is no error: it is in the result, and the request is made again
+    /// and again.
+    pub(super) fn applied(&self, Applying { before, mut objects, changed }: Applying, wanted: &Apply, emit: &mut Emit<'_>) -> AppliedAll {
         for workload in &wanted.workloads {
             let known = before.as_ref().and_then(|before| before.workloads.iter().find(|w| w.id == workload.id && w.kind == workload.kind));
-            let changed = names::pods(workload).iter().any(|pod| touched.contains(pod) || repaired.contains(pod));
+            let changed = names::pods(workload).iter().any(|pod| changed.contains(pod));
             let applied = match known {
                 None => Applied::Created,
                 Some(known) if known == workload && !changed => Applied::Unchanged,
@@ -179,7 +228,7 @@ impl Mesh {
             emit(Event::Object(object_of(workload), ObjectState::Applied(applied)));
             objects.push((object_of(workload), applied));
         }
-        Ok(AppliedAll { objects, pending: self.report_pods(&wanted.instance, emit), metrics: None })
+        AppliedAll { objects, pending: self.report_pods(&wanted.instance, emit), metrics: None }
     }
 
     /// A namespace is there as long as a deployment has something in it.
@@ -297,7 +346,7 @@ impl Mesh {
     }
 
     /// Closes connections that are no longer whole; the result is their clients.
-    async fn close_broken(&mut self) -> BTreeSet<Namespaced> {
+    pub(super) async fn close_broken(&mut self) -> BTreeSet<Namespaced> {
         let mut broken = BTreeSet::new();
         for connection in self.manager.connections() {
             if let Some(fault) = connection.fault().await {
@@ -313,56 +362,55 @@ impl Mesh {
         broken.into_iter().map(|(pod, _)| pod).collect()
     }
 
-    /// Makes anew what is broken, and what nobody served.
-    pub(super) async fn mend(&mut self) {
-        self.close_broken().await;
-        self.serve_requests(&mut |_| {}).await;
-    }
-
     /// Whether somebody waits, and an endpoint has registered since it asked.
     pub(super) fn may_be_served(&self) -> bool {
         self.registrations != self.manager.control.journal.registrations() && self.sandboxes.values().any(|sandbox| sandbox.waiting.is_some())
     }
 
-    /// Makes every request that nobody serves yet, of every deployment.
-    pub(super) async fn serve_requests(&mut self, emit: &mut Emit<'_>) {
-        self.registrations = self.manager.control.journal.registrations();
-        let clients: Vec<_> = self.sandboxes.values().filter(|sandbox| sandbox.is_own_client()).map(|sandbox| sandbox.pod.clone()).collect();
-        for client in &clients {
-            self.serve_client(client, emit).await;
-        }
-        self.take_note(emit);
+    /// Whether requests are being made just now.
+    pub(super) fn is_anybody_asking(&self) -> bool {
+        self.sandboxes.values().any(|sandbox| sandbox.is_asking)
     }
 
-    /// Asks again for those who wait, each in its turn, as long as that takes no time: whoever serves nobody may take its time to say
-    /// so, and everything else waits for that. The result is whether somebody was served.
-    pub(super) async fn ask_again(&mut self) -> bool {
+    /// The pods with requests that nobody serves, each of which is to [`ask`](Self::ask) next. Who is asking already is left out.
+    pub(super) fn unserved(&mut self) -> Vec<Namespaced> {
         self.registrations = self.manager.control.journal.registrations();
-        let waiting = self.sandboxes.values().filter(|sandbox| sandbox.is_own_client() && sandbox.waiting.is_some());
-        let (mut turns, passed): (Vec<_>, Vec<_>) =
-            waiting.map(|sandbox| sandbox.pod.clone()).partition(|pod| self.asked_last.as_ref().is_none_or(|last| pod > last));
-        turns.extend(passed);
-        let (begun, mut is_anybody) = (Instant::now(), false);
-        for pod in turns {
-            let is_served = self.serve_client(&pod, &mut |_| {}).await;
-            self.asked_last = Some(pod);
-            is_anybody |= is_served;
-            if !is_served && begun.elapsed() > PATIENCE {
-                break;
+        let manager = &self.manager;
+        let is_unserved = |sandbox: &&mut Sandbox| {
+            let mut requests = 0..sandbox.workload.requests.len();
+            sandbox.is_own_client() && !sandbox.is_asking && requests.any(|request| manager.connection_of(&sandbox.pod, request).is_none())
+        };
+        let unserved = self.sandboxes.values_mut().filter(is_unserved).map(|sandbox| {
+            sandbox.is_asking = true;
+            sandbox.pod.clone()
+        });
+        unserved.collect()
+    }
+
+    /// The requests of a pod that nobody serves: to be made without holding anything, for whoever serves nobody may take its time to
+    /// say so, and then to be told by [`answered`](Self::answered).
+    pub(super) async fn ask(&mut self, pod: &Namespaced) -> Option<Ask> {
+        let sandbox = self.sandboxes.get_mut(pod)?;
+        match self.manager.asking(&sandbox.member(), &sandbox.workload.requests).await {
+            Ok((asker, requests)) => Some(Ask { pod: pod.clone(), workload: Arc::clone(&sandbox.workload), asker, requests }),
+            // It has no identity, or is not taken.
+            Err(refused) => {
+                (sandbox.is_asking, sandbox.waiting) = (false, Some(refused.to_string()));
+                None
             }
         }
-        is_anybody
     }
 
-    /// Makes the requests of a client that nobody serves yet; whether all are served then.
-    async fn serve_client(&mut self, client: &Namespaced, emit: &mut Emit<'_>) -> bool {
-        let Some(sandbox) = self.sandboxes.get(client) else { return false };
-        let waiting = serve(&mut self.manager, sandbox).await.err().map(|error| error.to_string());
-        self.take_note(emit);
-        let is_served = waiting.is_none();
-        if let Some(sandbox) = self.sandboxes.get_mut(client) {
-            sandbox.waiting = waiting;
+    /// Takes note of what has come of a request that was made again; whether its pod is served now.
+    pub(super) fn answered(&mut self, Answered { pod, workload, made, refused }: Answered) -> bool {
+        let Some(sandbox) = self.sandboxes.get_mut(&pod) else { return false };
+        sandbox.is_asking = false;
+        if !Arc::ptr_eq(&sandbox.workload, &workload) {
+            return false;
         }
+        let is_served = refused.is_none();
+        sandbox.waiting = refused;
+        self.manager.keep(&pod, made);
         is_served
     }
 
@@ -375,14 +423,4 @@ impl Mesh {
         }
         pending
     }
-}
-
-/// Makes a client's requests one after the other, as NSM's init container does, until one is not served.
-async fn serve(manager: &mut Manager, sandbox: &Sandbox) -> Result<(), Refused> {
-    for (request, url) in sandbox.workload.requests.iter().enumerate() {
-        if manager.connection_of(&sandbox.pod, request).is_none() {
-            manager.request(&sandbox.member(), request, url).await?;
-        }
-    }
-    Ok(())
 }

@@ -38,6 +38,8 @@ pub(super) struct Sandbox {
     pub(super) namespace: Namespace,
     /// Why a request of its is not served.
     pub(super) waiting: Option<String>,
+    /// Whether they are being made again just now.
+    pub(super) is_asking: bool,
     /// What runs in it beside what the engine does there itself.
     pub(super) programs: Vec<Run>,
     /// Tells when something changes in its network namespace.
@@ -59,7 +61,7 @@ impl Sandbox {
     /// A pod whose requests are still to be made.
     pub(super) fn new(pod: Namespaced, instance: String, workload: Arc<Workload>, namespace: Namespace) -> Self {
         let waiting = workload.is_client().then(|| "the requests have not been made".to_owned());
-        Self { pod, instance, workload, namespace, waiting, programs: Vec::new(), watching: None, logs: BTreeMap::new() }
+        Self { pod, instance, workload, namespace, waiting, is_asking: false, programs: Vec::new(), watching: None, logs: BTreeMap::new() }
     }
 
     /// Adds a line to a container's log, in the form of NSM's.

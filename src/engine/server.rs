@@ -22,7 +22,7 @@ use super::{
     heal::keep_whole,
     identity::{Identity, WorkloadApi},
     loss::lose,
-    mesh::{Emit, Host, Mesh},
+    mesh::{Host, Mesh},
     observe,
     program::Again,
     protocol::{AppliedAll, Counted, ENDPOINT_FOLDER, Hello, NSM_FOLDER, NSM_SOCKET, Refusal, Reply, Request, VERSION, to_line},
@@ -30,7 +30,7 @@ use super::{
     supervisor::{Handover, Link, Notice, Socket},
 };
 use crate::{
-    model::{EngineState, Event, Inventory, Namespaced, Outcome, Removed},
+    model::{EngineState, Event, Namespaced, Outcome, Removed},
     prometheus::write,
 };
 
@@ -39,6 +39,12 @@ use crate::{
 const IDLE: Duration = Duration::from_secs(10);
 /// How long after a request was refused another is made.
 const ASKS_AGAIN: Duration = Duration::from_secs(2);
+/// How long a deployment waits for its connections: longer than people do.
+const SERVED: Duration = Duration::from_secs(600);
+/// How often it is looked whether those who are asking have been answered.
+const SOON: Duration = Duration::from_millis(10);
+/// How long a look at what there is waits for those who may be served now.
+const AT_ONCE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -47,6 +53,23 @@ pub(super) struct State {
     metrics: Option<String>,
     /// Set when no more is taken on.
     ending: Option<Ending>,
+    /// Who waits for connections, and is told what happens meanwhile.
+    listeners: Vec<mpsc::UnboundedSender<Event>>,
+}
+
+impl State {
+    /// Takes note of what has happened over NSM's API; whether anything has.
+    fn take_note(&mut self) -> bool {
+        let Self { mesh, listeners, .. } = self;
+        mesh.take_note(&mut |event| tell(listeners, &event))
+    }
+}
+
+fn tell(listeners: &[mpsc::UnboundedSender<Event>], event: &Event) {
+    for listener in listeners {
+        // It may be gone.
+        let _ = listener.send(event.clone());
+    }
 }
 
 /// Why no more is taken on.
@@ -84,10 +107,14 @@ pub(super) async fn serve(mut handover: Handover) -> io::Result<()> {
     }
     if restarts > 0 {
         mesh.start_all();
-        mesh.mend().await;
-        mesh.save();
+        mesh.close_broken().await;
     }
-    let shared = Arc::new(Shared { state: Mutex::new(State { mesh, metrics: None, ending: None }), ended: Notify::new(), link });
+    let shared =
+        Arc::new(Shared { state: Mutex::new(State { mesh, metrics: None, ending: None, listeners: Vec::new() }), ended: Notify::new(), link });
+    if restarts > 0 {
+        let state = serve_waiting(&shared, shared.state.lock().await, None, SERVED).await;
+        state.mesh.save();
+    }
     expose(&shared).await;
     let over = Arc::new(Notify::new());
     tokio::spawn(listen(notices, Arc::clone(&shared), Arc::clone(&over)));
@@ -214,9 +241,9 @@ async fn take_note(control: Arc<Control>, shared: Weak<Shared>) {
         control.journal.more().await;
         let Some(shared) = shared.upgrade() else { return };
         let mut state = shared.state.lock().await;
-        let noted = state.mesh.take_note(&mut |_| {});
-        if state.ending.is_none() && state.mesh.may_be_served() {
-            state.mesh.ask_again().await;
+        let noted = state.take_note();
+        if state.mesh.may_be_served() {
+            state.mesh.may_serve.notify_one();
         }
         if noted {
             state.mesh.save();
@@ -228,13 +255,70 @@ async fn take_note(control: Arc<Control>, shared: Weak<Shared>) {
 /// may have been given back.
 async fn ask_again(shared: Weak<Shared>) {
     loop {
-        tokio::time::sleep(ASKS_AGAIN).await;
-        let Some(shared) = shared.upgrade() else { return };
-        let mut state = shared.state.lock().await;
-        if state.ending.is_none() && state.mesh.ask_again().await {
-            state.mesh.save();
+        let Some(now) = shared.upgrade() else { return };
+        let mut state = now.state.lock().await;
+        let unserved = if state.ending.is_none() { state.mesh.unserved() } else { Vec::new() };
+        let may_serve = Arc::clone(&state.mesh.may_serve);
+        drop(state);
+        for pod in unserved {
+            tokio::spawn(ask(pod, Weak::clone(&shared)));
+        }
+        // It keeps no engine from ending that has nothing to do any more.
+        drop(now);
+        tokio::select! {
+            () = may_serve.notified() => {}
+            () = tokio::time::sleep(ASKS_AGAIN) => {}
         }
     }
+}
+
+/// Makes the requests of a pod, and takes note of what has come of them.
+async fn ask(pod: Namespaced, shared: Weak<Shared>) {
+    let asked = match shared.upgrade() {
+        Some(shared) => shared.state.lock().await.mesh.ask(&pod).await,
+        None => None,
+    };
+    let Some(asked) = asked else { return };
+    let answered = asked.make().await;
+    let Some(shared) = shared.upgrade() else { return };
+    let mut state = shared.state.lock().await;
+    // It says why in its log.
+    state.take_note();
+    if state.mesh.answered(answered) && state.ending.is_none() {
+        state.mesh.save();
+    }
+}
+
+/// Has those who wait ask, one after the other so that the first is given the first address, and waits for what comes of it, but no
+/// longer than `patience`. The state is not held meanwhile: whoever does not answer holds up nobody but those who ask.
+async fn serve_waiting<'a>(
+    shared: &'a Arc<Shared>,
+    mut state: MutexGuard<'a, State>,
+    events: Option<&mpsc::UnboundedSender<Event>>,
+    patience: Duration,
+) -> MutexGuard<'a, State> {
+    let until = Instant::now() + patience;
+    // Who asks just now may have begun before there was somebody to serve it.
+    while state.mesh.is_anybody_asking() && Instant::now() < until {
+        drop(state);
+        tokio::time::sleep(SOON).await;
+        state = shared.state.lock().await;
+    }
+    let unserved = state.mesh.unserved();
+    state.listeners.extend(events.cloned());
+    drop(state);
+    let weak = Arc::downgrade(shared);
+    let asking = tokio::spawn(async move {
+        for pod in unserved {
+            ask(pod, Weak::clone(&weak)).await;
+        }
+    });
+    // It goes on to its end also where that is not waited for.
+    let _ = tokio::time::timeout_at(until, asking).await;
+    let mut state = shared.state.lock().await;
+    state.take_note();
+    state.listeners.retain(|listener| events.is_none_or(|events| !listener.same_channel(events)));
+    state
 }
 
 /// Ends programs as containers are ended, without holding anybody up: what they say goodbye to needs the state.
@@ -294,14 +378,14 @@ async fn send(writer: &mut OwnedWriteHalf, reply: &Reply) -> io::Result<()> {
     writer.write_all(&to_line(reply)?).await
 }
 
-async fn answer(line: &str, shared: &Shared, events: mpsc::UnboundedSender<Event>) -> Reply {
+async fn answer(line: &str, shared: &Arc<Shared>, events: mpsc::UnboundedSender<Event>) -> Reply {
     match serde_json::from_str(line) {
         Ok(request) => reply_to(request, shared, events).await,
         Err(error) => Reply::Refused(Refusal::new(Outcome::Defect, format!("the engine cannot read the request: {error}"))),
     }
 }
 
-async fn reply_to(request: Request, shared: &Shared, events: mpsc::UnboundedSender<Event>) -> Reply {
+async fn reply_to(request: Request, shared: &Arc<Shared>, events: mpsc::UnboundedSender<Event>) -> Reply {
     let mut emit = |event| {
         // The client may be gone.
         let _ = events.send(event);
@@ -318,11 +402,26 @@ async fn reply_to(request: Request, shared: &Shared, events: mpsc::UnboundedSend
             Reply::Hello(Hello { version: VERSION.to_owned(), pid: status.pid, instances: status.instances })
         }
         Request::Apply(wanted) => {
-            let applied = state.mesh.apply(&wanted, &mut emit).await;
+            let applying = state.mesh.apply(&wanted, &mut emit).await;
             state.mesh.save();
-            applied.map_or_else(Reply::Refused, |all| Reply::Applied(AppliedAll { metrics: state.metrics.clone(), ..all }))
+            let applying = match applying {
+                Ok(applying) => applying,
+                Err(refusal) => return Reply::Refused(refusal),
+            };
+            let state = serve_waiting(shared, state, Some(&events), SERVED).await;
+            Reply::Applied(AppliedAll { metrics: state.metrics.clone(), ..state.mesh.applied(applying, &wanted, &mut emit) })
         }
-        Request::Inventory => Reply::Inventory(Box::new(inventory(&mut state.mesh, &mut emit).await)),
+        Request::Inventory => {
+            let noted = state.mesh.take_note(&mut emit);
+            // Who waits for an endpoint that has registered is not told of as waiting.
+            if state.mesh.may_be_served() {
+                state = serve_waiting(shared, state, Some(&events), AT_ONCE).await;
+            }
+            if noted {
+                state.mesh.save();
+            }
+            Reply::Inventory(Box::new(state.mesh.inventory()))
+        }
         Request::Options { instance } => Reply::Options(state.mesh.deployments.get(&instance).and_then(|deployment| deployment.options.clone())),
         Request::Workloads => Reply::Workloads(state.mesh.deployments.values().flat_map(|deployment| deployment.workloads.clone()).collect()),
         Request::Probe(requests) => {
@@ -364,19 +463,6 @@ async fn reply_to(request: Request, shared: &Shared, events: mpsc::UnboundedSend
             Reply::Removed(remove_all(&mut state.mesh, &mut emit).await)
         }
     }
-}
-
-async fn inventory(mesh: &mut Mesh, emit: &mut Emit<'_>) -> Inventory {
-    // Who waits for an endpoint that has registered is not told of as waiting.
-    let mut noted = mesh.take_note(emit);
-    if mesh.may_be_served() {
-        mesh.serve_requests(emit).await;
-        noted = true;
-    }
-    if noted {
-        mesh.save();
-    }
-    mesh.inventory()
 }
 
 async fn remove_all(mesh: &mut Mesh, emit: &mut (dyn FnMut(Event) + Send)) -> Removed {

@@ -1,4 +1,5 @@
 use std::{
+    collections::HashSet,
     io,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -24,6 +25,8 @@ pub struct Progress(Arc<Mutex<State>>);
 struct State {
     bars: Option<MultiProgress>,
     lines: Vec<Line>,
+    /// Of what nothing is drawn over: who has been told to be ready.
+    ready: HashSet<ObjectRef>,
     doing: Option<ProgressBar>,
     unicode: bool,
     started: Instant,
@@ -52,7 +55,15 @@ impl Progress {
         // What is drawn over is noise in a log, also where a CI system gives it a terminal.
         let lively = is_lively(&io::stderr()) && !is_ci(std::env::var_os("CI").as_deref());
         let bars = lively.then(MultiProgress::new);
-        Self(Arc::new(Mutex::new(State { bars, lines: Vec::new(), doing: None, unicode: is_utf8(), started: Instant::now(), quiet: None })))
+        Self(Arc::new(Mutex::new(State {
+            bars,
+            lines: Vec::new(),
+            ready: HashSet::new(),
+            doing: None,
+            unicode: is_utf8(),
+            started: Instant::now(),
+            quiet: None,
+        })))
     }
 
     /// Where events go to be shown.
@@ -150,6 +161,14 @@ impl State {
             ObjectState::Gone => format!("gone after {}", seconds(self.started.elapsed())),
         };
         let Some(bars) = &self.bars else {
+            // Those who make it and those who wait for it may both say so.
+            let is_ready = matches!(state, ObjectState::Ready);
+            if is_ready && !self.ready.insert(object.clone()) {
+                return;
+            }
+            if !is_ready {
+                self.ready.remove(object);
+            }
             complain(&format!("{object}: {text}"));
             return;
         };

@@ -30,6 +30,8 @@ use crate::{
 
 /// How long to wait after a refresh that has failed.
 const AGAIN: Duration = Duration::from_secs(1);
+/// The same after the first: an endpoint that was killed refuses until it is known to be gone, and is then waited for.
+const AT_ONCE: Duration = Duration::from_millis(50);
 /// How often the same endpoint is asked before another is taken.
 const SAME_ENDPOINT: u32 = 2;
 
@@ -68,20 +70,13 @@ impl Client {
         Ok(Self { shared, keepers: BTreeMap::new() })
     }
 
-    /// Makes a request, and keeps what comes of it.
-    ///
-    /// # Errors
-    /// What the manager answers.
-    pub(in crate::engine) async fn request(&mut self, number: usize, url: &NsUrl) -> Result<(), Status> {
-        self.stop(number);
-        let connection = self.shared.wanted(number, url)?;
-        let connection = self.shared.ask(number, connection).await?;
-        self.keepers.insert(number, tokio::spawn(Arc::clone(&self.shared).keep(number, connection)).abort_handle());
-        Ok(())
+    /// What makes its requests, without holding it.
+    pub(in crate::engine) fn asker(&self) -> Asker {
+        Asker(Arc::clone(&self.shared))
     }
 
-    /// Keeps a connection that was made with an earlier manager, as the manager knows it.
-    pub(in crate::engine) fn resume(&mut self, number: usize, connection: Connection) {
+    /// Keeps a connection, as the manager knows it.
+    pub(in crate::engine) fn keep(&mut self, number: usize, connection: Connection) {
         self.stop(number);
         self.shared.held().insert(number, connection.clone());
         self.keepers.insert(number, tokio::spawn(Arc::clone(&self.shared).keep(number, connection)).abort_handle());
@@ -93,6 +88,20 @@ impl Client {
             keeper.abort();
         }
         self.shared.held().remove(&number);
+    }
+}
+
+/// Makes the requests of a client.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct Asker(Arc<Shared>);
+
+impl Asker {
+    /// Makes a request; what comes of it is to be kept.
+    ///
+    /// # Errors
+    /// What the manager answers.
+    pub(in crate::engine) async fn ask(&self, number: usize, url: &NsUrl) -> Result<Connection, Status> {
+        self.0.ask(number, self.0.wanted(number, url)?).await
     }
 }
 
@@ -158,6 +167,8 @@ impl Shared {
             let mut is_down = match happens(&connection, &mut events).await {
                 Happened::Due => false,
                 Happened::Down => true,
+                // The machine was suspended, or its clock was set: nobody has closed it, it was not refreshed in time.
+                Happened::Gone if ends(&connection).is_some_and(|end| end <= SystemTime::now()) => true,
                 Happened::Gone => return,
             };
             let mut tries = 0;
@@ -173,7 +184,7 @@ impl Shared {
                     }
                     Err(_) => {
                         (is_down, tries) = (true, tries + 1);
-                        sleep(AGAIN).await;
+                        sleep(if tries == 1 { AT_ONCE } else { AGAIN }).await;
                     }
                 }
             }
@@ -243,9 +254,13 @@ async fn happens(connection: &Connection, events: &mut Option<Streaming<Connecti
 
 /// When to refresh: after a fifth of what is left of the token that ends first, as upstream's clients do.
 fn refresh_after(connection: &Connection, now: SystemTime) -> Duration {
+    ends(connection).and_then(|end| end.duration_since(now).ok()).unwrap_or_default().max(AGAIN) / 5
+}
+
+/// When the token that ends first does.
+fn ends(connection: &Connection) -> Option<SystemTime> {
     let segments = connection.path.iter().flat_map(|path| &path.path_segments);
-    let ends = segments.filter_map(|segment| SystemTime::try_from(segment.expires?).ok()).min();
-    ends.and_then(|end| end.duration_since(now).ok()).unwrap_or_default().max(AGAIN) / 5
+    segments.filter_map(|segment| SystemTime::try_from(segment.expires?).ok()).min()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::{
 };
 
 use rustix::fs::{Mode, OFlags};
-use tokio::sync::{Semaphore, broadcast, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
 use tonic::Status;
 
 use super::{
@@ -39,6 +39,8 @@ const EVENTS: usize = 1024;
 
 /// How many requests are worked on at once. They go on also where their caller has gone, so that nothing else bounds them.
 const UNDER_WAY: usize = 1024;
+/// How many of them one pod may have under way, so that none takes the place of all others.
+const OF_A_POD: usize = 64;
 
 /// What a connection is known by: whose it is, and how that one calls it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -97,6 +99,8 @@ pub(in crate::engine) struct Control {
     pub(super) links: Links,
     pub(super) ids: Ids,
     under_way: Arc<Semaphore>,
+    /// The share of each pod that has requests under way.
+    shares: Mutex<HashMap<Namespaced, Weak<Semaphore>>>,
     pub(super) events: broadcast::Sender<Told>,
     /// What happened, for whoever tells people.
     pub(in crate::engine) journal: Journal,
@@ -129,6 +133,7 @@ impl Control {
             links: Links::default(),
             ids: Ids::new(),
             under_way: Arc::new(Semaphore::new(UNDER_WAY)),
+            shares: Mutex::default(),
             events: broadcast::Sender::new(EVENTS),
             journal: Journal::default(),
             is_open: watch::Sender::new(true),
@@ -201,15 +206,39 @@ impl Control {
     ///
     /// # Errors
     /// Those of the work, or there is too much of it under way.
-    pub(super) async fn whole<T: Send + 'static>(&self, work: impl Future<Output = Result<T, Status>> + Send + 'static) -> Result<T, Status> {
-        let permit = Arc::clone(&self.under_way).try_acquire_owned();
-        let permit = permit.map_err(|_| Status::resource_exhausted(format!("{UNDER_WAY} requests are under way: ask again later")))?;
+    pub(super) async fn whole<T: Send + 'static>(
+        &self,
+        caller: &Caller,
+        work: impl Future<Output = Result<T, Status>> + Send + 'static,
+    ) -> Result<T, Status> {
+        // Who is in no sandbox is told so by the work.
+        let permits = self.permits(self.member(caller).ok().map(|member| member.pod).as_ref())?;
         let work = tokio::spawn(async move {
             let done = work.await;
-            drop(permit);
+            drop(permits);
             done
         });
         work.await.unwrap_or_else(|error| Err(Status::internal(format!("the request was not worked on to its end: {error}"))))
+    }
+
+    /// What lets a request of a pod be worked on, until it is dropped.
+    pub(super) fn permits(&self, pod: Option<&Namespaced>) -> Result<Vec<OwnedSemaphorePermit>, Status> {
+        let own = pod.map(|pod| (self.share(pod), format!("{OF_A_POD} requests of {pod}")));
+        let all = (Arc::clone(&self.under_way), format!("{UNDER_WAY} requests"));
+        let taken = own
+            .into_iter()
+            .chain([all])
+            .map(|(of, what)| of.try_acquire_owned().map_err(|_| Status::resource_exhausted(format!("{what} are under way: ask again later"))));
+        taken.collect()
+    }
+
+    /// What a pod may have under way.
+    fn share(&self, pod: &Namespaced) -> Arc<Semaphore> {
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        shares.retain(|_, share| share.strong_count() > 0);
+        let share = shares.get(pod).and_then(Weak::upgrade).unwrap_or_else(|| Arc::new(Semaphore::new(OF_A_POD)));
+        shares.insert(pod.clone(), Arc::downgrade(&share));
+        share
     }
 
     /// Has only one at a time work on a connection.

@@ -94,9 +94,13 @@ impl Control {
             Some(key) => Some(self.turn(key).await),
             None => None,
         };
-        if key.as_ref().is_some_and(|key| self.get(key).is_none()) {
-            // It was closed while we waited.
-            return Ok(());
+        if let Some(key) = &key {
+            // While we waited it was closed, or a request has made it anew, perhaps with another endpoint.
+            let Some(now) = self.get(key).filter(|now| now.link.is_same(broken)) else { return Ok(()) };
+            if now.link.fault().await.is_none() {
+                return Ok(());
+            }
+            link = now.link;
         }
         link.close().await?;
         link.establish().await?;
@@ -109,17 +113,24 @@ impl Control {
     }
 
     /// Takes away what leads to a pod whose endpoint has ended: the kernel would go on answering pings, and nobody would be there. Its
-    /// clients are told, and ask for it again; they are the result.
-    pub(in crate::engine) async fn lose(&self, pod: &Namespaced) -> Vec<Namespaced> {
+    /// clients are told, and ask for it again; they are the result. Nobody is waited for: a client may be asking just now, and wait for
+    /// the endpoint that the caller is about to start again.
+    pub(in crate::engine) async fn lose(self: &Arc<Self>, pod: &Namespaced) -> Vec<Namespaced> {
         let endpoints = self.registry().unregister_pod(pod);
         self.tell_unregistered(pod, endpoints);
         let mut clients = Vec::new();
         for (key, established) in self.list(|established| established.link.endpoint.pod == *pod) {
-            let _turn = self.turn(&key).await;
-            // What the kernel keeps is found and made anew when the client asks again.
-            let _ = established.link.close().await;
             self.change_state(&key, State::Down);
             clients.push(established.link.client.pod);
+            let control = Arc::clone(self);
+            tokio::spawn(async move {
+                let _turn = control.turn(&key).await;
+                // What a request has made since is with the endpoint that has come back, or with another.
+                if let Some(now) = control.get(&key).filter(|now| Arc::ptr_eq(&now.remote, &established.remote)) {
+                    // What the kernel keeps is found and made anew when the client asks again.
+                    let _ = now.link.close().await;
+                }
+            });
         }
         self.close_orphans(|link, _| link.endpoint.pod == *pod).await;
         clients

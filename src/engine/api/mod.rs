@@ -57,8 +57,17 @@ mod transport;
 mod wire;
 
 pub(super) use self::{
-    client::Client, control::Control, descriptors::Inode, endpoint::Endpoint, journal::Happening, remote::Remote, state::SavedApi,
+    client::{Asker, Client},
+    control::Control,
+    descriptors::Inode,
+    endpoint::Endpoint,
+    journal::Happening,
+    remote::Remote,
+    state::SavedApi,
 };
+
+/// A connection that a client has been given and keeps.
+pub(super) type Kept = wire::Connection;
 
 const REQUEST: &str = "/networkservice.NetworkService/Request";
 const CLOSE: &str = "/networkservice.NetworkService/Close";

@@ -206,6 +206,70 @@ fn a_caller_that_goes_leaves_nothing_half() {
     });
 }
 
+/// Who takes an endpoint's links away is about to start it again, so that it may not wait for a client that waits for that.
+#[test]
+fn an_endpoint_is_lost_while_its_client_asks_and_what_was_made_since_stays() {
+    with_privilege("an_endpoint_is_lost_while_its_client_asks_and_what_was_made_since_stays", async {
+        let world = World::new("10.0.0.0/31", Duration::from_secs(600)).await;
+        let client = world.client("alpine").await;
+        assert_eq!(client.address(IpContext::default()).await, Ok("10.0.0.1/32".into()));
+        let key = world.control.list(|_| true).remove(0).0;
+        let asking = world.control.turn(&key).await;
+        let lost = tokio::time::timeout(Duration::from_secs(10), world.control.lose(&world.endpoint.pod));
+        assert_eq!(lost.await.expect("nobody is waited for"), [client.member.pod.clone()]);
+        assert!(!routes(&client.member, "-4").is_empty(), "the one who asks works on it");
+        drop(asking);
+        let begun = Instant::now();
+        while !routes(&client.member, "-4").is_empty() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "the kernel goes on answering");
+            sleep(Duration::from_millis(5)).await;
+        }
+    });
+}
+
+/// What was found broken may have been made anew by the time that it is its turn.
+#[test]
+fn what_is_whole_by_then_is_not_repaired() {
+    with_privilege("what_is_whole_by_then_is_not_repaired", async {
+        let world = World::new("10.0.0.0/31", Duration::from_secs(600)).await;
+        let client = world.client("alpine").await;
+        assert_eq!(client.address(IpContext::default()).await, Ok("10.0.0.1/32".into()));
+        let (key, established) = world.control.list(|_| true).remove(0);
+        let asking = world.control.turn(&key).await;
+        let (control, broken) = (Arc::clone(&world.control), established.link.clone());
+        let repairing = tokio::spawn(async move { control.repair(&broken).await });
+        tokio::task::yield_now().await;
+        let heals = |control: &Control| control.list(|_| true)[0].1.link.heals;
+        let before = heals(&world.control);
+        drop(asking);
+        repairing.await.unwrap().unwrap();
+        assert_eq!(heals(&world.control), before, "nothing was wrong with it");
+        established.link.close().await.unwrap();
+        world.control.repair(&established.link).await.unwrap();
+        assert_eq!(heals(&world.control), before + 1);
+        assert!(!routes(&client.member, "-4").is_empty());
+    });
+}
+
+#[tokio::test]
+async fn no_pod_takes_the_place_of_all_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let control = Control::new(Arc::new(Identity::new(Duration::from_secs(60)).unwrap()), [dir.path(); 2], "nsm.io.sock").unwrap();
+    let (one, two) = (Namespaced::new("ns", "one"), Namespaced::new("ns", "two"));
+    let mut held = Vec::new();
+    let refused = loop {
+        match control.permits(Some(&one)) {
+            Ok(permits) => held.push(permits),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!((refused.code(), refused.message()), (Code::ResourceExhausted, "64 requests of ns/one are under way: ask again later"));
+    assert_eq!(held.len(), 64);
+    assert!(control.permits(Some(&two)).is_ok());
+    held.pop();
+    assert!(control.permits(Some(&one)).is_ok());
+}
+
 /// Tokens end with the identities that sign them, and a connection with the token that it was asked for with.
 #[test]
 fn what_is_not_refreshed_gives_its_addresses_back() {

@@ -104,11 +104,19 @@ impl Control {
         match path.as_str() {
             REQUEST => {
                 let own = Arc::clone(&self);
-                grpc::unary(question, async |request| self.whole(async move { Box::pin(own.request(&caller, request)).await }).await).await
+                let work = async |request| {
+                    let asking = caller.clone();
+                    self.whole(&asking, async move { Box::pin(own.request(&caller, request)).await }).await
+                };
+                grpc::unary(question, work).await
             }
             CLOSE => {
                 let own = Arc::clone(&self);
-                grpc::unary(question, async |request| self.whole(async move { Box::pin(own.close_for(&caller, request)).await }).await).await
+                let work = async |request| {
+                    let asking = caller.clone();
+                    self.whole(&asking, async move { Box::pin(own.close_for(&caller, request)).await }).await
+                };
+                grpc::unary(question, work).await
             }
             MONITOR => grpc::stream(question, async |request| self.monitor(&caller, request)).await,
             REGISTER_ENDPOINT => grpc::unary(question, async |request| self.register_endpoint(&caller, request).await).await,
