@@ -29,6 +29,8 @@ use crate::{
 /// What of the API is kept for the next manager.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(in crate::engine) struct SavedApi {
+    /// By which a request is known again whose answer was lost with this manager.
+    ids: String,
     registrations: Vec<SavedRegistration>,
     services: Vec<SavedService>,
     connections: Vec<SavedConnection>,
@@ -162,11 +164,12 @@ impl Control {
         };
         let connections: Vec<_> = self.list(|_| true).iter().map(established).collect();
         let orphans = self.orphans().into_iter().map(|link| SavedConnection::of(&link, None));
-        SavedApi { registrations, services, connections: connections.into_iter().chain(orphans).collect() }
+        SavedApi { ids: self.ids.secret(), registrations, services, connections: connections.into_iter().chain(orphans).collect() }
     }
 
     /// Takes on what programs in the sandboxes have registered with an earlier manager, whose sockets were handed over.
     pub(in crate::engine) fn restore_registrations(&self, saved: &SavedApi, mut sockets: BTreeMap<Namespaced, OwnedFd>) {
+        self.ids.go_on(saved.ids.clone());
         let mut registry = self.registry();
         for SavedService { name, instance, payload, matches, pod } in &saved.services {
             registry.register_service(pod, instance, name, *payload, matches.clone());

@@ -1,6 +1,9 @@
 //! The chain of tokens on a path: each says who has passed a request on, and to whom.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
 
 use jiff::Timestamp;
 use tonic::{Status, metadata::MetadataMap};
@@ -191,18 +194,37 @@ fn hyphenated(bytes: [u8; 16]) -> String {
 
 /// Makes ids that nobody can guess, and the same for the same: whoever asks again for what it may have got already, only that the
 /// answer was lost, is known by the id of before, and gets nothing twice.
-#[derive(Debug)]
-pub(super) struct Ids(ring::hmac::Key);
+pub(super) struct Ids(Mutex<String>);
+
+impl std::fmt::Debug for Ids {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Ids")
+    }
+}
 
 impl Ids {
     /// With a secret of its own.
     pub(super) fn new() -> Self {
-        Self(ring::hmac::Key::new(ring::hmac::HMAC_SHA256, new_id().as_bytes()))
+        Self(Mutex::new(new_id()))
+    }
+
+    fn held(&self) -> MutexGuard<'_, String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the next manager has to know to make the same.
+    pub(super) fn secret(&self) -> String {
+        self.held().clone()
+    }
+
+    /// Makes those that another has made.
+    pub(super) fn go_on(&self, secret: String) {
+        *self.held() = secret;
     }
 
     /// The id of what has these names: a UUID (RFC 9562, version 8).
     pub(super) fn of(&self, names: &[&str]) -> String {
-        let mut context = ring::hmac::Context::with_key(&self.0);
+        let mut context = ring::hmac::Context::with_key(&ring::hmac::Key::new(ring::hmac::HMAC_SHA256, self.held().as_bytes()));
         for name in names {
             // With their lengths, so that "a", "bc" is not "ab", "c".
             context.update(&name.len().to_be_bytes());

@@ -157,3 +157,13 @@ fn a_path_holds_when_the_endpoint_has_answered_for_itself() {
     assert!(without(2, cast.token("nsc", "nsmgr")).contains("signature"));
     assert!(without(2, cast.token("nse", "nsc")).contains("somebody else"));
 }
+
+#[test]
+fn the_next_manager_makes_the_same_ids() {
+    let (first, next) = (Ids::new(), Ids::new());
+    assert_ne!(first.of(&["ns", "alpine", "0"]), next.of(&["ns", "alpine", "0"]), "nobody can guess them");
+    next.go_on(first.secret());
+    assert_eq!(first.of(&["ns", "alpine", "0"]), next.of(&["ns", "alpine", "0"]));
+    assert_ne!(first.of(&["ns", "alpine", "0"]), first.of(&["ns", "alpine0", ""]));
+    assert_eq!(format!("{first:?}"), "Ids", "it does not get into logs");
+}

@@ -66,6 +66,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 const LAST_WORDS: Duration = Duration::from_secs(20);
 /// How many messages may wait for a manager. More lines of logs are left out: the last ones are kept in any case.
 const QUEUE: usize = 4096;
+/// How much of that is not for lines.
+const KEPT_FREE: usize = QUEUE / 4;
 
 /// What is told to a manager, and what goes with it.
 type Told = (Notice, Option<OwnedFd>);
@@ -308,10 +310,12 @@ fn ask_to_stop(tell: &mpsc::Sender<Told>) -> Instant {
     Instant::now() + LAST_WORDS
 }
 
-/// Tells it where there is room. A line that finds none is left out: the last lines are handed to the next manager, and a
-/// manager that has thousands of others unread is lost anyway.
+/// Tells it where there is room, of which lines leave some for that a program has ended: without that it would not be started
+/// again. A line that finds none is left out: the last lines are handed to the next manager.
 fn tell_soon(tell: &mpsc::Sender<Told>, notice: Notice) {
-    let _ = tell.try_send((notice, None));
+    if !matches!(notice, Notice::Line { .. }) || tell.capacity() > KEPT_FREE {
+        let _ = tell.try_send((notice, None));
+    }
 }
 
 async fn until(deadline: Option<Instant>) {
@@ -327,4 +331,23 @@ pub(super) fn log(text: &str) {
     let time = jiff::Timestamp::now().strftime("%b %e %H:%M:%S%.3f");
     // Where it cannot be written there is nobody to be told.
     let _ = writeln!(io::stderr(), "{time} [INFO] [id:supervisor] {text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_lines_drowns_no_end() {
+        let (tell, mut told) = mpsc::channel(QUEUE);
+        for number in 0..2 * QUEUE {
+            tell_soon(&tell, Notice::Line { key: "ns/a/c".into(), at_ms: 0, text: number.to_string() });
+        }
+        tell_soon(&tell, Notice::Ended { key: "ns/a/c".into(), end: End::Exited(1) });
+        let mut last = None;
+        while let Ok((notice, _)) = told.try_recv() {
+            last = Some(notice);
+        }
+        assert!(matches!(last, Some(Notice::Ended { .. })), "{last:?}");
+    }
 }
