@@ -10,6 +10,8 @@ pub(crate) struct Drill {
     pub(crate) name: &'static str,
     /// What `nsmctl troubleshoot` must say.
     pub(crate) expects: Expected,
+    /// The check that `nsmctl verify` must find to fail, beside others.
+    pub(crate) fails: Option<&'static str>,
     /// Makes the fault and waits until it has taken effect. Every change goes through the scene, which knows the way back, so
     /// that a drill that breaks off in the middle is restored as well.
     pub(crate) inject: fn(&mut Scene<'_>),
@@ -23,7 +25,12 @@ pub(crate) struct Drill {
 impl Drill {
     /// A fault that stays until it is restored.
     pub(crate) const fn new(name: &'static str, expects: Expected, inject: fn(&mut Scene<'_>)) -> Self {
-        Self { name, expects, inject, from_nothing: false, holds: |_| true }
+        Self { name, expects, fails: None, inject, from_nothing: false, holds: |_| true }
+    }
+
+    /// A fault that is found by this check of `verify`.
+    pub(crate) const fn fails(self, check: &'static str) -> Self {
+        Self { fails: Some(check), ..self }
     }
 
     /// A fault that is in what is deployed.
@@ -70,6 +77,8 @@ pub(crate) struct Diagnosed {
     pub(crate) consequences: Vec<String>,
     /// All that was printed.
     pub(crate) printed: String,
+    /// What `verify` has to say of it that it does not.
+    pub(crate) unverified: Option<String>,
 }
 
 impl Diagnosed {
@@ -82,7 +91,14 @@ impl Diagnosed {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let told = causes.iter().map(|cause| format!("[{}] {}: {}", text(&cause["check"]), text(&cause["subject"]), text(&cause["observed"])));
         let told = told.collect();
-        Self { code: ran.code, causes: ids(&causes), told, consequences: ids(&consequences), printed: format!("{}{}", ran.stderr, ran.stdout) }
+        Self {
+            code: ran.code,
+            causes: ids(&causes),
+            told,
+            consequences: ids(&consequences),
+            printed: format!("{}{}", ran.stderr, ran.stdout),
+            unverified: None,
+        }
     }
 
     /// One word for it, for the matrix: the first cause counts, and another beside it is a fault of its own.
@@ -109,9 +125,21 @@ impl Diagnosed {
         if self.code != Some(code) {
             faults.push(format!("exit code {:?} instead of {code}", self.code));
         }
+        faults.extend(self.unverified.clone());
         if let Expected::Unknown(words) = expected {
             faults.extend(words.iter().filter(|word| !self.printed.contains(**word)).map(|word| format!("no word of {word:?}")));
         }
         faults
     }
+}
+
+/// What `verify` has to say of a fault that it does not: that a check fails.
+pub(crate) fn unverified(ran: &Ran, check: &str) -> Option<String> {
+    let document: Value = serde_json::from_str(&ran.stdout).unwrap_or_default();
+    let verdicts: Vec<&str> = document["findings"]
+        .as_array()
+        .map(|findings| findings.iter().filter(|finding| finding["check"] == check).filter_map(|finding| finding["verdict"].as_str()).collect())
+        .unwrap_or_default();
+    let is_right = ran.code == Some(1) && verdicts.contains(&"fail");
+    (!is_right).then(|| format!("verify: {check} [{}], exit code {:?} instead of 1", verdicts.join(", "), ran.code))
 }

@@ -39,7 +39,7 @@ use std::{
 };
 
 use cluster::Cluster;
-use drill::{Diagnosed, Drill};
+use drill::{Diagnosed, Drill, unverified};
 use example::{Spoilt, deploy, make_whole};
 use matrix::Row;
 use scene::Scene;
@@ -146,7 +146,11 @@ fn diagnose(drill: &Drill, scene: &mut Scene<'_>) -> Diagnosed {
         stop::check();
         let arguments: Vec<&str> = scene.arguments.iter().map(String::as_str).collect();
         let ran = scene.cluster.nsmctl(&[&["troubleshoot", "-o", "json"], arguments.as_slice()].concat());
-        let diagnosed = Diagnosed::of(&ran);
+        let mut diagnosed = Diagnosed::of(&ran);
+        if let Some(check) = drill.fails {
+            let verified = scene.cluster.nsmctl(&[&["verify", "-o", "json"], arguments.as_slice()].concat());
+            diagnosed.unverified = unverified(&verified, check);
+        }
         // A right answer is right whenever it was given; a wrong one counts where the fault was there until the end of the look.
         if attempts == ATTEMPTS || diagnosed.faults(drill.expects).is_empty() || (drill.holds)(scene) {
             return diagnosed;

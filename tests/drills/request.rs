@@ -52,6 +52,7 @@ pub(crate) const DRILLS: &[Drill] = &[
         scene.deploys(|documents| documents.retain(|document| document["kind"] != "NetworkService"));
         scene.client_complains(&["is not found"]);
     })
+    .fails("network-service")
     .deployed_with_it(),
     Drill::new("payload-ip", Cause("payload-differs"), |scene| {
         scene.deploys(|documents| service(documents)["spec"]["payload"] = json!("IP"));
@@ -78,6 +79,7 @@ pub(crate) const DRILLS: &[Drill] = &[
         scene.deploys_endpoint(&json!({"spec": {"template": {"metadata": {"labels": {"spiffe.io/spiffe-id": null}}}}}));
         scene.client_complains(&["candidates not found"]);
     })
+    .fails("identity")
     .deployed_with_it(),
     Drill::new("no-matching-endpoint", Cause("no-matching-endpoint"), |scene| {
         let routes = json!([{"destination_selector": {"app": "nobody"}}]);

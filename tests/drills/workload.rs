@@ -15,7 +15,7 @@ const UNSCHEDULED: &str = "status.conditions[?(@.type=='PodScheduled')].reason";
 
 pub(crate) const DRILLS: &[Drill] = &[
     // The client keeps its link for minutes, and may even be answered.
-    Drill::new("endpoint-scaled-down", Cause("endpoint-scaled-down"), |scene| scene.endpoint_goes()),
+    Drill::new("endpoint-scaled-down", Cause("endpoint-scaled-down"), |scene| scene.endpoint_goes()).fails("endpoint-registered"),
     Drill::new("endpoint-scaled-down-new-client", Cause("endpoint-scaled-down"), |scene| {
         scene.client_goes();
         scene.endpoint_goes();
@@ -27,7 +27,7 @@ pub(crate) const DRILLS: &[Drill] = &[
         scene.endpoint_goes();
         scene.cluster.kubectl(&[&["delete"], ENDPOINT].concat());
     }),
-    Drill::new("client-deleted", Cause("workload-missing"), |scene| scene.client_goes()),
+    Drill::new("client-deleted", Cause("workload-missing"), |scene| scene.client_goes()).fails("pods-ready"),
     Drill::new("all-deleted", Cause("not-deployed"), |scene| {
         scene.client_goes();
         scene.endpoint_goes();

@@ -216,7 +216,7 @@ fn an_endpoint_is_lost_while_its_client_asks_and_what_was_made_since_stays() {
         let key = world.control.list(|_| true).remove(0).0;
         let asking = world.control.turn(&key).await;
         let lost = tokio::time::timeout(Duration::from_secs(10), world.control.lose(&world.endpoint.pod));
-        assert_eq!(lost.await.expect("nobody is waited for"), [client.member.pod.clone()]);
+        assert_eq!(lost.await.expect("nobody is waited for"), std::slice::from_ref(&client.member.pod));
         assert!(!routes(&client.member, "-4").is_empty(), "the one who asks works on it");
         drop(asking);
         let begun = Instant::now();

@@ -164,6 +164,46 @@ fn shorter_packets_are_tried_where_the_longest_is_lost() {
     }
 }
 
+/// A ping that gets replies to short packets at once, and waits for ever for others, unless it is told to end by SIGINT. What a shell
+/// starts in the background ignores that signal, which real ones take up again.
+const WAITING: &str = r#"
+[ -n "$TAKEN_UP" ] || TAKEN_UP=1 exec /usr/bin/env --default-signal=INT /bin/sh "$0" "$@"
+case " $* " in
+*' -s '*) ;;
+*) printf -- '--- x ping statistics ---\n4 packets transmitted, 4 received, 0%% packet loss\nround-trip min/avg/max = 0.1/0.2/%s ms\n' "$LONGEST"; exit ;;
+esac
+trap 'printf -- "--- x ping statistics ---\n1 packets transmitted, 0 received, 100%% packet loss\n"; exit 1' INT
+/bin/sleep "$GIVES_UP" >/dev/null 2>&1 &
+wait
+printf -- '--- x ping statistics ---\n1 packets transmitted, 0 received, 99%% packet loss\n'
+exit 1
+"#;
+
+#[test]
+fn what_is_lost_is_not_waited_for_where_round_trips_are_short() {
+    let programs = [("ip", IPROUTE2), ("ping", WAITING), ("cat", CAT), ("nslookup", NSLOOKUP)];
+    let said = |longest: &str, gives_up: &str| -> Vec<String> {
+        let probes = looked(&request(PATH_MTU, &[PEER]), &programs, &[("LONGEST", longest), ("GIVES_UP", gives_up)]);
+        let of_length = probes.pings.iter().filter(|ping| ping.packet_bytes.is_some());
+        of_length.map(|ping| if let Probe::Output(output) = &ping.result { output.stdout.clone() } else { panic!("{ping:?}") }).collect()
+    };
+    let ended = said("3.2", "20");
+    assert!(ended.len() > 5 && ended.iter().all(|text| text.contains("100% packet loss")), "{ended:?}");
+    // Where they are long, it is `ping` that says how long it waits.
+    let waited = said("250.0", "1");
+    assert!(waited.len() > 5 && waited.iter().all(|text| text.contains("99% packet loss")), "{waited:?}");
+}
+
+/// iputils before 20221126 sends an ordinary user's packets no faster than five in a second (ping.h: `MINUSERINTERVAL`).
+#[test]
+fn a_ping_that_may_not_send_so_fast_sends_slower() {
+    let slow = format!(
+        "case \" $* \" in *' -i 0.2 '*) ;; *) echo 'ping: cannot flood; minimal interval allowed for user is 200ms' >&2; exit 2 ;; esac\n{PING}"
+    );
+    let programs = [("ip", IPROUTE2), ("ping", slow.as_str()), ("cat", CAT), ("nslookup", NSLOOKUP)];
+    assert_eq!(pings(&looked(&request(NETWORK, &[PEER]), &programs, &[])), [pinged(PEER, None, 4)]);
+}
+
 #[test]
 fn no_length_is_tried_where_nothing_comes_back_at_all() {
     let probes = looked(&request(Asks { path_mtu: true, ..Asks::default() }, &["172.16.1.9"]), &FULL, &[]);
