@@ -66,6 +66,17 @@ fn logging(method: &str, path: &str) -> Option<ResponseTemplate> {
 }
 
 #[test]
+fn that_nobody_has_logged_anything_is_said() {
+    let cluster = Cluster::new(|method, path| match (method, path) {
+        ("GET", path) if path.contains("/log/") => Some(log(&[])),
+        _ => logging(method, path),
+    });
+    let place = Place::new();
+    place.kubeconfig(&cluster.url());
+    place.run(&["logs", "--since", "10m"]).exits(0).prints_nothing().says(&["nobody on the way has logged anything in the last 600s"]);
+}
+
+#[test]
 fn the_logs_of_all_who_take_part_are_one_in_the_order_of_time() {
     let place = Place::new();
     let cluster = Cluster::new(logging);

@@ -311,14 +311,41 @@ mod tests {
             let own = help.lines().filter(|line| line.starts_with("  nsmctl ")).map(str::to_owned).collect();
             command.get_subcommands().map(examples).fold(own, |all, more| [all, more].concat())
         }
-        for line in examples(&Cli::command()) {
-            // Up to what is the shell's, or for the reader.
-            let typed = line.trim().split("  ").next().unwrap().split(['|', '>', '<', '#', '&']).next().unwrap();
-            let words = typed.split_whitespace().map(|word| word.trim_matches('\''));
-            if let Err(error) = Cli::try_parse_from(words) {
-                assert!(!error.use_stderr(), "{line}: {error}");
+        examples(&Cli::command()).iter().for_each(|line| can_be_typed(line));
+    }
+
+    #[track_caller]
+    fn can_be_typed(line: &str) {
+        // Up to what is the shell's, or for the reader.
+        let typed = line.trim().split("  ").next().unwrap().split(['|', '>', '<', '#', '&', ';']).next().unwrap();
+        let words = typed.split_whitespace().map(|word| word.trim_matches('\''));
+        if let Err(error) = Cli::try_parse_from(words) {
+            assert!(!error.use_stderr(), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn every_command_of_the_documents_is_a_command_line() {
+        let mut seen = 0;
+        for name in ["README.md", "CONTRIBUTING.md", "SECURITY.md", "ARCHITECTURE.md"] {
+            let text = std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap();
+            // In blocks, where a shell's or a pipeline's words may stand before them, and within sentences.
+            let blocks = text.split("```").skip(1).step_by(2).flat_map(str::lines);
+            let in_blocks =
+                blocks.filter_map(|line| line.trim_start().trim_start_matches("- run: ").trim_start_matches("- ").strip_prefix("nsmctl "));
+            let in_sentences =
+                text.split("```").step_by(2).flat_map(|prose| prose.split('`').skip(1).step_by(2)).filter_map(|code| code.strip_prefix("nsmctl "));
+            for rest in in_blocks.chain(in_sentences) {
+                // Where a word stands for another, it is the reader's to be filled in.
+                let is_placeholder = |word: &str| word.len() > 1 && word.chars().all(|c| c.is_ascii_uppercase());
+                if rest.contains("...") || rest.split([' ', '=', '[', ']']).any(is_placeholder) {
+                    continue;
+                }
+                can_be_typed(&format!("nsmctl {}", rest.replace('\n', " ")));
+                seen += 1;
             }
         }
+        assert!(seen > 35, "{seen}");
     }
 
     #[test]

@@ -52,6 +52,11 @@ pub(super) async fn run(arguments: &LogsArgs, settings: &Settings, ctx: &Ctx, re
     }
     let view = LogView::of_stdout(sources, settings.output.format, !arguments.no_prefix);
     let shown = if range.tail == Some(0) { Vec::new() } else { merge(logs.iter().flatten().cloned().collect()) };
+    // Who has logged nothing is heard as little as who is not asked.
+    if shown.is_empty() && range.tail != Some(0) && logs.iter().any(Result::is_ok) {
+        let since = range.since.map(|since| format!(" in the last {since:?}")).unwrap_or_default();
+        ctx.events.info(format!("nobody on the way has logged anything{since}"));
+    }
     if !print(&view, shown).await? {
         return Ok(());
     }
