@@ -18,6 +18,8 @@ const REMOVE: (u32, Duration) = (20, Duration::from_millis(10));
 pub(super) struct Cgroup {
     dirs: Vec<PathBuf>,
     join: Vec<PathBuf>,
+    /// The one of version 2, of which a process can be in one only.
+    two: Option<PathBuf>,
     complaints: Vec<String>,
 }
 
@@ -42,8 +44,16 @@ impl Cgroup {
         let mut reason = io::Error::other(format!("this machine shows no control group for {controller}"));
         for (version, parent) in places.candidates(controller) {
             let dir = parent.join(name);
+            if let Some(two) = self.two.as_ref().filter(|two| version == Version::Two && **two != dir) {
+                // Whoever joined both would be in the last one only.
+                reason = io::Error::other(format!("{reason}, and the other limits are kept in {}", two.display()));
+                break;
+            }
             match set(&dir, version, controller, amount) {
                 Ok(()) => {
+                    if version == Version::Two {
+                        self.two = Some(dir.clone());
+                    }
                     if !self.dirs.contains(&dir) {
                         self.join.push(dir.join("cgroup.procs"));
                         self.dirs.push(dir);
@@ -179,6 +189,24 @@ fn place(mount: &str, controllers: Option<&str>, path: &str) -> Option<(PathBuf,
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Memory can be limited in one group and processor time in another: who joins both is in the last.
+    #[test]
+    fn a_limit_that_would_undo_another_is_told_and_not_set() {
+        let top = tempfile::tempdir().unwrap();
+        let own = top.path().join("own");
+        for (dir, file) in [(own.join("p"), "memory.max"), (top.path().join("p"), "cpu.max")] {
+            fs::create_dir_all(&dir).unwrap();
+            fs::write(dir.join(file), "").unwrap();
+        }
+        let places = Places { one: Vec::new(), two: Some((top.path().to_owned(), own.clone())) };
+        let mut cgroup = Cgroup::default();
+        cgroup.limit(&places, "p", "memory", 1 << 20).unwrap();
+        let refused = cgroup.limit(&places, "p", "cpu", 500).unwrap_err().to_string();
+        assert!(refused.contains("the other limits are kept in"), "{refused}");
+        assert_eq!((cgroup.join(), fs::read_to_string(own.join("p/memory.max")).unwrap()), (&[own.join("p/cgroup.procs")][..], "1048576".to_owned()));
+        assert_eq!(fs::read_to_string(top.path().join("p/cpu.max")).unwrap(), "", "it is not set where nobody is");
+    }
 
     #[test]
     fn groups_of_either_version_are_found() {
