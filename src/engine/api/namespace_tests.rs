@@ -251,6 +251,23 @@ fn what_is_whole_by_then_is_not_repaired() {
     });
 }
 
+/// An endpoint that stops refreshing is forgotten, also where nobody looks for it.
+#[test]
+fn an_endpoint_that_stops_refreshing_is_forgotten() {
+    with_privilege("an_endpoint_that_stops_refreshing_is_forgotten", async {
+        let world = World::new("10.0.0.0/31", Duration::from_secs(600)).await;
+        let key = world.control.registry().endpoints().map(|(key, _)| key.clone()).next().unwrap();
+        let mut registration = world.control.registry().endpoint(&key).unwrap().clone();
+        registration.expires_at = jiff::Timestamp::now().as_second() + 1;
+        world.control.registry().register(registration);
+        let begun = Instant::now();
+        while world.control.registry().endpoint(&key).is_some() {
+            assert!(begun.elapsed() < Duration::from_secs(10), "it stays");
+            sleep(Duration::from_millis(20)).await;
+        }
+    });
+}
+
 #[tokio::test]
 async fn no_pod_takes_the_place_of_all_others() {
     let dir = tempfile::tempdir().unwrap();
