@@ -9,7 +9,7 @@ use std::{
 #[cfg(target_os = "linux")]
 use crate::target::local::{Local, Lose, Loss};
 use crate::{
-    check::{Outage, Thresholds, connections},
+    check::{Look, Outage, Thresholds, connections},
     model::{Expectations, Failure, Finding, Namespaced, Observation, PingOptions, PodState, Result, Verdict, Workload, WorkloadKind},
     target::{
         Ctx, Target,
@@ -54,9 +54,10 @@ pub(super) async fn heal(
     target: &Target,
     expectations: &Expectations,
     observation: &Observation,
-    ping: PingOptions,
+    look: &Look,
     works: impl AsyncFn() -> Result<bool>,
 ) -> Result<Finding> {
+    let ping = look.ping;
     let victim = victim(expectations, observation)?;
     let cluster = match target {
         Target::Cluster(cluster) => cluster,
@@ -67,9 +68,10 @@ pub(super) async fn heal(
         let message = format!("--heal: {} is a pod that nothing makes again, so that deleting it would end the service", victim.workload.id);
         return Err(Failure::usage(message).hint("run the endpoint as a Deployment, StatefulSet or DaemonSet"));
     }
+    let container = cluster.pinging_container(&victim.client, &victim.container, look.debug_image.as_deref()).await?;
     ctx.events.info(format!("deleting pod {}, the endpoint of {} (--heal)", victim.pod.id, victim.subject));
     let begun = Instant::now();
-    let mut pinging = cluster.pinging(&victim.client, &victim.container, &victim.device, victim.peer, ping).await?;
+    let mut pinging = cluster.pinging(&victim.client, &container, &victim.device, victim.peer, ping).await?;
     let replies = RefCell::new(Vec::new());
     let lost_at = RefCell::new(None);
     let interval = Duration::from_millis(ping.interval_ms);

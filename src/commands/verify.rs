@@ -45,7 +45,7 @@ pub(super) async fn run(arguments: &VerifyArgs, settings: &Settings, ctx: &Ctx, 
     if arguments.heal {
         let healed = if works {
             let works = async || Ok(round(arguments, settings, &session, ctx).await?.works());
-            let healed = heal(ctx, &session.target, &expectations, &observation, how(&arguments.look).0.ping, works).await?;
+            let healed = heal(ctx, &session.target, &expectations, &observation, &how(&arguments.look).0, works).await?;
             // How it is now is what counts, whatever it came to, and also where the time is up.
             let last = Ctx::new(ctx.cancel.clone(), ctx.remaining().max(LAST_LOOK), ctx.events.clone());
             report.findings = Some(round(arguments, settings, &session, &last).await?.findings);

@@ -69,7 +69,7 @@ fn everything_passes() {
     assert!(ran.exits(0).stdout.contains("16 passed, 0 failed, 1 skipped"), "{ran:?}");
     // Programs do their part after the deploy has been applied.
     ran.says(&["phases of the connection: registration ", ", secure tunnel "]);
-    let log = place.run(&["logs"]).stdout;
+    let log = place.run(&["logs", "--tail", "1000"]).stdout;
     for container in ["/nse ", "/cmd-nsc "] {
         assert!(log.lines().any(|line| line.contains(container) && line.contains("[INFO]")), "{container}: {log}");
     }

@@ -1,4 +1,4 @@
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use kube::{
     Api,
@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 
 use super::{Cluster, error, look, partial::Pod};
 use crate::{
-    model::{Failure, Namespaced, PingOptions, PodState, Result},
+    model::{ExecEnd, ExecOutput, Failure, Namespaced, PingOptions, PodState, Result},
     target::Ctx,
 };
 
@@ -16,6 +16,9 @@ use crate::{
 const ROUND_SECONDS: u32 = 2;
 /// How many of these there are at most, so that the script ends where nobody ends it.
 const ROUNDS: u32 = 900;
+
+/// What it may take to see which programs a container has.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// Pings that go on until they are dropped.
 pub struct Pinging {
@@ -43,6 +46,22 @@ impl Drop for Pinging {
 }
 
 impl Cluster {
+    /// The container to ping from: the one that is named where its image has what that takes, else one that is put beside it.
+    ///
+    /// # Errors
+    /// No other may be put beside it, or it does not start.
+    pub async fn pinging_container(&self, pod: &Namespaced, container: &str, debug_image: Option<&str>) -> Result<String> {
+        let Some(image) = debug_image else { return Ok(container.to_owned()) };
+        let asks = ["sh", "-c", "command -v ip && command -v ping"].map(str::to_owned).to_vec();
+        match self.run(pod, container, asks, LOOK).await {
+            Ok(ExecOutput { end: ExecEnd::Exited(code), .. }) if code != 0 => {
+                self.debug_container(pod, image).await.map_err(|unavailable| Failure::cannot_tell(unavailable.reason))
+            }
+            // Whatever else stands in the way is told by who pings.
+            _ => Ok(container.to_owned()),
+        }
+    }
+
     /// Pings the peer of an interface, or an address where the peer cannot be read off the routes, again and again.
     ///
     /// # Errors
