@@ -245,7 +245,8 @@ async fn take_note(control: Arc<Control>, shared: Weak<Shared>) {
         if state.mesh.may_be_served() {
             state.mesh.may_serve.notify_one();
         }
-        if noted {
+        // Who has many connections made at once saves them at the end: all that there is is saved each time.
+        if noted && state.listeners.is_empty() {
             state.mesh.save();
         }
     }
@@ -261,7 +262,14 @@ async fn ask_again(shared: Weak<Shared>) {
         let may_serve = Arc::clone(&state.mesh.may_serve);
         drop(state);
         for pod in unserved {
-            tokio::spawn(ask(pod, Weak::clone(&shared)));
+            let shared = Weak::clone(&shared);
+            tokio::spawn(async move {
+                if ask(pod, &shared).await
+                    && let Some(shared) = shared.upgrade()
+                {
+                    shared.state.lock().await.mesh.save();
+                }
+            });
         }
         // It keeps no engine from ending that has nothing to do any more.
         drop(now);
@@ -272,21 +280,19 @@ async fn ask_again(shared: Weak<Shared>) {
     }
 }
 
-/// Makes the requests of a pod, and takes note of what has come of them.
-async fn ask(pod: Namespaced, shared: Weak<Shared>) {
+/// Makes the requests of a pod, and takes note of what has come of them; whether it is served now.
+async fn ask(pod: Namespaced, shared: &Weak<Shared>) -> bool {
     let asked = match shared.upgrade() {
         Some(shared) => shared.state.lock().await.mesh.ask(&pod).await,
         None => None,
     };
-    let Some(asked) = asked else { return };
+    let Some(asked) = asked else { return false };
     let answered = asked.make().await;
-    let Some(shared) = shared.upgrade() else { return };
+    let Some(shared) = shared.upgrade() else { return false };
     let mut state = shared.state.lock().await;
     // It says why in its log.
     state.take_note();
-    if state.mesh.answered(answered) && state.ending.is_none() {
-        state.mesh.save();
-    }
+    state.mesh.answered(answered) && state.ending.is_none()
 }
 
 /// Has those who wait ask, one after the other so that the first is given the first address, and waits for what comes of it, but no
@@ -310,7 +316,10 @@ async fn serve_waiting<'a>(
     let weak = Arc::downgrade(shared);
     let asking = tokio::spawn(async move {
         for pod in unserved {
-            ask(pod, Weak::clone(&weak)).await;
+            ask(pod, &weak).await;
+        }
+        if let Some(shared) = weak.upgrade() {
+            shared.state.lock().await.mesh.save();
         }
     });
     // It goes on to its end also where that is not waited for.

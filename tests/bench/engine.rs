@@ -145,6 +145,9 @@ fn liveness() {
     let Some(directory) = env::var_os("NSMCTL_E2E_BIN") else {
         return println!("NOT MEASURED: how long a path that loses everything stays so (NSMCTL_E2E_BIN names no cmd-nsc)");
     };
+    if !std::process::Command::new("ping").arg("-V").output().is_ok_and(|output| output.status.success()) {
+        return println!("NOT MEASURED: how long a path that loses everything stays so (there is no ping of iputils on this machine)");
+    }
     let program = |name: &str| format!("{name}={}", Path::new(&directory).join(name).display());
     let local = Local::new();
     local.deploy(&[], &["--program", &program(ENDPOINT), "--program", &program("cmd-nsc")]);
