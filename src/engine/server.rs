@@ -25,7 +25,7 @@ use super::{
     mesh::{Host, Mesh},
     observe,
     program::Again,
-    protocol::{AppliedAll, Counted, ENDPOINT_FOLDER, Hello, NSM_FOLDER, NSM_SOCKET, Refusal, Reply, Request, VERSION, to_line},
+    protocol::{AppliedAll, Apply, Counted, ENDPOINT_FOLDER, Hello, NSM_FOLDER, NSM_SOCKET, Refusal, Reply, Request, VERSION, to_line},
     state::{self, Held},
     supervisor::{Handover, Link, Notice, Socket},
 };
@@ -394,6 +394,30 @@ async fn answer(line: &str, shared: &Arc<Shared>, events: mpsc::UnboundedSender<
     }
 }
 
+async fn apply(shared: &Arc<Shared>, mut state: MutexGuard<'_, State>, wanted: &Apply, events: &mpsc::UnboundedSender<Event>) -> Reply {
+    let mut emit = |event| tell(std::slice::from_ref(events), &event);
+    let applying = state.mesh.apply(wanted, &mut emit).await;
+    state.mesh.save();
+    let applying = match applying {
+        Ok(applying) => applying,
+        Err(refusal) => return Reply::Refused(refusal),
+    };
+    let state = serve_waiting(shared, state, Some(events), SERVED).await;
+    Reply::Applied(AppliedAll { metrics: state.metrics.clone(), ..state.mesh.applied(applying, wanted, &mut emit) })
+}
+
+async fn inventory(shared: &Arc<Shared>, mut state: MutexGuard<'_, State>, events: &mpsc::UnboundedSender<Event>) -> Reply {
+    let noted = state.mesh.take_note(&mut |event| tell(std::slice::from_ref(events), &event));
+    // Who waits for an endpoint that has registered is not told of as waiting.
+    if state.mesh.may_be_served() {
+        state = serve_waiting(shared, state, Some(events), AT_ONCE).await;
+    }
+    if noted {
+        state.mesh.save();
+    }
+    Reply::Inventory(Box::new(state.mesh.inventory()))
+}
+
 async fn reply_to(request: Request, shared: &Arc<Shared>, events: mpsc::UnboundedSender<Event>) -> Reply {
     let mut emit = |event| {
         // The client may be gone.
@@ -410,27 +434,8 @@ async fn reply_to(request: Request, shared: &Arc<Shared>, events: mpsc::Unbounde
             let status = state.mesh.status();
             Reply::Hello(Hello { version: VERSION.to_owned(), pid: status.pid, instances: status.instances })
         }
-        Request::Apply(wanted) => {
-            let applying = state.mesh.apply(&wanted, &mut emit).await;
-            state.mesh.save();
-            let applying = match applying {
-                Ok(applying) => applying,
-                Err(refusal) => return Reply::Refused(refusal),
-            };
-            let state = serve_waiting(shared, state, Some(&events), SERVED).await;
-            Reply::Applied(AppliedAll { metrics: state.metrics.clone(), ..state.mesh.applied(applying, &wanted, &mut emit) })
-        }
-        Request::Inventory => {
-            let noted = state.mesh.take_note(&mut emit);
-            // Who waits for an endpoint that has registered is not told of as waiting.
-            if state.mesh.may_be_served() {
-                state = serve_waiting(shared, state, Some(&events), AT_ONCE).await;
-            }
-            if noted {
-                state.mesh.save();
-            }
-            Reply::Inventory(Box::new(state.mesh.inventory()))
-        }
+        Request::Apply(wanted) => apply(shared, state, &wanted, &events).await,
+        Request::Inventory => inventory(shared, state, &events).await,
         Request::Options { instance } => Reply::Options(state.mesh.deployments.get(&instance).and_then(|deployment| deployment.options.clone())),
         Request::Workloads => Reply::Workloads(state.mesh.deployments.values().flat_map(|deployment| deployment.workloads.clone()).collect()),
         Request::Probe(requests) => {
