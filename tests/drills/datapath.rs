@@ -39,7 +39,7 @@ pub(crate) const DRILLS: &[Drill] = &[
         // Its own way back leads elsewhere: what arrives is answered into the void.
         in_endpoint(scene, "ip route del 172.16.1.101/32 dev $link; ip route add blackhole 172.16.1.101/32");
     })
-    .fails("ping-client")
+    .fails("ping-endpoint")
     .mended_by_nsm(|scene| scene.printed(&endpoint(scene), ROUTES).contains("blackhole")),
     // A true fault of forwarder-ovs: its links admit 16000 bytes over a path of 1500.
     Drill::new("mtu-overstated", Cause("mtu-overstated"), |scene| {
