@@ -241,20 +241,6 @@ impl OutputArg {
             _ => &[Self::Table, Self::Json],
         }
     }
-
-    /// As it is typed.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Table => "table",
-            Self::Short => "short",
-            Self::Json => "json",
-            Self::Junit => "junit",
-            Self::Dot => "dot",
-            Self::Mermaid => "mermaid",
-            Self::Prometheus => "prometheus",
-        }
-    }
 }
 
 /// A duration above zero, in jiff's friendly format, which kubectl's is a part of.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::{
-    Arg, Command, CommandFactory, FromArgMatches,
+    Arg, Command, CommandFactory, FromArgMatches, ValueEnum,
     builder::StyledStr,
     error::{ContextKind, ContextValue},
 };
@@ -105,7 +105,8 @@ fn heeding_no_empty_variable(command: Command) -> Command {
 fn naming_forms(command: Command) -> Command {
     let Some(output) = command.get_arguments().find(|arg| arg.get_id() == "output").cloned() else { return command };
     command.mut_subcommands(|command| {
-        let names: Vec<&str> = OutputArg::of(command.get_name()).iter().map(|form| form.name()).collect();
+        let values = OutputArg::of(command.get_name()).iter().filter_map(ValueEnum::to_possible_value);
+        let names: Vec<String> = values.map(|value| value.get_name().to_owned()).collect();
         command.arg(output.clone().value_name(names.join("|")))
     })
 }

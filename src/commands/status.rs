@@ -107,7 +107,7 @@ async fn meant(scope: &ScopeArgs, settings: &Settings, session: &Session, ctx: &
         if is_planned || settings.customisation.namespace.is_some() {
             let live = if own.is_some() { live } else { within(live, &namespaces) };
             let all = if is_planned { live.with_missing(&plan.expectations) } else { live };
-            if !is_planned && all.connections.is_empty() && all.unreadable.is_empty() {
+            if !is_planned && all.is_empty() {
                 check_namespace(&plan.namespace, target, ctx).await?;
             }
             let expectations = asked_for(&asked, all, &inventory, target, own.as_deref(), ctx).await?;
@@ -128,9 +128,11 @@ async fn asked_for(
     namespace: Option<&str>,
     ctx: &Ctx,
 ) -> Result<Expectations> {
+    if asked.client.is_none() && asked.selector.is_none() {
+        return Ok(all);
+    }
     let expectations = narrow(asked, all.clone(), inventory, target, namespace, ctx).await?;
-    let is_asked = asked.client.is_some() || asked.selector.is_some();
-    if is_asked && expectations.connections.is_empty() && expectations.unreadable.is_empty() {
+    if expectations.is_empty() {
         return Err(nobody(&Scope { namespace: namespace.map(str::to_owned), ..asked.clone() }, &all));
     }
     Ok(expectations)

@@ -22,7 +22,7 @@ pub(super) async fn run(arguments: &TroubleshootArgs, settings: &Settings, ctx: 
     report.shown.evidence = arguments.verbose;
     if let Some(from) = &arguments.from {
         let snapshot = bundle::open(from, ctx, report).await?;
-        let is_empty = is_empty(&snapshot);
+        let is_empty = snapshot.expectations.is_empty();
         tell(report, diagnose(&snapshot));
         let none = || Failure::cannot_tell("there is no client of NSM's in the bundle");
         return if is_empty && report.causes.is_empty() { Err(none()) } else { Ok(()) };
@@ -39,7 +39,7 @@ pub(super) async fn run(arguments: &TroubleshootArgs, settings: &Settings, ctx: 
     };
     let Taken { snapshot, objects, cut_short } =
         take(arguments, settings, &session, ctx, report).await.inspect_err(|_| bundle::none(arguments, ctx))?;
-    let is_empty = is_empty(&snapshot);
+    let is_empty = snapshot.expectations.is_empty();
     tell(report, diagnose(&snapshot));
     let cut_short = bundle::save(arguments, &snapshot, &objects, cut_short, ctx, report);
     if let Some(failure) = cut_short {
@@ -47,10 +47,6 @@ pub(super) async fn run(arguments: &TroubleshootArgs, settings: &Settings, ctx: 
     }
     // NSM itself was looked at; that there is no connection is no proof that one would work.
     if is_empty && report.causes.is_empty() { Err(session.absent(ctx, ", and no client of NSM's anywhere").await) } else { Ok(()) }
-}
-
-fn is_empty(snapshot: &Snapshot) -> bool {
-    snapshot.expectations.connections.is_empty() && snapshot.expectations.unreadable.is_empty()
 }
 
 fn tell(report: &mut Report, diagnosis: Diagnosis) {

@@ -147,7 +147,7 @@ async fn everything(scope: &Scope, session: &Session, ctx: &Ctx) -> Result<(Expe
     let inventory = discovery.inventory;
     let all = if scope.namespace.is_none() && is_deployed(session, ctx).await { found.with_missing(&plan.expectations) } else { found };
     let narrowed = narrow(scope, all.clone(), &inventory, target, scope.namespace.as_deref(), ctx).await?;
-    if narrowed.connections.is_empty() && narrowed.unreadable.is_empty() { Err(nobody(scope, &all)) } else { Ok((narrowed, inventory)) }
+    if narrowed.is_empty() { Err(nobody(scope, &all)) } else { Ok((narrowed, inventory)) }
 }
 
 /// What the flags say about the pings.

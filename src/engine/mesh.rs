@@ -48,8 +48,6 @@ pub(super) struct Mesh {
     pub(super) host: Host,
     /// Where it is told that something has changed in a pod.
     pub(super) changes: mpsc::UnboundedSender<Namespaced>,
-    /// How many endpoints had registered when those who wait were asked last.
-    registrations: u64,
     /// Told when somebody who waits may be served.
     pub(super) may_serve: Arc<Notify>,
 }
@@ -173,7 +171,7 @@ impl Mesh {
     pub(super) fn new(control: Arc<Control>, link: Link, host: Host, changes: mpsc::UnboundedSender<Namespaced>) -> Self {
         let (sandboxes, deployments, events, metrics) = Default::default();
         let manager = Manager::new(control);
-        Self { manager, sandboxes, deployments, events, metrics, link, host, changes, registrations: 0, may_serve: Arc::default() }
+        Self { manager, sandboxes, deployments, events, metrics, link, host, changes, may_serve: Arc::default() }
     }
 
     /// Whether nothing is deployed.
@@ -362,26 +360,28 @@ impl Mesh {
         broken.into_iter().map(|(pod, _)| pod).collect()
     }
 
-    /// Whether somebody waits, and an endpoint has registered since it asked.
+    /// Whether somebody waits, and an endpoint has registered since it asked what it was answered last.
     pub(super) fn may_be_served(&self) -> bool {
-        self.registrations != self.manager.control.journal.registrations() && self.sandboxes.values().any(|sandbox| sandbox.waiting.is_some())
+        let registrations = self.manager.control.journal.registrations();
+        self.sandboxes.values().any(|sandbox| sandbox.is_own_client() && sandbox.waiting.is_some() && sandbox.answered != registrations)
     }
 
     /// Whether requests are being made just now.
     pub(super) fn is_anybody_asking(&self) -> bool {
-        self.sandboxes.values().any(|sandbox| sandbox.is_asking)
+        self.sandboxes.values().any(|sandbox| sandbox.asking.is_some())
     }
 
     /// The pods with requests that nobody serves, each of which is to [`ask`](Self::ask) next. Who is asking already is left out.
     pub(super) fn unserved(&mut self) -> Vec<Namespaced> {
-        self.registrations = self.manager.control.journal.registrations();
-        let manager = &self.manager;
+        let registrations = self.manager.control.journal.registrations();
+        // Once for all of them: it is looked again and again.
+        let served = self.manager.control.served();
         let is_unserved = |sandbox: &&mut Sandbox| {
             let mut requests = 0..sandbox.workload.requests.len();
-            sandbox.is_own_client() && !sandbox.is_asking && requests.any(|request| manager.connection_of(&sandbox.pod, request).is_none())
+            sandbox.is_own_client() && sandbox.asking.is_none() && requests.any(|request| !served.contains(&(sandbox.pod.clone(), request)))
         };
         let unserved = self.sandboxes.values_mut().filter(is_unserved).map(|sandbox| {
-            sandbox.is_asking = true;
+            sandbox.asking = Some(registrations);
             sandbox.pod.clone()
         });
         unserved.collect()
@@ -395,7 +395,7 @@ impl Mesh {
             Ok((asker, requests)) => Some(Ask { pod: pod.clone(), workload: Arc::clone(&sandbox.workload), asker, requests }),
             // It has no identity, or is not taken.
             Err(refused) => {
-                (sandbox.is_asking, sandbox.waiting) = (false, Some(refused.to_string()));
+                sandbox.be_answered(Some(refused.to_string()));
                 None
             }
         }
@@ -404,12 +404,12 @@ impl Mesh {
     /// Takes note of what has come of a request that was made again; whether its pod is served now.
     pub(super) fn answered(&mut self, Answered { pod, workload, made, refused }: Answered) -> bool {
         let Some(sandbox) = self.sandboxes.get_mut(&pod) else { return false };
-        sandbox.is_asking = false;
         if !Arc::ptr_eq(&sandbox.workload, &workload) {
+            sandbox.asking = None;
             return false;
         }
         let is_served = refused.is_none();
-        sandbox.waiting = refused;
+        sandbox.be_answered(refused);
         self.manager.keep(&pod, made);
         is_served
     }

@@ -38,8 +38,10 @@ pub(super) struct Sandbox {
     pub(super) namespace: Namespace,
     /// Why a request of its is not served.
     pub(super) waiting: Option<String>,
-    /// Whether they are being made again just now.
-    pub(super) is_asking: bool,
+    /// While they are being made: how many endpoints had registered when that began.
+    pub(super) asking: Option<u64>,
+    /// The same of the last time that they were answered.
+    pub(super) answered: u64,
     /// What runs in it beside what the engine does there itself.
     pub(super) programs: Vec<Run>,
     /// Tells when something changes in its network namespace.
@@ -61,7 +63,13 @@ impl Sandbox {
     /// A pod whose requests are still to be made.
     pub(super) fn new(pod: Namespaced, instance: String, workload: Arc<Workload>, namespace: Namespace) -> Self {
         let waiting = workload.is_client().then(|| "the requests have not been made".to_owned());
-        Self { pod, instance, workload, namespace, waiting, is_asking: false, programs: Vec::new(), watching: None, logs: BTreeMap::new() }
+        Self { pod, instance, workload, namespace, waiting, asking: None, answered: 0, programs: Vec::new(), watching: None, logs: BTreeMap::new() }
+    }
+
+    /// Takes note of what its requests have come to: why one of them is not served.
+    pub(super) fn be_answered(&mut self, refused: Option<String>) {
+        self.answered = self.asking.take().unwrap_or(self.answered);
+        self.waiting = refused;
     }
 
     /// Adds a line to a container's log, in the form of NSM's.

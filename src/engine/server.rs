@@ -112,8 +112,7 @@ pub(super) async fn serve(mut handover: Handover) -> io::Result<()> {
     let shared =
         Arc::new(Shared { state: Mutex::new(State { mesh, metrics: None, ending: None, listeners: Vec::new() }), ended: Notify::new(), link });
     if restarts > 0 {
-        let state = serve_waiting(&shared, shared.state.lock().await, None, SERVED).await;
-        state.mesh.save();
+        drop(serve_waiting(&shared, shared.state.lock().await, None, SERVED).await);
     }
     expose(&shared).await;
     let over = Arc::new(Notify::new());
@@ -295,8 +294,8 @@ async fn ask(pod: Namespaced, shared: &Weak<Shared>) -> bool {
     state.mesh.answered(answered) && state.ending.is_none()
 }
 
-/// Has those who wait ask, one after the other so that the first is given the first address, and waits for what comes of it, but no
-/// longer than `patience`. The state is not held meanwhile: whoever does not answer holds up nobody but those who ask.
+/// Has those who wait ask, one after the other so that the first is given the first address, saves what comes of it, and waits for that
+/// no longer than `patience`. The state is not held meanwhile: whoever does not answer holds up nobody but those who ask.
 async fn serve_waiting<'a>(
     shared: &'a Arc<Shared>,
     mut state: MutexGuard<'a, State>,

@@ -55,6 +55,12 @@ pub struct Expectations {
 }
 
 impl Expectations {
+    /// Whether nobody asks for a connection, not even in words that cannot be read.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.connections.is_empty() && self.unreadable.is_empty()
+    }
+
     /// The workload of that name.
     #[must_use]
     pub fn workload(&self, id: &Namespaced) -> Option<&Workload> {

@@ -3,7 +3,7 @@
 use std::{fmt::Write, time::Duration};
 
 use super::{
-    text::{counts, seconds},
+    text::{counts, removed_summary},
     wrap::one_line,
 };
 use crate::model::{Diagnosed, Finding, Removed, Verdict};
@@ -39,11 +39,7 @@ pub(super) fn removed(removed: &Removed, elapsed: Duration) -> String {
     for object in &removed.would {
         let _ = writeln!(text, "{}", one_line(&format!("would remove {object}")));
     }
-    let counted = match removed.would.len() {
-        0 => format!("{} removed, {} left in {}", removed.gone.len(), removed.left.len(), seconds(elapsed)),
-        would => format!("{would} would be removed; nothing was"),
-    };
-    text + &counted + "\n"
+    text + &removed_summary(removed, elapsed) + "\n"
 }
 
 fn line(word: impl std::fmt::Display, finding: &Finding, seen: &str) -> String {

@@ -1,4 +1,4 @@
-use std::{fmt::Write, io, time::Duration};
+use std::{io, time::Duration};
 
 use anstyle::{AnsiColor, Style};
 
@@ -235,19 +235,27 @@ pub(super) fn fix_text(fix: &str, look: Look) -> String {
 }
 
 /// What a dry run of cleanup says.
-fn would_text(removed: &Removed, look: Look) -> String {
+fn would_text(removed: &Removed, elapsed: Duration, look: Look) -> String {
     let mut rows: Vec<Vec<String>> =
         removed.would.iter().map(|object| vec![object.to_string(), "would be removed".to_owned(), String::new()]).collect();
     rows.extend(removed.left.iter().map(|(object, reason)| vec![object.to_string(), "would stay".to_owned(), reason.clone()]));
     let columns = if removed.left.is_empty() { 2 } else { 3 };
     rows.iter_mut().for_each(|row| row.truncate(columns));
     let text = table(&["OBJECT", "RESULT", "REASON"][..columns], rows, |_, _| Style::new(), look);
-    format!("{text}\n\n{} would be removed; nothing was\n", removed.would.len())
+    format!("{text}\n\n{}\n", removed_summary(removed, elapsed))
+}
+
+/// How much is gone and how much is left, or would be.
+pub(super) fn removed_summary(removed: &Removed, elapsed: Duration) -> String {
+    match removed.would.len() {
+        0 => format!("{} removed, {} left in {}", removed.gone.len(), removed.left.len(), seconds(elapsed)),
+        would => format!("{would} would be removed; nothing was"),
+    }
 }
 
 fn removed_text(removed: &Removed, elapsed: Duration, look: Look) -> String {
     if !removed.would.is_empty() {
-        return would_text(removed, look);
+        return would_text(removed, elapsed, look);
     }
     let mut rows: Vec<Vec<String>> = removed.gone.iter().map(|object| vec![object.to_string(), "gone".to_owned()]).collect();
     rows.extend(removed.left.iter().map(|(object, reason)| vec![object.to_string(), "left".to_owned(), reason.clone()]));
@@ -266,9 +274,7 @@ fn removed_text(removed: &Removed, elapsed: Duration, look: Look) -> String {
     for line in &removed.unseen {
         text.push_str(&unknown(&format!("could not be looked at: {line}"), look));
     }
-    let (gone, left) = (removed.gone.len(), removed.left.len());
-    let _ = writeln!(text, "{gone} removed, {left} left in {}", seconds(elapsed));
-    text
+    text + &removed_summary(removed, elapsed) + "\n"
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
+    hash::Hash,
     os::fd::OwnedFd,
     path::{Path as FilePath, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
@@ -188,6 +189,11 @@ impl Control {
         selected.map(|(key, established)| (key.clone(), established.clone())).collect()
     }
 
+    /// The requests that are served, each by its client and its number.
+    pub(in crate::engine) fn served(&self) -> HashSet<(Namespaced, usize)> {
+        self.connections().values().map(|established| (established.link.client.pod.clone(), established.link.request)).collect()
+    }
+
     /// How many connections each endpoint has.
     pub(super) fn loads(&self) -> HashMap<Namespaced, usize> {
         let mut loads = HashMap::new();
@@ -206,13 +212,13 @@ impl Control {
     ///
     /// # Errors
     /// Those of the work, or there is too much of it under way.
-    pub(super) async fn whole<T: Send + 'static>(
-        &self,
-        caller: &Caller,
-        work: impl Future<Output = Result<T, Status>> + Send + 'static,
-    ) -> Result<T, Status> {
+    pub(super) async fn whole<T: Send + 'static, W>(self: &Arc<Self>, caller: Caller, work: impl FnOnce(Arc<Self>, Caller) -> W) -> Result<T, Status>
+    where
+        W: Future<Output = Result<T, Status>> + Send + 'static,
+    {
         // Who is in no sandbox is told so by the work.
-        let permits = self.permits(self.member(caller).ok().map(|member| member.pod).as_ref())?;
+        let permits = self.permits(self.member(&caller).ok().map(|member| member.pod).as_ref())?;
+        let work = work(Arc::clone(self), caller);
         let work = tokio::spawn(async move {
             let done = work.await;
             drop(permits);
@@ -234,23 +240,12 @@ impl Control {
 
     /// What a pod may have under way.
     fn share(&self, pod: &Namespaced) -> Arc<Semaphore> {
-        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
-        shares.retain(|_, share| share.strong_count() > 0);
-        let share = shares.get(pod).and_then(Weak::upgrade).unwrap_or_else(|| Arc::new(Semaphore::new(OF_A_POD)));
-        shares.insert(pod.clone(), Arc::downgrade(&share));
-        share
+        while_held(&self.shares, pod, || Semaphore::new(OF_A_POD))
     }
 
     /// Has only one at a time work on a connection.
     pub(super) async fn turn(&self, key: &Key) -> tokio::sync::OwnedMutexGuard<()> {
-        let turn = {
-            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-            turns.retain(|_, turn| turn.strong_count() > 0);
-            let turn = turns.get(key).and_then(Weak::upgrade).unwrap_or_default();
-            turns.insert(key.clone(), Arc::downgrade(&turn));
-            turn
-        };
-        turn.lock_owned().await
+        while_held(&self.turns, key, Turn::default).lock_owned().await
     }
 
     /// Keeps a connection and tells those who watch.
@@ -417,6 +412,15 @@ impl Control {
             }
         }
     }
+}
+
+/// What there is for a key as long as somebody holds it: that, or another.
+fn while_held<K: Clone + Eq + Hash, T>(all: &Mutex<HashMap<K, Weak<T>>>, key: &K, make: impl FnOnce() -> T) -> Arc<T> {
+    let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+    all.retain(|_, one| one.strong_count() > 0);
+    let one = all.get(key).and_then(Weak::upgrade).unwrap_or_else(|| Arc::new(make()));
+    all.insert(key.clone(), Arc::downgrade(&one));
+    one
 }
 
 /// Holds a folder.

@@ -68,6 +68,14 @@ impl World {
         Self { control, endpoint, _own: own, _tasks: tasks, _dir: dir }
     }
 
+    /// With a client that has a connection.
+    async fn connected() -> (Self, Asking) {
+        let world = Self::new("10.0.0.0/31", Duration::from_secs(600)).await;
+        let client = world.client("alpine").await;
+        assert_eq!(client.address(IpContext::default()).await, Ok("10.0.0.1/32".into()));
+        (world, client)
+    }
+
     async fn client(&self, name: &'static str) -> Asking {
         let member = member(&self.control, name).await;
         let source = self.control.identity.source_of(&member.pod).unwrap();
@@ -210,9 +218,7 @@ fn a_caller_that_goes_leaves_nothing_half() {
 #[test]
 fn an_endpoint_is_lost_while_its_client_asks_and_what_was_made_since_stays() {
     with_privilege("an_endpoint_is_lost_while_its_client_asks_and_what_was_made_since_stays", async {
-        let world = World::new("10.0.0.0/31", Duration::from_secs(600)).await;
-        let client = world.client("alpine").await;
-        assert_eq!(client.address(IpContext::default()).await, Ok("10.0.0.1/32".into()));
+        let (world, client) = World::connected().await;
         let key = world.control.list(|_| true).remove(0).0;
         let asking = world.control.turn(&key).await;
         let lost = tokio::time::timeout(Duration::from_secs(10), world.control.lose(&world.endpoint.pod));
@@ -231,9 +237,7 @@ fn an_endpoint_is_lost_while_its_client_asks_and_what_was_made_since_stays() {
 #[test]
 fn what_is_whole_by_then_is_not_repaired() {
     with_privilege("what_is_whole_by_then_is_not_repaired", async {
-        let world = World::new("10.0.0.0/31", Duration::from_secs(600)).await;
-        let client = world.client("alpine").await;
-        assert_eq!(client.address(IpContext::default()).await, Ok("10.0.0.1/32".into()));
+        let (world, client) = World::connected().await;
         let (key, established) = world.control.list(|_| true).remove(0);
         let asking = world.control.turn(&key).await;
         let (control, broken) = (Arc::clone(&world.control), established.link.clone());

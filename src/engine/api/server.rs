@@ -103,19 +103,11 @@ impl Control {
         }
         match path.as_str() {
             REQUEST => {
-                let own = Arc::clone(&self);
-                let work = async |request| {
-                    let asking = caller.clone();
-                    self.whole(&asking, async move { Box::pin(own.request(&caller, request)).await }).await
-                };
+                let work = async |request| self.whole(caller, async move |own, caller| Box::pin(own.request(&caller, request)).await).await;
                 grpc::unary(question, work).await
             }
             CLOSE => {
-                let own = Arc::clone(&self);
-                let work = async |request| {
-                    let asking = caller.clone();
-                    self.whole(&asking, async move { Box::pin(own.close_for(&caller, request)).await }).await
-                };
+                let work = async |request| self.whole(caller, async move |own, caller| Box::pin(own.close_for(&caller, request)).await).await;
                 grpc::unary(question, work).await
             }
             MONITOR => grpc::stream(question, async |request| self.monitor(&caller, request)).await,
