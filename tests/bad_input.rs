@@ -255,7 +255,7 @@ fn a_pod_that_never_becomes_ready_is_named_when_the_time_is_up() {
     let place = Place::new();
     let cluster = Cluster::new(|_, _| None);
     place.kubeconfig(&cluster.url());
-    let ran = place.run(&["deploy", "--timeout", "1s", "-o", "json"]);
+    let ran = place.run(&["deploy", "--timeout", "3s", "-o", "json"]);
     ran.exits(4).says(&["while waiting for Deployment ns-kernel2kernel/nse-kernel (it does not exist yet) and Pod ns-kernel2kernel/alpine"]);
     // What was applied is in the document, so nothing is lost.
     assert_eq!(ran.json()["applied"].as_array().unwrap().len(), 4);
@@ -473,7 +473,7 @@ fn a_refused_preflight_stops_the_deploy_and_can_be_passed_over() {
     ran.exits(3).says(&["is not fit: permissions", "nothing was changed", "--skip-preflight"]);
     assert!(ran.stdout.contains("denied: create pods/exec in ns-kernel2kernel") && ran.stdout.contains("nsmctl manifests rbac"), "{ran:?}");
     cluster.is_untouched();
-    place.run(&["deploy", "-v", "--skip-preflight", "--timeout", "1s"]).exits(4).says(&["of a cluster no phases are told"]);
+    place.run(&["deploy", "-v", "--skip-preflight", "--timeout", "3s"]).exits(4).says(&["of a cluster no phases are told"]);
     assert!(cluster.seen().iter().any(|request| request.starts_with("PATCH ")));
 }
 
@@ -490,7 +490,7 @@ fn a_stopped_deploy_says_what_is_there_and_how_to_remove_it() {
     });
     let kubeconfig = place.kubeconfig(&cluster.url());
     let kubeconfig = kubeconfig.to_str().unwrap();
-    let ran = place.run(&["deploy", "--timeout", "1s", "--kubeconfig", kubeconfig]);
+    let ran = place.run(&["deploy", "--timeout", "3s", "--kubeconfig", kubeconfig]);
     let command = format!("`nsmctl cleanup --kubeconfig {kubeconfig}` removes what is there now: Pod ns-kernel2kernel/alpine");
     ran.exits(4).says(&["give it longer with --timeout; ", &command]);
 }

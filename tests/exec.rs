@@ -84,7 +84,7 @@ fn a_program_ends_with_nsmctl() {
         assert_eq!(running.end().code, code);
         eventually("the program's end", || !runs(&format!("sleep {seconds}")));
     }
-    place.run(&["exec", "--timeout", "300ms", "--", "sleep", "600"]).exits(125).says(&["the time is up after 300ms, while running sleep"]);
+    place.run(&["exec", "--timeout", "2s", "--", "sleep", "600"]).exits(125).says(&["the time is up after 2s, while running sleep"]);
     place.run(&["cleanup"]).exits(0);
     place.is_clean();
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs, net::TcpListener, path::Path};
 
 use nix::sys::signal::Signal;
-use nsmctl::check::CATALOGUE;
+use nsmctl::check::{CATALOGUE, HEAL, TARGET};
 use serde_json::{Value, json};
 
 use crate::{
@@ -232,6 +232,8 @@ fn every_check_is_in_the_readme() {
     for check in &CATALOGUE {
         assert!(readme.lines().any(|line| line.starts_with(&format!("| `{}` |", check.id))), "README.md has no row for {}", check.id);
     }
+    let beside = format!("Two more ids stand in reports and are chosen by their options: `{HEAL}` is what `--heal` has measured, `{TARGET}` is");
+    assert!(readme.contains(&beside), "{beside}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::{
     io::{Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     time::Duration,
 };
 
@@ -44,12 +44,14 @@ fn value(text: &str, name: &str, labels: &[&str]) -> f64 {
 
 #[test]
 fn the_engine_counts_and_exposes_it_on_the_loopback_interface() {
-    // The usual port is taken, by this or by another test: another is free, and is said.
-    let taken = TcpListener::bind("127.0.0.1:9090");
     let place = Place::new();
-    let ran = place.run(&["deploy"]);
-    let address = exposed(ran.exits(0));
-    assert!(address.starts_with("127.0.0.1:") && address != "127.0.0.1:9090", "{address} {taken:?}");
+    let address = exposed(place.run(&["deploy"]).exits(0));
+    assert!(address.starts_with("127.0.0.1:"), "{address}");
+    // Its port is taken by now: for another engine another is free, and is said.
+    let other = Place::new();
+    let elsewhere = exposed(other.run(&["deploy"]).exits(0));
+    assert!(elsewhere.starts_with("127.0.0.1:") && elsewhere != address, "{elsewhere} {address}");
+    other.run(&["cleanup"]).exits(0);
     assert!(place.run(&["status"]).exits(0).stdout.contains(&format!("metrics of the engine: http://{address}/metrics")));
     let document = place.run(&["metrics", "-o", "json"]).exits(0).json();
     assert_eq!(document["metrics"]["sources"]["value"][0]["exposes"]["value"], format!("http://{address}/metrics"));

@@ -29,8 +29,8 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Everything that the snapshot is made of.
-    pub(super) fn snapshot(&mut self, snapshot: &Snapshot) -> Result<(), BundleError> {
+    /// Everything that the snapshot is made of; of logs so many bytes, and the later ones are left out.
+    pub(super) fn snapshot(&mut self, snapshot: &Snapshot, mut room: usize) -> Result<(), BundleError> {
         // Of what is in the index nothing is forgotten: `planned`, and when it was looked.
         let Snapshot { planned: _, expectations, deployed, observation, system } = snapshot;
         self.one(Holds::Expectations, "expectations.yaml", expectations)?;
@@ -47,9 +47,8 @@ impl Files {
         self.list(Holds::Webhook, "system/webhook", webhook.as_ref().map(Option::as_slice))?;
         self.list(Holds::Events, "system/events", events.as_deref())?;
         observation.probes.iter().try_for_each(|probes| self.probes(probes))?;
-        let mut left = limits::LOGS;
         for log in logs {
-            self.log(log, &mut left);
+            self.log(log, &mut room);
         }
         Ok(())
     }

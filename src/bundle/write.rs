@@ -29,8 +29,13 @@ pub struct Written {
 /// # Errors
 /// There is more than a bundle can hold. That logs or objects are too many is none: some are left out, and that is said.
 pub fn write(snapshot: &Snapshot, objects: &[RawObjects], origin: &Origin) -> Result<Written, BundleError> {
+    write_within(snapshot, objects, origin, limits::LOGS)
+}
+
+/// The same with so many bytes of logs at most.
+pub(super) fn write_within(snapshot: &Snapshot, objects: &[RawObjects], origin: &Origin, logs: usize) -> Result<Written, BundleError> {
     let mut files = Files::default();
-    files.snapshot(snapshot)?;
+    files.snapshot(snapshot, logs)?;
     files.objects(objects);
     let Files { files, parts, notices, redactor, .. } = files;
     let (redacted, redacted_beyond, count) = redactor.list();

@@ -115,6 +115,12 @@ pub const CATALOGUE: [Check; 16] = [
     ),
 ];
 
+/// The ids of findings that no check of the catalogue makes: what the loss of an endpoint costs (`--heal`), and a look that got no
+/// answer (`--watch`).
+pub const HEAL: &str = "heal";
+/// See [`HEAL`].
+pub const TARGET: &str = "target";
+
 /// The checks that say something of a connection without a kernel interface.
 const WITHOUT_INTERFACE: [&str; 3] = ["sidecar-injected", "mechanism", "encryption"];
 

@@ -36,7 +36,7 @@ mod side;
 mod tests;
 mod thresholds;
 
-pub use catalogue::{CATALOGUE, Check, Subject, evaluate, evaluate_connection};
+pub use catalogue::{CATALOGUE, Check, HEAL, Subject, TARGET, evaluate, evaluate_connection};
 pub use connection::{Connection, connections};
 pub use outage::Outage;
 pub use preflight::{NOT_INSTALLED, PREFLIGHT, PreflightCheck, preflight};

@@ -165,7 +165,7 @@ fn ping(check: &Check, subject: &str, side: &Side<'_>, destination: IpAddr, thre
         return check.finding(subject, Verdict::Skip, expected, reason);
     };
     match parse::value(&pinged.result, false, parse::ping) {
-        Err(unavailable) if parse::is_unreachable(&pinged.result) => {
+        Err(unavailable) if parse::never_left(&pinged.result) => {
             Finding { evidence: parse::evidence(&pinged.result), ..check.finding(subject, Verdict::Fail, expected, unavailable.reason) }
         }
         Err(unavailable) => Finding { evidence: parse::evidence(&pinged.result), ..check.unseen(subject, expected, &unavailable) },

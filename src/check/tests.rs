@@ -274,9 +274,21 @@ fn every_ping_is_answered_both_ways() {
     assert_eq!(twice, ["alpine nsm-1: pass: 4/4 received, 0 % loss, 0.256/0.430/0.671 ms, 3/4 at first"]);
     assert_eq!(near(ping("172.16.1.100", 0)), ["alpine nsm-1: fail: 0/4 received, 100 % loss"]);
     assert_eq!(near(ping("172.16.1.7", 4)), ["alpine nsm-1: skip: not checked: pod alpine was not asked to ping it"]);
-    let unreachable = ended("ping", ExecEnd::Exited(1), "PING 172.16.1.100 (172.16.1.100): 56 data bytes\n", "ping: sendto: Network unreachable\n");
-    let no_route = near(Pinged { destination: "172.16.1.100".parse().unwrap(), packet_bytes: None, result: unreachable });
-    assert!(no_route[0].starts_with("alpine nsm-1: fail: "), "a pod without a route is a fault of the path: {no_route:?}");
+    let complains = |complaint: &str| {
+        let result = ended("ping", ExecEnd::Exited(1), "PING 172.16.1.100 (172.16.1.100): 56 data bytes\n", complaint);
+        near(Pinged { destination: "172.16.1.100".parse().unwrap(), packet_bytes: None, result })
+    };
+    for unsent in [
+        "ping: sendto: Network unreachable\n",
+        "ping: sendto: Invalid argument\n",
+        "ping: connect: Permission denied\n",
+        "ping: sendmsg: Operation not permitted\n",
+    ] {
+        let no_way = complains(unsent);
+        assert!(no_way[0].starts_with("alpine nsm-1: fail: "), "what does not even leave is a fault of the path: {no_way:?}");
+    }
+    let no_socket = complains("ping: permission denied (are you root?)\n");
+    assert!(no_socket[0].starts_with("alpine nsm-1: unknown: "), "who may not ping knows nothing of the path: {no_socket:?}");
     let nothing_sent = Pinged { result: Probe::Value(PingStats { transmitted: 0, received: 0, round_trip_ms: None }), ..ping("172.16.1.100", 4) };
     assert_eq!(near(nothing_sent), ["alpine nsm-1: fail: 0/0 received, 100 % loss"]);
     let far = says("ping-client", |o| probes_mut(o, ENDPOINT).pings = vec![ping("172.16.1.101", 0)]);

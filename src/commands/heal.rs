@@ -9,7 +9,7 @@ use std::{
 #[cfg(target_os = "linux")]
 use crate::target::local::{Local, Lose, Loss};
 use crate::{
-    check::{Look, Outage, Thresholds, connections},
+    check::{HEAL, Look, Outage, Thresholds, connections},
     model::{Expectations, Failure, Finding, Namespaced, Observation, PingOptions, PodState, Result, Verdict, Workload, WorkloadKind},
     target::{
         Ctx, Target,
@@ -83,7 +83,7 @@ pub(super) async fn heal(
         }
     });
     let result = work.await;
-    let finding = |verdict, observed: String| Finding::new("heal", "healing", &victim.subject, verdict, "it works again", observed);
+    let finding = |verdict, observed: String| Finding::new(HEAL, "healing", &victim.subject, verdict, "it works again", observed);
     let (replies, lost_at) = (replies.into_inner(), lost_at.into_inner());
     match (result, lost_at) {
         (Ok(works_at), Some(lost_at)) => {
@@ -142,7 +142,7 @@ async fn heal_here(ctx: &Ctx, local: &Local, victim: &Victim, ping: PingOptions,
     let asked = Lose { client: victim.client.clone(), peer: victim.peer, interval_ms: ping.interval_ms.min(FINE_MS), limit_ms: millis(limit) };
     let interval = Duration::from_millis(asked.interval_ms);
     let Loss { what, replies_ms, lost_at_ms, is_healed } = local.lose(ctx, asked).await?;
-    let finding = |verdict, observed: String| Finding::new("heal", "healing", &victim.subject, verdict, "it works again", observed);
+    let finding = |verdict, observed: String| Finding::new(HEAL, "healing", &victim.subject, verdict, "it works again", observed);
     let replies: Vec<Duration> = replies_ms.into_iter().map(Duration::from_millis).collect();
     let Outage { lost, longest, healed_after } = Outage::of(&replies, Duration::from_millis(lost_at_ms), interval);
     if !is_healed {

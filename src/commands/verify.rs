@@ -8,7 +8,7 @@ use super::{
     watch::watch,
 };
 use crate::{
-    check::{CATALOGUE, Check, Look, Subject, Thresholds, evaluate},
+    check::{CATALOGUE, Check, HEAL, Look, Subject, Thresholds, evaluate},
     cli::{LookArgs, ScopeArgs, VerifyArgs},
     manifest::deployed,
     model::{Expectations, Failure, Finding, Inventory, Observation, Outcome, PingOptions, Result, Scope, Verdict},
@@ -51,7 +51,7 @@ pub(super) async fn run(arguments: &VerifyArgs, settings: &Settings, ctx: &Ctx, 
             report.findings = Some(round(arguments, settings, &session, &last).await?.findings);
             healed
         } else {
-            Finding::new("heal", "healing", "all", Verdict::Skip, "it works again", "not tried: it does not work now")
+            Finding::new(HEAL, "healing", "all", Verdict::Skip, "it works again", "not tried: it does not work now")
         };
         report.findings.get_or_insert_default().push(healed);
     }

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, io, time::Duration};
 
 use super::verify::Round;
 use crate::{
+    check::TARGET,
     model::{Failure, Finding, Outcome, Result, Verdict},
     report::{Change, Format, Report, print, print_changes},
     target::Ctx,
@@ -46,7 +47,7 @@ pub(super) async fn watch(
 
 /// That the target gave no answer: a finding like others, for whoever watches goes on.
 pub(super) fn no_answer(failure: &Failure) -> Finding {
-    Finding::new("target", "looking", "target", Verdict::Unknown, "an answer", failure.message())
+    Finding::new(TARGET, "looking", "target", Verdict::Unknown, "an answer", failure.message())
 }
 
 /// Looks again and again with a pause, each look within its budget, and tells what came of it. Ends with the time budget, where

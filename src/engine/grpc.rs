@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    io,
     marker::PhantomData,
     pin::{Pin, pin},
     task::{Context, Poll},
@@ -19,7 +20,7 @@ use hyper::{
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use prost::Message;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, join, split},
     time::timeout,
 };
 use tonic::{
@@ -43,14 +44,17 @@ const MAX_MESSAGE: usize = 256 * 1024;
 const MAX_HEADERS: u32 = 32 * 1024;
 /// How many calls a connection may have open: an NSM client has one of each kind for each of its connections.
 const MAX_CALLS: u32 = 256;
+/// What a client of HTTP/2 says first (RFC 9113, 3.4), before which it is asked for no sign of life, and how long that may take.
+const PREFACE: [u8; 24] = *b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const OPENING: Duration = Duration::from_secs(5);
 /// How long a silent peer is believed to be alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 /// Answers on a connection until it ends.
 ///
 /// # Errors
-/// The peer does not speak HTTP/2, or has gone in the middle of something.
-pub(super) async fn serve<I, F, R>(io: I, service: F) -> hyper::Result<()>
+/// The peer does not speak HTTP/2, or says nothing at all, or has gone in the middle of something.
+pub(super) async fn serve<I, F, R>(io: I, service: F) -> io::Result<()>
 where
     I: AsyncRead + AsyncWrite + Unpin,
     F: Fn(Question) -> R,
@@ -63,12 +67,19 @@ where
 ///
 /// # Errors
 /// As with [`serve`].
-pub(super) async fn serve_until<I, F, R>(io: I, service: F, stop: impl Future<Output = ()>) -> hyper::Result<()>
+pub(super) async fn serve_until<I, F, R>(io: I, service: F, stop: impl Future<Output = ()>) -> io::Result<()>
 where
     I: AsyncRead + AsyncWrite + Unpin,
     F: Fn(Question) -> R,
     R: Future<Output = Answer> + Send + 'static,
 {
+    let (mut reader, writer) = split(io);
+    let mut preface = [0; PREFACE.len()];
+    timeout(OPENING, reader.read_exact(&mut preface)).await??;
+    if preface != PREFACE {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let io = join(preface.chain(reader), writer);
     let service = service_fn(|question| {
         let answer = service(question);
         async { Ok::<_, std::convert::Infallible>(answer.await) }
@@ -77,10 +88,10 @@ where
     server.timer(TokioTimer::new()).keep_alive_interval(KEEP_ALIVE).max_header_list_size(MAX_HEADERS).max_concurrent_streams(MAX_CALLS);
     let mut connection = pin!(server.serve_connection(TokioIo::new(io), service));
     tokio::select! {
-        served = connection.as_mut() => return served,
+        served = connection.as_mut() => return served.map_err(io::Error::other),
         () = stop => connection.as_mut().graceful_shutdown(),
     }
-    connection.await
+    connection.await.map_err(io::Error::other)
 }
 
 /// A method with one answer.

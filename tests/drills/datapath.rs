@@ -30,6 +30,7 @@ pub(crate) const DRILLS: &[Drill] = &[
     Drill::new("route-blackhole", Cause("route-refusing"), |scene| {
         scene.in_pod(CLIENT, &["sh", "-c", "ip route del 172.16.1.100/32; ip route add blackhole 172.16.1.100/32"]);
     })
+    .fails("ping-endpoint")
     .mended_by_nsm(|scene| scene.printed(CLIENT, ROUTES).contains("blackhole")),
     Drill::new("endpoint-address-removed", Cause("peer-address-missing"), |scene| in_endpoint(scene, "ip addr del 172.16.1.100/32 dev $link"))
         .mended_by_nsm(|scene| !scene.printed(&endpoint(scene), ADDRESSES).contains(FAR)),
@@ -39,7 +40,7 @@ pub(crate) const DRILLS: &[Drill] = &[
         // Its own way back leads elsewhere: what arrives is answered into the void.
         in_endpoint(scene, "ip route del 172.16.1.101/32 dev $link; ip route add blackhole 172.16.1.101/32");
     })
-    .fails("ping-endpoint")
+    .fails("ping-client")
     .mended_by_nsm(|scene| scene.printed(&endpoint(scene), ROUTES).contains("blackhole")),
     // A true fault of forwarder-ovs: its links admit 16000 bytes over a path of 1500.
     Drill::new("mtu-overstated", Cause("mtu-overstated"), |scene| {

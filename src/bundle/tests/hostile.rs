@@ -196,7 +196,7 @@ fn broken_files_are_named() {
     says("expectations.yaml", &bomb);
     says("system/nodes.yaml", "- &a {name: x, ready: true, schedulable: true}\n- *a\n");
     // More nodes than all of a bundle may have.
-    let many = format!("- {{id: {{namespace: a, name: b}}, services: [{}]}}\n", "a,".repeat(7_000_000));
+    let many = format!("- {{id: {{namespace: a, name: b}}, services: [{}]}}\n", "a,".repeat(limits::NODES + 1));
     says("endpoints.yaml", &many);
 }
 

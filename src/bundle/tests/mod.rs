@@ -6,7 +6,7 @@ use flate2::read::GzDecoder;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::*;
+use super::{write::write_within, *};
 use crate::{
     check::fixture::{self, forbidden, healthy},
     diagnose::diagnose,
@@ -216,9 +216,9 @@ fn objects_are_for_people_and_a_secret_is_for_nobody() {
 fn too_many_logs_are_left_out_and_the_rest_can_be_read() {
     let mut snapshot = healthy();
     let log = snapshot.system.logs[0].clone();
-    let log = LogTail { lines: Ok(vec!["x".repeat(1 << 20); 10]), ..log };
+    let log = LogTail { lines: Ok(vec!["x".repeat(1000); 10]), ..log };
     snapshot.system.logs = vec![log; 12];
-    let written = written(&snapshot);
+    let written = write_within(&snapshot, &[], &origin(), 96_000).unwrap();
     assert_eq!(written.notices.len(), 3, "{:?}", written.notices);
     let logs = read(written.bytes.as_slice()).unwrap().snapshot.system.logs;
     assert_eq!((logs.len(), logs.iter().filter(|log| log.lines.is_ok()).count()), (12, 9));

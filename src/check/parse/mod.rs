@@ -59,9 +59,13 @@ pub(crate) fn evidence<T>(probe: &Probe<T>) -> Vec<String> {
     }
 }
 
-/// Whether a ping did not even leave: the pod has no route, which is a fault of the path and not of the look at it.
-pub(crate) fn is_unreachable<T>(probe: &Probe<T>) -> bool {
-    matches!(probe, Probe::Output(output) if output.stderr.to_ascii_lowercase().contains("unreachable"))
+/// Whether a ping did not even leave: there is no route, or one that refuses (`blackhole`: invalid argument, `prohibit`: permission
+/// denied), or a filter. That is a fault of the path and not of the look at it; a socket that may not be made is not.
+pub(crate) fn never_left<T>(probe: &Probe<T>) -> bool {
+    // busybox names sendto(2), iputils sendmsg(2) and connect(2).
+    const WORDS: [&str; 4] = ["unreachable", "sendto:", "sendmsg:", "connect:"];
+    let says = |text: &str| WORDS.iter().any(|word| text.contains(word));
+    matches!(probe, Probe::Output(output) if says(&output.stderr.to_ascii_lowercase()))
 }
 
 /// Whether a packet did not even leave because it is too long for what the kernel knows of the path.

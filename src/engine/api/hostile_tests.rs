@@ -24,7 +24,7 @@ use super::{
     line::Line,
     token,
     transport::DescriptorStream,
-    wire::{Connection, Empty, Mechanism, MonitorScopeSelector, NetworkServiceEndpoint, NetworkServiceRequest, Path, PathSegment},
+    wire::{Connection, Empty, Mechanism, MonitorScopeSelector, NetworkService, NetworkServiceEndpoint, NetworkServiceRequest, Path, PathSegment},
     *,
 };
 use crate::{
@@ -223,6 +223,53 @@ async fn registrations_that_cannot_be_meant_are_refused() {
 }
 
 #[tokio::test]
+async fn a_pod_registers_no_more_than_it_may() {
+    let world = World::new();
+    let line = world.line().await;
+    let listener = std::os::unix::net::UnixListener::bind(world._dir.path().join("socket")).unwrap();
+    let endpoint = async |name: String| {
+        let socket = OwnedFd::from(listener.try_clone().unwrap());
+        let url = Inode::of(&socket).unwrap().to_string();
+        line.outgoing.send(socket);
+        let entry = NetworkServiceEndpoint { name, url, ..Default::default() };
+        line.call::<_, NetworkServiceEndpoint>(&world.source, REGISTER_ENDPOINT, Request::new(entry)).await
+    };
+    let service = async |name: String| {
+        let entry = NetworkService { name, ..NetworkService::default() };
+        line.call::<_, NetworkService>(&world.source, "/registry.NetworkServiceRegistry/Register", Request::new(entry)).await
+    };
+    for number in 0..64 {
+        endpoint(number.to_string()).await.unwrap();
+        service(number.to_string()).await.unwrap();
+    }
+    let refused = |status: Status| (status.code(), status.message().to_owned());
+    assert_eq!(refused(endpoint("more".into()).await.unwrap_err()), (Code::ResourceExhausted, "a pod has at most 64 endpoints".into()));
+    assert_eq!(refused(service("more".into()).await.unwrap_err()), (Code::ResourceExhausted, "a pod has at most 64 network services".into()));
+    // What it has is refreshed as before.
+    endpoint("0".into()).await.unwrap();
+    service("0".into()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_pod_has_no_more_connections_than_it_may() {
+    let world = World::new();
+    let mut lines = Vec::new();
+    for _ in 0..128 {
+        lines.push(world.line().await);
+    }
+    let one_more = async || Line::open(&world.control.socket(), &Connects::new(&world.source).unwrap()).await;
+    let hung_up = [io::ErrorKind::UnexpectedEof, io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe];
+    assert!(hung_up.contains(&one_more().await.unwrap_err().kind()));
+    // Those that it has go on, and where one ends another may come.
+    let line = lines.pop().unwrap();
+    line.stream::<_, wire::ConnectionEvent>(&world.source, MONITOR, MonitorScopeSelector::default()).await.unwrap();
+    drop(line);
+    while one_more().await.is_err() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_tls_and_what_is_no_http_is_hung_up_on() {
     let world = World::new();
     let noise = values(&prop::collection::vec(any::<u8>(), 1..400), 100);
@@ -285,6 +332,15 @@ async fn a_namespace_that_is_not_the_callers_own_is_refused() {
 async fn slow_peers_are_hung_up_on_and_keep_nobody_waiting() {
     let world = World::new();
     let silent: Vec<_> = futures::future::join_all((0..64).map(|_| UnixStream::connect(world.control.socket()))).await;
+    // Those that prove who they are and then say nothing, or half of what they have to say first.
+    let connector = TlsConnector::from(Connects::new(&world.source).unwrap().one().0);
+    let mut mute = Vec::new();
+    for words in [&b""[..], b"PRI * HTTP"] {
+        let stream = DescriptorStream::new(UnixStream::connect(world.control.socket()).await.unwrap());
+        let mut stream = connector.connect(ServerName::try_from("localhost").unwrap(), stream).await.unwrap();
+        stream.write_all(words).await.unwrap();
+        mute.push(stream);
+    }
     let line = world.line().await;
     // A message that is announced and never comes.
     let request = http::Request::post(format!("http://localhost{REQUEST}")).header("content-type", "application/grpc");
@@ -294,6 +350,11 @@ async fn slow_peers_are_hung_up_on_and_keep_nobody_waiting() {
     world.is_well().await;
     for stream in silent {
         assert_eq!(stream.unwrap().read(&mut [0]).await.unwrap(), 0, "hung up");
+    }
+    for mut stream in mute {
+        let ended = tokio::time::timeout(std::time::Duration::from_secs(20), stream.read(&mut [0])).await.expect("hung up");
+        // Without a farewell of TLS, which is an error, or with one.
+        assert!(ended.map_or(true, |read| read == 0));
     }
     let answer = slow.await.unwrap();
     assert_eq!(Code::from_bytes(answer.headers()["grpc-status"].as_bytes()), Code::DeadlineExceeded);

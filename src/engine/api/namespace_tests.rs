@@ -14,8 +14,9 @@ use super::{
     mechanism::{INODE_URL, NAME, kernel},
     token::RegistryPath,
     wire::{
-        Connection, ConnectionContext, Destination, Empty, IpContext, Labels, Match, NetworkService, NetworkServiceEndpoint, NetworkServiceQuery,
-        NetworkServiceRequest, NetworkServiceResponse, Path, PathSegment, Route,
+        Connection, ConnectionContext, Destination, Empty, IpContext, Labels, Match, NetworkService, NetworkServiceEndpoint,
+        NetworkServiceEndpointQuery, NetworkServiceEndpointResponse, NetworkServiceQuery, NetworkServiceRequest, NetworkServiceResponse, Path,
+        PathSegment, Route,
     },
     *,
 };
@@ -30,6 +31,7 @@ use crate::{
 
 const REGISTER: &str = "/registry.NetworkServiceRegistry/Register";
 const FIND: &str = "/registry.NetworkServiceRegistry/Find";
+const FIND_ENDPOINTS: &str = "/registry.NetworkServiceEndpointRegistry/Find";
 
 /// Runs a test where namespaces may be made: an ordinary user runs it once more, as the root of a user namespace.
 fn with_privilege(name: &str, test: impl Future<Output = ()>) {
@@ -351,5 +353,47 @@ fn matches_and_labels_are_registered_and_found() {
         let own = &entry.network_service_labels["s"].labels;
         assert_eq!(own.keys().collect::<Vec<_>>(), ["nodeName", "podName"]);
         assert_eq!(own["podName"], "nse");
+    });
+}
+
+/// What a watch tells next.
+async fn next<T: prost::Message + Default + 'static>(found: &mut tonic::Streaming<T>) -> T {
+    tokio::time::timeout(Duration::from_secs(10), found.message()).await.expect("in time").unwrap().expect("a watch that goes on")
+}
+
+#[test]
+fn a_watch_tells_what_there_is_and_then_what_becomes_of_it() {
+    with_privilege("a_watch_tells_what_there_is_and_then_what_becomes_of_it", async {
+        let world = World::new("10.0.0.0/31", Duration::from_secs(600)).await;
+        let client = world.client("alpine").await;
+        let told = |answer: NetworkServiceResponse| (answer.network_service.unwrap().name, answer.deleted);
+        let query = NetworkServiceQuery { network_service: None, watch: true };
+        let mut services = client.line.stream::<_, NetworkServiceResponse>(&client.source, FIND, query).await.unwrap();
+        assert_eq!(told(next(&mut services).await), ("s".into(), false));
+        let service = NetworkService { name: "t".into(), ..NetworkService::default() };
+        client.line.call::<_, NetworkService>(&client.source, REGISTER, Request::new(service.clone())).await.unwrap();
+        assert_eq!(told(next(&mut services).await), ("t".into(), false));
+        client.line.call::<_, Empty>(&client.source, "/registry.NetworkServiceRegistry/Unregister", Request::new(service)).await.unwrap();
+        assert_eq!(told(next(&mut services).await), ("t".into(), true));
+
+        // Of endpoints only those of the service that is asked for.
+        let told = |answer: NetworkServiceEndpointResponse| (answer.network_service_endpoint.unwrap().name, answer.deleted);
+        let wanted = NetworkServiceEndpoint { network_service_names: vec!["s".into()], ..NetworkServiceEndpoint::default() };
+        let query = NetworkServiceEndpointQuery { network_service_endpoint: Some(wanted), watch: true };
+        let mut endpoints = client.line.stream::<_, NetworkServiceEndpointResponse>(&client.source, FIND_ENDPOINTS, query).await.unwrap();
+        assert_eq!(told(next(&mut endpoints).await), ("nse".into(), false));
+        let socket = std::os::unix::net::UnixListener::bind(world._dir.path().join("socket")).unwrap();
+        for (name, service) in [("other", "t"), ("second", "s")] {
+            let socket = std::os::fd::OwnedFd::from(socket.try_clone().unwrap());
+            let url = Inode::of(&socket).unwrap().to_string();
+            client.line.outgoing.send(socket);
+            let entry = NetworkServiceEndpoint { name: name.into(), url, network_service_names: vec![service.into()], ..Default::default() };
+            client.line.call::<_, NetworkServiceEndpoint>(&client.source, REGISTER_ENDPOINT, Request::new(entry)).await.unwrap();
+        }
+        assert_eq!(told(next(&mut endpoints).await), ("second".into(), false));
+        let entry = NetworkServiceEndpoint { name: "second".into(), ..NetworkServiceEndpoint::default() };
+        let unregister = "/registry.NetworkServiceEndpointRegistry/Unregister";
+        client.line.call::<_, Empty>(&client.source, unregister, Request::new(entry)).await.unwrap();
+        assert_eq!(told(next(&mut endpoints).await), ("second".into(), true));
     });
 }

@@ -36,6 +36,8 @@ use crate::{
 const MAX_NAME: usize = 253;
 /// The most services of an endpoint, and the most labels of one.
 const MAX_ENTRIES: usize = 64;
+/// The most endpoints of a pod, each of which holds a descriptor of ours, and the most services of one.
+const MAX_OF_A_POD: usize = 64;
 
 /// What a Find answers with.
 type Found<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -78,6 +80,9 @@ impl Control {
         let known = registry.endpoint(&key).cloned();
         if let Some(owner) = known.as_ref().filter(|known| known.pod != member.pod) {
             return Err(Status::permission_denied(format!("no sufficient privileges: endpoint {} is registered by pod {}", entry.name, owner.pod)));
+        }
+        if known.is_none() {
+            check_room("endpoints", registry.endpoints().filter(|(_, registration)| registration.pod == member.pod).count())?;
         }
         let before = known.map(|known| known.remote).filter(|remote| remote.inode == inode);
         entry.initial_registration_time = before.as_ref().and_then(|remote| remote.entry().initial_registration_time).or(Some(now.into()));
@@ -167,7 +172,11 @@ impl Control {
         };
         check_matches(&service.matches)?;
         let matches = service.matches.into_iter().map(Match::from).collect();
-        let known = self.registry().register_service(&member.pod, &member.instance, &service.name, payload, matches);
+        let mut registry = self.registry();
+        let is_another = |id: &Namespaced, other: &Service| other.registered_by.as_ref() == Some(&member.pod) && id.name != service.name;
+        check_room("network services", registry.services().filter(|(id, other)| is_another(id, other)).count())?;
+        let known = registry.register_service(&member.pod, &member.instance, &service.name, payload, matches);
+        drop(registry);
         service.payload = known.payload.to_string();
         service.matches = known.matches.into_iter().map(wire::Match::from).collect();
         service.path_ids = vec![caller.peer.id.to_string(), self.source.id().to_string()];
@@ -234,6 +243,12 @@ fn check_matches(matches: &[wire::Match]) -> Result<(), Status> {
         true => Ok(()),
         false => Err(Status::invalid_argument(format!("a network service has at most {MAX_ENTRIES} matches, with as many routes and labels"))),
     }
+}
+
+/// Whether a pod may have one more of what it has so many of.
+fn check_room(what: &str, there_are: usize) -> Result<(), Status> {
+    let message = || format!("a pod has at most {MAX_OF_A_POD} {what}");
+    if there_are < MAX_OF_A_POD { Ok(()) } else { Err(Status::resource_exhausted(message())) }
 }
 
 fn check_socket(socket: &OwnedFd) -> Result<(), Status> {

@@ -63,22 +63,23 @@ impl Control {
     }
 
     async fn converse(self: Arc<Self>, stream: UnixStream) {
-        let pod = self.pod_of(&stream);
+        let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
+        // Whose pod has too many connections is hung up on.
+        let Ok(admitted) = self.sandboxes.admit(pid) else { return };
+        let pod = match self.identity.agent() {
+            None => None,
+            Some(_) if pid.is_some_and(|pid| u32::try_from(pid) == Ok(process::id())) => self.own_pod(&stream),
+            Some(_) => admitted.as_ref().map(|admitted| admitted.member.pod.clone()),
+        };
         let Some((caller, stream)) = accept(stream, &self.accepts).await else { return };
         let (caller, renewed) = (Caller { pod, ..caller.clone() }, caller.renewed);
         // How a caller goes is its own matter.
         let _ = grpc::serve_until(stream, |question| Arc::clone(&self).route(caller.clone(), question), renewed.notified()).await;
     }
 
-    /// The pod of whoever has connected, as the kernel tells it; of our own parts, by the name of the socket that they have connected
-    /// from.
-    fn pod_of(&self, stream: &UnixStream) -> Option<Namespaced> {
-        self.identity.agent()?;
-        let pid = stream.peer_cred().ok()?.pid()?;
-        if u32::try_from(pid) == Ok(process::id()) {
-            return self.own.lock().unwrap_or_else(PoisonError::into_inner).remove(stream.peer_addr().ok()?.as_pathname()?);
-        }
-        self.sandboxes.of_process(pid).map(|member| member.pod)
+    /// The pod of one of our own parts, by the name of the socket that it has connected from.
+    fn own_pod(&self, stream: &UnixStream) -> Option<Namespaced> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner).remove(stream.peer_addr().ok()?.as_pathname()?)
     }
 
     /// A caller's token, checked.
