@@ -27,7 +27,11 @@ fn three_clients_that_truly_work() {
     assert_eq!(observed(&ran, "ping-endpoint").len(), 3, "{ran:?}");
     assert_eq!(addresses.len(), 6, "{addresses:?}");
     // Fewer: what is no more is removed, the rest goes on.
-    cluster.nsmctl(&["deploy", "--clients", "2", "--cidr", "172.16.1.96/29"]).exits(0).says(&["Pod ns-kernel2kernel/alpine-3 is removed"]);
+    let pods = || cluster.kubectl(&["get", "pods", "-n", EXAMPLE, "-o", "custom-columns=:metadata.name,:metadata.uid"]);
+    let (before, fewer) = (pods(), ["deploy", "--clients", "2", "--cidr", "172.16.1.96/29"]);
+    cluster.nsmctl(&fewer).exits(0).says(&["Pod ns-kernel2kernel/alpine-3 is removed"]);
+    let rest: Vec<&str> = before.lines().filter(|line| !line.starts_with("alpine-3 ")).collect();
+    assert_eq!(pods().lines().collect::<Vec<_>>(), rest);
     cluster.nsmctl(&["verify", "--clients", "2", "--cidr", "172.16.1.96/29"]).exits(0);
     // What was asked of deploy need not be asked again, and a fix keeps it.
     let ran = cluster.nsmctl(&["verify", "-o", "json"]);

@@ -191,7 +191,7 @@ impl Cluster {
                 if reference.kind == "Pod" {
                     self.take_up(ctx, planned, before, &after).await?;
                 }
-                told(Applied::Configured, before.metadata.generation != after.metadata.generation)
+                told(Applied::Configured, is_respecified(before, &after))
             }
         })
     }
@@ -444,9 +444,35 @@ pub(super) fn refused(error: &kube::Error, planned: &PlannedObject) -> Failure {
     }
 }
 
+/// Whether an object asks for something else than before, so that its pods do not go on. The generation does not tell: that of a
+/// Deployment counts annotations too. Nor does the number of pods, unless there were none.
+fn is_respecified(before: &DynamicObject, after: &DynamicObject) -> bool {
+    let spec = |object: &DynamicObject| {
+        let mut spec = object.data["spec"].clone();
+        if let Some(replicas) = spec.get_mut("replicas") {
+            *replicas = json!(*replicas != json!(0));
+        }
+        spec
+    };
+    spec(before) != spec(after)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_template_and_the_first_pod_change_an_object_and_what_is_written_on_it_does_not() {
+        let object = |generation: i64, replicas: u32, image: &str| -> DynamicObject {
+            let metadata = json!({"name": "a", "generation": generation, "annotations": {"asked": generation.to_string()}});
+            serde_json::from_value(json!({"metadata": metadata, "spec": {"replicas": replicas, "template": {"image": image}}})).unwrap()
+        };
+        let before = object(1, 1, "one");
+        assert!(!is_respecified(&before, &object(2, 1, "one")), "its annotations have changed");
+        assert!(!is_respecified(&before, &object(2, 3, "one")), "the pod that there was goes on");
+        assert!(is_respecified(&before, &object(2, 1, "two")));
+        assert!(is_respecified(&object(1, 0, "one"), &object(2, 1, "one")));
+    }
 
     #[test]
     fn what_was_scaled_to_none_is_scaled_to_one_where_the_manifest_says_nothing() {
