@@ -132,23 +132,25 @@ impl Settings {
         plan(documents, &self.customisation, current).map_err(|error| bad_manifest(&error))
     }
 
-    /// These settings for what was deployed with options of its own, as [`Customisation::options`] writes them. Where the person
-    /// says what is different, that is what counts, and there is nothing to be changed: `None`.
+    /// These settings for what was deployed with options of its own, as [`Customisation::options`] writes them. What the person says
+    /// counts before what is remembered; where that adds nothing: `None`.
     ///
     /// # Errors
-    /// This version does not know what is remembered.
+    /// This version does not know what is remembered, and the person says nothing.
     pub fn as_deployed(&self, options: &str) -> Result<Option<Self>> {
-        if self.customisation.options().is_some() {
-            return Ok(None);
-        }
-        let unknown = |why: &str| {
-            let message = format!("the deployment was made with {options:?}, which this version of nsmctl does not know: {why}");
-            Failure::cannot_tell(message).hint("use the nsmctl that deployed it, or say by flags what is different from the manifests")
+        let remembered = CustomiseArgs::remembered(options).and_then(|read| customisation(&read).map_err(|failure| failure.message()));
+        let remembered = match remembered {
+            Ok(remembered) => remembered,
+            Err(_) if self.customisation.options().is_some() => return Ok(None),
+            Err(why) => {
+                let message = format!("the deployment was made with {options:?}, which this version of nsmctl does not know: {why}");
+                return Err(
+                    Failure::cannot_tell(message).hint("use the nsmctl that deployed it, or say by flags what is different from the manifests")
+                );
+            }
         };
-        let arguments = CustomiseArgs::remembered(options).map_err(|why| unknown(&why))?;
-        let remembered = customisation(&arguments).map_err(|failure| unknown(&failure.message()))?;
-        let Customisation { namespace, name_prefix, .. } = self.customisation.clone();
-        Ok(Some(Self { customisation: Customisation { namespace, name_prefix, ..remembered }, ..self.clone() }))
+        let customisation = self.customisation.clone().over(remembered);
+        Ok((customisation != self.customisation).then(|| Self { customisation, ..self.clone() }))
     }
 
     /// A command on the same deployment, as it would be typed.
@@ -380,7 +382,7 @@ mod tests {
             assert!(number.parse::<u64>().map_or(budget == ENDLESS, |number| number * unit == budget.as_secs()), "{typed:?}: {budget:?}");
         }
         // The others ask nobody, and what is new is either here or above.
-        let others = ["explain", "manifests", "completions", "man", "version", "help"];
+        let others = ["explain", "manifests", "completions", "man", "version", "engine", "help"];
         let root = crate::cli::command(crate::cli::Program::Nsmctl);
         for command in root.get_subcommands().filter(|command| !command.is_hide_set()).map(clap::Command::get_name) {
             let is_said = budgets.iter().chain([&exec]).any(|(typed, ..)| typed[0] == command);
@@ -458,8 +460,12 @@ mod tests {
             remembered.complete("`nsmctl verify`, `nsmctl deploy`"),
             format!("`nsmctl verify --namespace demo`, `{}`", deployed.command_line("deploy"))
         );
-        // The person's word counts.
-        assert!(settings(&["verify", "--clients", "2"]).unwrap().as_deployed(&options).unwrap().is_none());
+        // The person's word counts, and where nothing is said what is remembered.
+        let two = settings(&["verify", "--clients", "2", "--image", "nse=y:1"]).unwrap();
+        let told = two.as_deployed(&options).unwrap().unwrap().customisation.options().unwrap();
+        assert_eq!(told, options.replace("--clients=3", "--clients=2").replace("nse=x:1", "nse=y:1"));
+        assert!(deployed.as_deployed(&options).unwrap().is_none());
+        assert!(two.as_deployed("--colour=red").unwrap().is_none());
         for unknown in ["--colour=red", "--cidr=x", "deploy", "--cidr"] {
             let failure = plain.as_deployed(unknown).unwrap_err();
             assert!(failure.outcome.code() == 3 && failure.message().contains(unknown) && failure.hint.is_some(), "{failure:?}");

@@ -121,6 +121,8 @@ fn the_fix_that_is_told_mends_what_is_broken() {
     for (fault, cause, fix) in [
         ("link set nsm-1 arp off", "data-path", &["cleanup", "deploy"][..]),
         ("route replace blackhole 172.16.1.100/32", "route-refusing", &["deploy"]),
+        // The way back: the client has the address itself, and needs no route to it.
+        ("route replace blackhole 172.16.1.101/32", "route-refusing", &["deploy"]),
     ] {
         let place = Place::new();
         place.run(&["deploy"]).exits(0);
@@ -406,6 +408,33 @@ fn three_clients_have_three_connections() {
 }
 
 #[test]
+fn what_was_made_from_other_manifests_is_held_against_its_objects_and_is_not_replaced() {
+    let place = Place::new();
+    let example = place.run(&["manifests", "-n", "mine"]).exits(0).stdout.clone();
+    place.write("mine.yaml", &example.replace("nse-kernel", "my-nse").replace("name: alpine\n", "name: my-client\n"));
+    place.run(&["deploy", "-f", "mine.yaml"]).exits(0);
+    place.run(&["verify", "-n", "mine"]).exits(0).says(&["the deployment mine was made from other manifests (", "mine/my-client"]);
+    place.run(&["exec", "-n", "mine", "my-client", "--", "true"]).exits(0);
+    let ran = place.run(&["deploy", "-n", "mine"]);
+    ran.exits(1).prints_nothing().says(&["and this is the example; nothing was changed", "--manifests"]);
+    place.run(&["verify", "-f", "mine.yaml"]).exits(0);
+    // What would mend it is a deploy of its own.
+    place.run(&["exec", "-n", "mine", "my-client", "--", "ip", "link", "set", "nsm-1", "down"]).exits(0);
+    let ran = place.run(&["troubleshoot", "-n", "mine", "-o", "json"]);
+    let (ids, first) = causes(ran.exits(1));
+    assert_eq!(ids, ["interface-down"], "{ran:?}");
+    assert!(first["hint"].as_str().unwrap().contains("nsmctl deploy --namespace mine --target local --manifests MANIFESTS"), "{first}");
+    place.run(&["deploy", "-f", "mine.yaml"]).exits(0);
+    assert_eq!(place.run(&["troubleshoot", "-n", "mine"]).exits(0).code, Some(0));
+    place.run(&["cleanup", "-f", "mine.yaml"]).exits(0);
+
+    place.run(&["deploy", "--name-prefix", "blue-"]).exits(0);
+    place.run(&["verify", "-n", "blue-ns-kernel2kernel"]).exits(0).says(&["was made from other manifests"]);
+    place.run(&["cleanup", "--name-prefix", "blue-"]).exits(0);
+    place.is_clean();
+}
+
+#[test]
 fn clients_that_the_addresses_are_too_few_for_are_refused() {
     let place = Place::new();
     let ran = place.run(&["deploy", "--clients", "3"]);
@@ -449,7 +478,7 @@ fn a_payload_and_another_node_are_taken() {
     place.run(&["deploy", "--payload", "ip"]).exits(0);
     place.run(&["verify", "--payload", "ip"]).exits(0);
     // There is one node only, and nothing here schedules.
-    place.run(&["deploy", "--payload", "ip", "--cross-node"]).exits(0);
+    place.run(&["deploy", "--payload", "ip", "--cross-node"]).exits(0).says(&["--cross-node: this machine is one node"]);
     place.run(&["cleanup"]).exits(0);
     place.is_clean();
 }

@@ -55,7 +55,7 @@ pub const CATALOGUE: [Check; 16] = [
         "network-service",
         "NetworkService",
         Subject::Deployment(registration::network_service),
-        "make it, or remove the one that is too many: `kubectl get networkservices --all-namespaces`",
+        "make it, or remove the one that is too many; `nsmctl status -A` lists them",
     ),
     check(
         "endpoint-registered",
@@ -74,7 +74,7 @@ pub const CATALOGUE: [Check; 16] = [
         "address",
         "address",
         Subject::Connection(network::address),
-        "the endpoint gives the addresses out of NSM_CIDR_PREFIX; delete the client's pod to have them given again",
+        "the endpoint gives the addresses out of NSM_CIDR_PREFIX; nsmctl troubleshoot says how they are given again",
     ),
     check(
         "address-overlap",
@@ -82,7 +82,12 @@ pub const CATALOGUE: [Check; 16] = [
         Subject::Connections(path::overlap),
         "give the endpoints prefixes (NSM_CIDR_PREFIX) that do not overlap, then delete the clients' pods",
     ),
-    check("peer-route", "route to the peer", Subject::Connection(network::peer_route), "delete the client's pod to have the route made again"),
+    check(
+        "peer-route",
+        "route to the peer",
+        Subject::Connection(network::peer_route),
+        "nsmctl troubleshoot says what has become of the route, and how it is made again",
+    ),
     check(
         "ping-endpoint",
         "ping client → endpoint",

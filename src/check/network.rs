@@ -176,6 +176,10 @@ fn ping(check: &Check, subject: &str, side: &Side<'_>, destination: IpAddr, thre
             let observed = format!("{}/{} received, {:.0} % loss{times}{before}", stats.received, stats.transmitted, stats.loss_percent());
             // Where nothing came back there is no time to be judged, and the loss says enough.
             let slow = max_round_trip_ms.zip(stats.round_trip_ms).is_some_and(|(limit, (_, mean, _))| mean > limit);
+            let observed = match max_round_trip_ms.filter(|_| slow) {
+                Some(limit) => format!("{observed}: slower than {limit} ms on average"),
+                None => observed,
+            };
             if stats.received > 0 && stats.loss_percent() <= max_loss_percent && !slow {
                 check.finding(subject, Verdict::Pass, expected, observed)
             } else {

@@ -16,6 +16,7 @@ pub struct EngineArgs {
 #[derive(Debug, PartialEq, Eq, Subcommand)]
 pub enum EngineCommand {
     /// Run the engine in this process.
+    #[command(hide = true)]
     Run {
         /// The directory of its socket, log and lock.
         #[arg(long)]
@@ -49,8 +50,10 @@ Examples:
   nsmctl engine restart && nsmctl verify --target local")]
     Restart,
     /// Say whether an engine could make its namespaces and links here.
+    #[command(hide = true)]
     Probe,
     /// Become a program in the network namespace of a pod.
+    #[command(hide = true)]
     Enter(EnterArgs),
 }
 

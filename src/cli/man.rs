@@ -177,7 +177,8 @@ mod tests {
         root.build();
         let commands: Vec<String> = with_commands(&root).iter().map(|command| command.get_bin_name().unwrap().replace(' ', "-") + ".1").collect();
         assert_eq!(pages.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>(), commands);
-        assert!(commands.contains(&"nsmctl-manifests-rbac.1".to_owned()) && !commands.iter().any(|name| name.contains("engine")), "{commands:?}");
+        assert!(commands.contains(&"nsmctl-manifests-rbac.1".to_owned()) && commands.contains(&"nsmctl-engine-restart.1".to_owned()), "{commands:?}");
+        assert!(!commands.contains(&"nsmctl-engine-manage.1".to_owned()), "{commands:?}");
         for (name, text) in &pages {
             for section in ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLES", "\"EXIT STATUS\"", "ENVIRONMENT", "FILES", "\"SEE ALSO\""] {
                 assert!(text.contains(&format!("\n.SH {section}\n")), "{name} has no {section}: {text}");

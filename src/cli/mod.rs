@@ -83,7 +83,7 @@ Exit codes:
   4    out of time
   70   a defect of nsmctl
   130  interrupted (SIGINT); 143 terminated (SIGTERM)
-  exec: the program's own, or 125 where it could not be run";
+  exec: the program's own (126, 127: none to run), or 125 where nsmctl failed";
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
@@ -114,8 +114,10 @@ pub enum Command {
     Man(ManArgs),
     /// Print the version, the commit, the target and the compiler.
     Version(VersionArgs),
-    /// The engine of this machine; deploy starts it.
-    #[command(hide = true)]
+    /// The engine of this machine, which deploy starts: put another manager in its place.
+    #[command(after_help = "\
+Examples:
+  nsmctl engine restart")]
     Engine(EngineArgs),
 }
 

@@ -8,7 +8,7 @@ pub const EXIT_CODES: [(&str, &str); 10] = [
     ("3", "It cannot be told: unreachable, forbidden, nothing found."),
     ("4", "Out of time: the budget of --timeout is used up."),
     ("70", "A defect of nsmctl."),
-    ("125", "Of exec: the program could not be run, or how it ended is not known."),
+    ("125", "Of exec: nsmctl failed, or how the program ended is not known; 126 and 127 are a shell's: it cannot be run, it is not there."),
     ("130", "Interrupted (SIGINT); what was found so far is reported."),
     ("143", "Terminated (SIGTERM); what was found so far is reported."),
     ("any", "Of exec: the program's own."),

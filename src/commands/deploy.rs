@@ -8,7 +8,7 @@ use crate::{
     cancel::Cancel,
     cli::ApplyArgs,
     manifest::write,
-    model::{ConnectionPhases, Event, Failure, IntoFailure, Milestones, Outcome, Phase, Result, Sink},
+    model::{ConnectionPhases, Event, Failure, IntoFailure, Milestones, Outcome, Phase, Result, Sink, few},
     report::{Report, Shown, summary},
     runtime_dir,
     settings::{Settings, on_a_cluster},
@@ -31,6 +31,18 @@ pub(super) async fn run(arguments: &ApplyArgs, settings: &Settings, ctx: &Ctx, r
     }
     if let (Target::Cluster(_), Some(ttl)) = (&session.target, settings.svid_ttl) {
         return Err(on_a_cluster(&format!("--svid-ttl {ttl:?}"), "the target is a cluster"));
+    }
+    if !matches!(session.target, Target::Cluster(_)) && settings.customisation.cross_node {
+        ctx.events.warn("--cross-node: this machine is one node, so that clients and endpoints are on the same");
+    }
+    let others = session.others(settings, ctx).await?;
+    if !others.is_empty() {
+        let message = format!(
+            "the deployment {} was made from other manifests ({}), and this is the example; nothing was changed",
+            session.plan.instance,
+            few(&others)
+        );
+        return Err(Failure::failed(message).hint("name its manifests with --manifests, choose another --namespace, or `nsmctl cleanup` first"));
     }
     let options = ApplyOptions { force_conflicts: arguments.force_conflicts };
     if arguments.dry_run || arguments.diff {

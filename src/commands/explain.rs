@@ -25,11 +25,28 @@ fn explained(cause: &'static Cause) -> Explained {
         seen: cause.seen,
         unseen: cause.unseen,
         explanation: cause.explain,
-        fix: cause.fix,
+        fix: spelt(cause.fix),
         follows: cause.follows.concat(),
         leads_to: leads_to(cause.id),
         link: cause.link,
     }
+}
+
+/// A fix without a case at hand: what a diagnosis fills in stands in capital letters.
+fn spelt(fix: &str) -> String {
+    let renew = "kubectl -n NAMESPACE delete pod POD && nsmctl deploy";
+    let fix = fix.replace("{deploy}", "nsmctl deploy").replace("{renew}", renew).replace("{renew-endpoint}", renew);
+    let mut text = String::new();
+    let mut rest = fix.as_str();
+    while let Some((before, behind)) = rest.split_once('{') {
+        let (word, after) = behind.split_once('}').unwrap_or((behind, ""));
+        // Others are JSON's.
+        let is_word = !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+        text.push_str(before);
+        rest = if is_word { after } else { behind };
+        text.push_str(&if is_word { word.to_ascii_uppercase() } else { "{".to_owned() });
+    }
+    text + rest
 }
 
 fn unknown(id: &str) -> Failure {
@@ -52,6 +69,17 @@ mod tests {
         let [one] = &asked(Some("manager-not-ready")).unwrap()[..] else { panic!("one") };
         assert!(one.follows.contains(&"spire-not-ready") && one.leads_to.contains(&"data-path"), "{one:?}");
         assert_eq!(asked(None).unwrap().len(), causes().count());
+    }
+
+    #[test]
+    fn what_only_a_diagnosis_knows_stands_in_capital_letters() {
+        assert_eq!(spelt("kubectl -n {namespace} get {workload}   # then {deploy}"), "kubectl -n NAMESPACE get WORKLOAD   # then nsmctl deploy");
+        assert_eq!(spelt("kubectl patch x -p '{\"spec\":{\"a\":\"{mtu}\"}}'"), "kubectl patch x -p '{\"spec\":{\"a\":\"MTU\"}}'");
+        for cause in asked(None).unwrap() {
+            let words = cause.fix.split('{').skip(1).filter_map(|part| part.split_once('}'));
+            let unfilled: Vec<&str> = words.map(|(word, _)| word).filter(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '-')).collect();
+            assert_eq!(unfilled, [""; 0], "{}", cause.id);
+        }
     }
 
     #[test]

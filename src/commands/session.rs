@@ -1,6 +1,6 @@
 use crate::{
-    manifest::Document,
-    model::{Failure, IntoFailure, Outcome, Plan, Result},
+    manifest::{Document, deployed},
+    model::{Failure, IntoFailure, Outcome, Plan, Result, Scope, few},
     report::{Report, TargetInfo},
     settings::{Choice, Settings},
     target::{
@@ -15,6 +15,8 @@ pub(super) struct Session {
     pub(super) plan: Plan,
     /// Whether it is the example that nsmctl carries in itself.
     pub(super) is_example: bool,
+    /// Whether what is there was made from manifests that are not at hand, so that what it promises is read off the objects.
+    pub(super) is_of_others: bool,
     documents: Vec<Document>,
 }
 
@@ -56,7 +58,7 @@ impl Session {
                 report.target = Some(TargetInfo::Cluster { server, context, version: Some(cluster.version().to_owned()) });
                 let plan = settings.plan(&documents, cluster.namespace())?;
                 report.namespace = Some(plan.namespace.clone());
-                Ok(Self { target: Target::Cluster(Box::new(cluster)), plan, is_example: settings.manifests.is_none(), documents })
+                Ok(Self::new(Target::Cluster(Box::new(cluster)), plan, settings, documents))
             }
             Lookup::Absent(reason) if settings.target == Choice::Auto => Self::local(settings, documents, ctx, report, &reason),
             Lookup::Absent(reason) => Err(Failure::cannot_tell(format!("{why} asks for a cluster, and {reason}"))
@@ -66,7 +68,18 @@ impl Session {
 
     /// The same for whoever looks at what is there: where the person names no options, those that it was deployed with count.
     pub(super) async fn look(settings: &Settings, ctx: &Ctx, report: &mut Report) -> Result<Self> {
-        let session = Self::open(settings, ctx, report).await?;
+        let mut session = Self::open(settings, ctx, report).await?;
+        let others = session.others(settings, ctx).await?;
+        if !others.is_empty() {
+            let (instance, names) = (&session.plan.instance, few(&others));
+            ctx.events.info(format!(
+                "the deployment {instance} was made from other manifests ({names}): it is held against its objects; --manifests names what it was made from"
+            ));
+            let scope = Scope { namespace: Some(session.plan.namespace.clone()), ..Scope::default() };
+            session.plan.expectations = deployed(&session.target.discover(ctx, &scope).await?, &scope);
+            (session.is_example, session.is_of_others) = (false, true);
+            return Ok(session);
+        }
         let Some(options) = session.target.options(ctx, &session.plan).await? else { return Ok(session) };
         let Some(deployed) = settings.as_deployed(&options)? else { return Ok(session) };
         let plan = match deployed.plan(&session.documents, &session.plan.namespace) {
@@ -86,6 +99,22 @@ impl Session {
         Ok(Self { plan, ..session })
     }
 
+    fn new(target: Target, plan: Plan, settings: &Settings, documents: Vec<Document>) -> Self {
+        Self { target, plan, is_example: settings.manifests.is_none(), is_of_others: false, documents }
+    }
+
+    /// What there is in the place of the example, where a person names a namespace and no manifests.
+    ///
+    /// # Errors
+    /// The target cannot be asked.
+    pub(super) async fn others(&self, settings: &Settings, ctx: &Ctx) -> Result<Vec<String>> {
+        if settings.manifests.is_some() || settings.customisation.namespace.is_none() {
+            return Ok(Vec::new());
+        }
+        let others = self.target.other_workloads(ctx, &self.plan).await?;
+        Ok(others.iter().map(ToString::to_string).collect())
+    }
+
     #[cfg(target_os = "linux")]
     fn local(settings: &Settings, documents: Vec<Document>, ctx: &Ctx, report: &mut Report, why: &str) -> Result<Self> {
         let plan = settings.plan(&documents, DEFAULT_NAMESPACE)?;
@@ -93,7 +122,7 @@ impl Session {
         ctx.events.info(format!("target: this machine, namespace {} ({why})", plan.namespace));
         report.target = Some(TargetInfo::Local { directory: local.dir().display().to_string() });
         report.namespace = Some(plan.namespace.clone());
-        Ok(Self { target: Target::Local(local), plan, is_example: settings.manifests.is_none(), documents })
+        Ok(Self::new(Target::Local(local), plan, settings, documents))
     }
 
     #[cfg(not(target_os = "linux"))]

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use tokio::time::{Instant, sleep};
+
 use crate::{
     model::{Finding, Result, Verdict},
     report::Report,
@@ -10,7 +12,8 @@ use crate::{
 const LOOKS: u32 = 3;
 /// How often is looked in all: where many clients ask for their connections, links are remade one after the other.
 const MOST: u32 = 12;
-/// The pause between two looks. A client asks for its connection once more when its container starts (upstream: cmd-nsc after
+/// The pause between two looks, and never less than a look has taken: one into many pods costs their nodes as much as the connections
+/// that they are to make meanwhile. A client asks for its connection once more when its container starts (upstream: cmd-nsc after
 /// cmd-nsc-init), and packets are lost while the link is remade, which takes less than a second.
 const PAUSE: Duration = Duration::from_secs(1);
 /// What must be left of the time for one more: a look that cannot be finished would say less than the last one.
@@ -23,21 +26,24 @@ const UNSETTLED: [&str; 6] = ["interface", "address", "peer-route", "ping-endpoi
 /// # Errors
 /// That of a look, or the command was stopped.
 pub(super) async fn settle(ctx: &Ctx, report: &mut Report, mut look: impl AsyncFnMut(&mut Report) -> Result<()>) -> Result<()> {
+    let mut begun = Instant::now();
     look(report).await?;
     let mut same = 1;
     for _ in 1..MOST {
         let before: Vec<Finding> = report.findings.iter().flatten().filter(is_unsettled).cloned().collect();
         let Some(Finding { title, subject, observed, .. }) = before.first() else { break };
-        if ctx.remaining() < ENOUGH {
+        let took = begun.elapsed();
+        if ctx.remaining() < ENOUGH.max(2 * took) {
             break;
         }
         let more = if before.len() > 1 { format!(", and {} more", before.len() - 1) } else { String::new() };
         ctx.events.info(format!("not yet: {title} of {subject}: {observed}{more}; looking again"));
         let pause = async {
-            tokio::time::sleep(PAUSE).await;
+            sleep(PAUSE.max(took)).await;
             Ok(())
         };
         ctx.run("waiting for links in the making", pause).await?;
+        begun = Instant::now();
         look(report).await?;
         let seen: Vec<&Finding> = report.findings.iter().flatten().filter(is_unsettled).collect();
         // A path that twice takes no longer packets than these is like that.
@@ -125,6 +131,20 @@ mod tests {
         assert_eq!(settled(&one_after_the_other, MINUTE).await.0, 6);
         let for_ever: Vec<Finding> = (0..20).map(|number| of(&number.to_string())).collect();
         assert_eq!(settled(&for_ever, MINUTE).await.0, MOST as usize);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_is_as_long_as_the_look_before_it() {
+        let (mut looked_at, mut report) = (Vec::new(), Report::new("deploy"));
+        let look = async |report: &mut Report| {
+            looked_at.push(Instant::now());
+            sleep(Duration::from_secs(if looked_at.len() == 1 { 9 } else { 0 })).await;
+            report.findings = Some(vec![ping(Verdict::Fail, "0/4")]);
+            Ok(())
+        };
+        settle(&Ctx::new(Cancel::default(), MINUTE, Sink::new(|_| ())), &mut report, look).await.unwrap();
+        let apart: Vec<u64> = looked_at.windows(2).map(|pair| (pair[1] - pair[0]).as_secs()).collect();
+        assert_eq!(apart, [18, 1]);
     }
 
     #[tokio::test(start_paused = true)]

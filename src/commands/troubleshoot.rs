@@ -95,7 +95,7 @@ async fn meant(arguments: &TroubleshootArgs, settings: &Settings, session: &Sess
         let place = Scope { namespace: Some(plan.namespace.clone()), ..Scope::default() };
         let (inventory, beside) = futures::join!(target.inventory(ctx, &plan.expectations), discover(target, ctx, &place));
         let (inventory, beside) = (inventory?, beside?);
-        let is_planned = settings.manifests.is_some() || !is_absent(plan, &inventory);
+        let is_planned = settings.manifests.is_some() || !(session.is_of_others || is_absent(plan, &inventory));
         let live = beside.as_ref().map(|discovery| deployed(discovery, &place)).unwrap_or_default();
         // Whatever is in the namespace that was named is meant, also where none of it is the plan's.
         if is_planned || settings.customisation.namespace.is_some() {

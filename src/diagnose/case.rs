@@ -301,7 +301,8 @@ impl<'a> Case<'a> {
     /// The command that makes a deployment whole again.
     pub(super) fn deploy(&self) -> &'static str {
         match (self.is_local(), self.snapshot.planned) {
-            (true, _) => "nsmctl deploy --target local",
+            (true, true) => "nsmctl deploy --target local",
+            (true, false) => "nsmctl deploy --target local --manifests MANIFESTS",
             (false, true) => "nsmctl deploy",
             // What somebody else has deployed, only their own manifests bring back.
             (false, false) => "kubectl apply -f MANIFESTS",

@@ -79,8 +79,8 @@ pub struct Explained {
     pub unseen: &'static str,
     /// How it works.
     pub explanation: &'static str,
-    /// The fix; what is in braces, a diagnosis fills in.
-    pub fix: &'static str,
+    /// The fix; what is in capital letters, a diagnosis fills in.
+    pub fix: String,
     /// The causes that it may follow from.
     pub follows: Vec<&'static str>,
     /// The causes that may follow from it.

@@ -36,7 +36,7 @@ fn one(cause: &Explained, look: Look) -> String {
     said("follows from", &cause.follows.join(", "));
     said("leads to", &cause.leads_to.join(", "));
     said("in the example's document", cause.documented.unwrap_or_default());
-    text.push_str(fix_text(cause.fix, look).trim_start());
+    text.push_str(fix_text(&cause.fix, look).trim_start());
     let _ = writeln!(text, "more: {}", cause.link);
     text
 }

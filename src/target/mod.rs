@@ -168,6 +168,18 @@ impl Target {
         }
     }
 
+    /// The workloads of a plan's deployment, where none of them is the plan's: it was made from other manifests.
+    ///
+    /// # Errors
+    /// The target cannot be asked.
+    pub async fn other_workloads(&self, ctx: &Ctx, plan: &Plan) -> Result<Vec<ObjectRef>> {
+        match self {
+            Self::Cluster(cluster) => ctx.run("looking at what was deployed", async { Ok(cluster.other_workloads(plan).await) }).await,
+            #[cfg(target_os = "linux")]
+            Self::Local(local) => local.other_workloads(ctx, plan).await,
+        }
+    }
+
     /// What there is of NSM, whoever deployed it.
     ///
     /// # Errors

@@ -102,7 +102,10 @@ impl Local {
 
     /// What the engine counts, by the name of each series.
     pub(crate) fn metrics(&self) -> BTreeMap<String, f64> {
-        let (_, text) = self.run(&["metrics", "-o", "prometheus"]);
+        let (_, output) = self.attempt(&["metrics", "-o", "prometheus"]);
+        // 3 where something could not be read: an endpoint that has just been killed counts nothing.
+        assert!(matches!(output.status.code(), Some(0 | 3)), "nsmctl metrics: {}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8_lossy(&output.stdout);
         let series = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.rsplit_once(' '));
         series.filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?))).collect()
     }

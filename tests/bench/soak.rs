@@ -56,7 +56,9 @@ fn main() {
         if Instant::now() >= next {
             next += REPORT;
             let (used, metrics) = (local.used(), local.metrics());
-            let value = |name: &str| metrics.get(name).copied().unwrap_or_default();
+            // Of every series of the name: what each SVID counts is told by itself.
+            let of = |series: &str, name: &str| series.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('{'));
+            let value = |name: &str| -> f64 { metrics.iter().filter(|(series, _)| of(series, name)).map(|(_, value)| value).sum() };
             println!(
                 "{:>4} s: {kills} killed, {} connections, {} heals, {} SVIDs renewed; {:.1} MiB, {} descriptors, {:.1} s of CPU",
                 begun.elapsed().as_secs(),

@@ -38,6 +38,11 @@ pub(crate) const DRILLS: &[Drill] = &[
         .mended_by_nsm(|scene| !far_link(scene).contains("UP")),
     Drill::new("endpoint-does-not-answer", Cause("data-path"), |scene| {
         // Its own way back leads elsewhere: what arrives is answered into the void.
+        in_endpoint(scene, "ip route del 172.16.1.101/32 dev $link; ip route add 172.16.1.101/32 dev lo");
+    })
+    .fails("ping-endpoint")
+    .mended_by_nsm(|scene| scene.printed(&endpoint(scene), ROUTES).contains("172.16.1.101 dev lo")),
+    Drill::new("endpoint-route-blackhole", Cause("route-refusing"), |scene| {
         in_endpoint(scene, "ip route del 172.16.1.101/32 dev $link; ip route add blackhole 172.16.1.101/32");
     })
     .fails("ping-client")

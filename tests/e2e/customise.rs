@@ -65,6 +65,21 @@ fn two_clients_and_their_endpoint_on_two_nodes() {
 }
 
 #[test]
+fn what_was_made_from_other_manifests_is_held_against_its_objects_and_is_not_replaced() {
+    let cluster = Cluster::new();
+    let example = cluster.nsmctl(&["manifests"]).exits(0).stdout.replace("nse-kernel", "my-nse").replace("name: alpine\n", "name: my-client\n");
+    let manifests = tempfile::NamedTempFile::with_suffix(".yaml").unwrap();
+    std::fs::write(manifests.path(), example).unwrap();
+    let manifests = manifests.path().to_str().unwrap();
+    cluster.nsmctl(&["deploy", "-f", manifests]).exits(0);
+    cluster.nsmctl(&["verify", "-n", EXAMPLE]).exits(0).says(&["was made from other manifests (", "my-client"]);
+    cluster.nsmctl(&["exec", "-n", EXAMPLE, "my-client", "--", "true"]).exits(0);
+    cluster.nsmctl(&["deploy", "-n", EXAMPLE]).exits(1).says(&["and this is the example; nothing was changed"]);
+    cluster.nsmctl(&["verify", "-f", manifests]).exits(0);
+    cluster.nsmctl(&["cleanup", "-f", manifests]).exits(0);
+}
+
+#[test]
 fn two_deployments_side_by_side_in_one_namespace() {
     let cluster = Cluster::new();
     cluster.nsmctl(&["deploy"]).exits(0);

@@ -126,7 +126,7 @@ pub(super) const CAUSES: &[Cause] = &[
         title: "a route of the pod discards what is for the peer",
         component: "client",
         document_row: PING_TIMEOUT,
-        seen: "the best route to the peer is a blackhole, unreachable or prohibit",
+        seen: "the best route to the peer is a blackhole, unreachable or prohibit, at either end",
         unseen: "",
         follows: &[],
         find: interface::route_refusing,

@@ -21,14 +21,17 @@ const LAST_WARNINGS: usize = 5;
 fn connections(case: &Case<'_>, judge: impl Fn(&Connection<'_>, &Side<'_>) -> Option<Found>) -> Vec<Found> {
     let found = |connection: &Connection<'_>| {
         let side = connection.client.as_ref().filter(|_| !case.is_explained_by(&ROOTS, &connection.subject))?;
-        judge(connection, side).map(|found| about(case, connection, found.because(dead_data_plane(case, side))))
+        // What was said of a fault that is over is no evidence of this one.
+        let said = if case.works(connection) { Vec::new() } else { dead_data_plane(case, side) };
+        judge(connection, side).map(|found| about(case, connection, found.because(said)))
     };
     case.connections.iter().filter_map(found).collect()
 }
 
-/// What NSM's client says about packets that do not come back.
+/// What NSM's client said last about packets that do not come back.
 fn dead_data_plane(case: &Case<'_>, side: &Side<'_>) -> Vec<String> {
-    [&["no packets received"][..], &["data plane is down"]].into_iter().flat_map(|parts| case.quote_lines(&side.pod.id, parts)).collect()
+    let said = [&["no packets received"][..], &["data plane is down"]].into_iter();
+    said.filter_map(|parts| case.quote_lines(&side.pod.id, parts).pop()).collect()
 }
 
 fn failed<'a>(case: &'a Case<'_>, connection: &Connection<'_>, check: &str) -> Vec<&'a Finding> {
@@ -221,14 +224,24 @@ pub(in crate::diagnose) fn address_wrong(case: &Case<'_>) -> Vec<Found> {
 
 pub(in crate::diagnose) fn route_refusing(case: &Case<'_>) -> Vec<Found> {
     connections(case, |connection, side| {
-        let found = failed(case, connection, "peer-route");
-        connection.link.as_ref().filter(|link| link.is_up() && !found.is_empty())?;
-        let refusing = |peer| Route::best(side.routes_to(peer).ok()?, peer).filter(|route| route.refuses.is_some()).map(|route| (peer, route));
-        let (peer, route) = connection.pairs.iter().find_map(|pair| refusing(pair.endpoint))?;
-        let word = route.refuses.as_deref().unwrap_or_default();
-        let observed = format!("a {word} route to {} takes what is for {peer}", route.destination);
-        Some(Found::new(&connection.subject, observed).because(evidence(&found)))
+        connection.link.as_ref().filter(|link| link.is_up())?;
+        let near = connection.pairs.iter().find_map(|pair| refused(side, pair.endpoint)).zip(Some(failed(case, connection, "peer-route")));
+        if let Some((observed, found)) = near.filter(|(_, found)| !found.is_empty()) {
+            return Some(Found::new(&connection.subject, observed).because(evidence(&found)));
+        }
+        // The way back, which no check looks at but by a ping.
+        let (far, found) = (connection.endpoint.as_ref()?, failed(case, connection, "ping-client"));
+        let observed = connection.pairs.iter().find_map(|pair| refused(far, pair.client)).filter(|_| !found.is_empty())?;
+        let observed = format!("in {}, {observed}", far.pod.id.name);
+        Some(Found::new(&connection.subject, observed).because(evidence(&found)).about(case, case.endpoint_of(connection)?))
     })
+}
+
+/// The route of one end that refuses what is for the other.
+fn refused(side: &Side<'_>, peer: IpAddr) -> Option<String> {
+    let route = Route::best(side.routes_to(peer).ok()?, peer)?;
+    let word = route.refuses.as_deref()?;
+    Some(format!("a {word} route to {} takes what is for {peer}", route.destination))
 }
 
 pub(in crate::diagnose) fn route_missing(case: &Case<'_>) -> Vec<Found> {
@@ -247,7 +260,8 @@ pub(in crate::diagnose) fn data_path(case: &Case<'_>) -> Vec<Found> {
         let lost: Vec<&Finding> = ["ping-endpoint", "ping-client"].into_iter().flat_map(|check| failed(case, connection, check)).collect();
         let is_whole = case.verdict("interface", connection) != Some(Verdict::Fail)
             && !case.endpoint_of(connection).is_some_and(|endpoint| case.is_explained(&endpoint.to_string()));
-        if lost.is_empty() || !is_whole || !side.pod.ready {
+        let is_told = case.is_explained_by(&["route-refusing"], &connection.subject);
+        if lost.is_empty() || !is_whole || !side.pod.ready || is_told {
             return None;
         }
         let lines = lost.iter().map(|finding| format!("{} ({}): {}", finding.title, finding.subject, finding.observed));

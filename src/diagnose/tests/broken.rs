@@ -310,6 +310,8 @@ pub(super) const BROKEN: &[Broken] = &[
         change: |s| { silent(s); probes_mut(&mut s.observation, CLIENT).routes = printed("ip route", "default via 10.244.1.1 dev eth0 \n"); } },
     Broken { what: "a blackhole in the way", cause: "route-refusing", step: "interface", says: "a blackhole route to 172.16.1.100/32 takes what is for 172.16.1.100", fix: "delete pod alpine",
         change: |s| { silent(s); probes_mut(&mut s.observation, CLIENT).routes = printed("ip route", "default via 10.244.1.1 dev eth0 \nblackhole 172.16.1.100 \n"); } },
+    Broken { what: "a blackhole on the way back", cause: "route-refusing", step: "ping", says: "in nse-kernel-7d8b9c5f6-x2k4p, a blackhole route to 172.16.1.101/32 takes what is for 172.16.1.101", fix: "rollout restart deployment/nse-kernel",
+        change: |s| { silent(s); probes_mut(&mut s.observation, ENDPOINT).routes = printed("ip route", "default via 10.244.1.1 dev eth0 \nblackhole 172.16.1.101 \n"); } },
     Broken { what: "an end that asks for no link-layer address", cause: "data-path", step: "ping", says: "nsm-1 of alpine has NOARP", fix: "delete pod alpine",
         change: |s| { silent(s); client_links(s, &link("nsm-1", &["172.16.1.101/32"]).replace("MULTICAST,", "MULTICAST,NOARP,")); } },
     Broken { what: "a small MTU", cause: "data-path", step: "ping", says: "kernel2ker-CKBv of nse-kernel-7d8b9c5f6-x2k4p has an MTU of 68, and IPv4 needs 576", fix: "delete pod alpine",

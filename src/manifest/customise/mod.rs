@@ -64,6 +64,21 @@ impl Customisation {
         Some(words.collect::<Vec<_>>().join(" ")).filter(|options| !options.is_empty())
     }
 
+    /// With what is remembered of a deployment, where nothing is said about it here. Which deployment is meant is never remembered.
+    #[must_use]
+    pub fn over(self, remembered: Self) -> Self {
+        let of_others = remembered.images.into_iter().filter(|(container, _)| !self.images.iter().any(|(own, _)| own == container));
+        Self {
+            cidr: self.cidr.or(remembered.cidr),
+            clients: self.clients.or(remembered.clients),
+            cross_node: self.cross_node || remembered.cross_node,
+            payload: self.payload.or(remembered.payload),
+            image_registry: self.image_registry.or(remembered.image_registry),
+            images: of_others.chain(self.images.iter().cloned()).collect(),
+            ..self
+        }
+    }
+
     /// The namespace of the deployment, where the manifests or the person name one.
     #[must_use]
     pub fn namespace_of(&self, documents: &[Document]) -> Option<String> {

@@ -351,6 +351,20 @@ impl Cluster {
         listed.filter(superfluous).collect()
     }
 
+    /// The workloads that carry the label of a plan's deployment, where none of them is the plan's: it was made from other manifests.
+    /// Who may not see them is told of none.
+    pub async fn other_workloads(&self, plan: &Plan) -> Vec<ObjectRef> {
+        let params = ListParams::default().labels(&selector(&plan.instance));
+        let kinds = KINDS.iter().filter(|kind| matches!(kind.kind, "Deployment" | "StatefulSet" | "DaemonSet" | "Pod"));
+        let listed = kinds.map(async |kind| {
+            let objects = self.api(&resource_of(kind), Some(&plan.namespace)).list_metadata(&params).await.map(|list| list.items);
+            let own = objects.unwrap_or_default().into_iter().filter(|object| object.owner_references().is_empty());
+            own.map(|object| ObjectRef::namespaced(kind.kind, &plan.namespace, &object.name_any())).collect::<Vec<_>>()
+        });
+        let found: Vec<ObjectRef> = join_all(listed).await.into_iter().flatten().collect();
+        if plan.objects.iter().any(|planned| found.contains(&planned.reference)) { Vec::new() } else { found }
+    }
+
     /// The deployments that have a NetworkService or a pod, by their label.
     pub async fn deployments(&self) -> Vec<String> {
         let params = ListParams::default().labels(&format!("{MANAGED_BY_LABEL}={MANAGED_BY}"));

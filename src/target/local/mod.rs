@@ -236,6 +236,19 @@ impl Local {
         }
     }
 
+    /// The pods that carry the label of a plan's deployment, where none of them is the plan's: it was made from other manifests.
+    ///
+    /// # Errors
+    /// The engine cannot be asked.
+    pub async fn other_workloads(&self, ctx: &Ctx, plan: &Plan) -> Result<Vec<ObjectRef>> {
+        let pods = self.inventory(ctx, &Expectations::default()).await?.pods.unwrap_or_default();
+        let is_own = |pod: &&PodState| pod.labels.get(INSTANCE_LABEL) == Some(&plan.instance);
+        let own: Vec<&PodState> = pods.iter().filter(is_own).collect();
+        let is_planned = own.iter().any(|pod| plan.expectations.workloads.iter().any(|workload| workload.owns(pod)));
+        let others = own.into_iter().filter(|_| !is_planned);
+        Ok(others.map(|pod| ObjectRef::namespaced("Pod", &pod.id.namespace, &pod.id.name)).collect())
+    }
+
     /// What the engine holds, whichever deployment it is of.
     ///
     /// # Errors
