@@ -28,6 +28,10 @@ const LOOK_AGAIN: Duration = Duration::from_secs(3);
 /// How long an object may take to go by itself before `--force` helps: longer than what goes by itself ever needs beyond a
 /// pod's grace.
 const PATIENCE: Duration = Duration::from_secs(8);
+/// How long is waited for a registration that was under way when its endpoint ended, and how often: it goes by two managers and the
+/// registry, and on a busy cluster one was seen to come back after it had been removed.
+const RENEWAL: Duration = Duration::from_millis(250);
+const RENEWALS: u32 = 4;
 
 /// An object that is to go.
 struct Doomed {
@@ -82,10 +86,23 @@ impl Cluster {
         let results = join_all(doomed.iter().map(|doomed| self.remove(ctx, doomed, options))).await;
         record(doomed, results, &mut removed);
 
-        // Only now: an endpoint that lives renews its registration.
-        let registrations = self.registrations(ctx, &pods, &owned, &mut removed.unseen).await;
-        let results = join_all(registrations.iter().map(|doomed| self.remove(ctx, doomed, options))).await;
-        record(registrations, results, &mut removed);
+        // Only now: an endpoint that lives renews its registration. What was under way when it ended comes after that.
+        for _ in 0..RENEWALS {
+            let registrations = self.registrations(ctx, &pods, &owned, &mut removed.unseen).await;
+            if registrations.is_empty() {
+                break;
+            }
+            let results = join_all(registrations.iter().map(|doomed| self.remove(ctx, doomed, options))).await;
+            let is_refused = results.iter().any(Result::is_err);
+            record(registrations, results, &mut removed);
+            let pause = async {
+                tokio::time::sleep(RENEWAL).await;
+                Ok(())
+            };
+            if is_refused || ctx.run("waiting for registrations under way", pause).await.is_err() {
+                break;
+            }
+        }
 
         self.prove(ctx, instance, &pods, &owned, &mut removed).await;
         Ok(removed)
@@ -290,6 +307,8 @@ impl Cluster {
 fn record(doomed: Vec<Doomed>, results: Vec<Result<(), String>>, removed: &mut Removed) {
     for (Doomed { reference, .. }, result) in doomed.into_iter().zip(results) {
         match result {
+            // It was there again.
+            Ok(()) if removed.gone.contains(&reference) => {}
             Ok(()) => removed.gone.push(reference),
             Err(reason) => removed.left.push((reference, reason)),
         }
