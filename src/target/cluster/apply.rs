@@ -359,7 +359,7 @@ impl Cluster {
         let listed = kinds.map(async |kind| {
             let objects = self.api(&resource_of(kind), Some(&plan.namespace)).list_metadata(&params).await.map(|list| list.items);
             let own = objects.unwrap_or_default().into_iter().filter(|object| object.owner_references().is_empty());
-            own.map(|object| ObjectRef::namespaced(kind.kind, &plan.namespace, &object.name_any())).collect::<Vec<_>>()
+            own.map(|object| ObjectRef::namespaced(kind.kind, &plan.namespace, object.name_any())).collect::<Vec<_>>()
         });
         let found: Vec<ObjectRef> = join_all(listed).await.into_iter().flatten().collect();
         if plan.objects.iter().any(|planned| found.contains(&planned.reference)) { Vec::new() } else { found }
