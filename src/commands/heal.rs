@@ -6,15 +6,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-#[cfg(target_os = "linux")]
-use crate::target::local::{Local, Lose, Loss};
 use crate::{
     check::{HEAL, Look, Outage, Thresholds, connections},
-    model::{Expectations, Failure, Finding, Namespaced, Observation, PingOptions, PodState, Result, Verdict, Workload, WorkloadKind},
+    model::{Expectations, Failure, Finding, Namespaced, Observation, PodState, Result, Verdict, Workload, WorkloadKind},
     target::{
         Ctx, Target,
         cluster::{Cluster, Pinging},
     },
+};
+#[cfg(target_os = "linux")]
+use crate::{
+    model::PingOptions,
+    target::local::{Local, Lose, Loss},
 };
 
 /// How many replies there must be before the endpoint is deleted, to know that they come at all.
