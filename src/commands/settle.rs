@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use crate::{
     model::{Finding, Result, Verdict},
@@ -38,11 +38,7 @@ pub(super) async fn settle(ctx: &Ctx, report: &mut Report, mut look: impl AsyncF
         }
         let more = if before.len() > 1 { format!(", and {} more", before.len() - 1) } else { String::new() };
         ctx.events.info(format!("not yet: {title} of {subject}: {observed}{more}; looking again"));
-        let pause = async {
-            sleep(PAUSE.max(took)).await;
-            Ok(())
-        };
-        ctx.run("waiting for links in the making", pause).await?;
+        ctx.pause("waiting for links in the making", PAUSE.max(took)).await?;
         begun = Instant::now();
         look(report).await?;
         let seen: Vec<&Finding> = report.findings.iter().flatten().filter(is_unsettled).collect();
@@ -138,11 +134,11 @@ mod tests {
         let (mut looked_at, mut report) = (Vec::new(), Report::new("deploy"));
         let look = async |report: &mut Report| {
             looked_at.push(Instant::now());
-            sleep(Duration::from_secs(if looked_at.len() == 1 { 9 } else { 0 })).await;
+            tokio::time::sleep(Duration::from_secs(if looked_at.len() == 1 { 9 } else { 0 })).await;
             report.findings = Some(vec![ping(Verdict::Fail, "0/4")]);
             Ok(())
         };
-        settle(&Ctx::new(Cancel::default(), MINUTE, Sink::new(|_| ())), &mut report, look).await.unwrap();
+        settle(&Ctx::new(Cancel::default(), MINUTE, Sink::none()), &mut report, look).await.unwrap();
         let apart: Vec<u64> = looked_at.windows(2).map(|pair| (pair[1] - pair[0]).as_secs()).collect();
         assert_eq!(apart, [18, 1]);
     }

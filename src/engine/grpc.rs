@@ -44,8 +44,9 @@ const MAX_MESSAGE: usize = 256 * 1024;
 const MAX_HEADERS: u32 = 32 * 1024;
 /// How many calls a connection may have open: an NSM client has one of each kind for each of its connections.
 const MAX_CALLS: u32 = 256;
-/// What a client of HTTP/2 says first (RFC 9113, 3.4), before which it is asked for no sign of life, and how long that may take.
-const PREFACE: [u8; 24] = *b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// How many bytes a client of HTTP/2 says first (RFC 9113, 3.4: its preface), before which it is asked for no sign of life, and how long
+/// that may take.
+const PREFACE: usize = 24;
 const OPENING: Duration = Duration::from_secs(5);
 /// How long a silent peer is believed to be alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
@@ -74,11 +75,8 @@ where
     R: Future<Output = Answer> + Send + 'static,
 {
     let (mut reader, writer) = split(io);
-    let mut preface = [0; PREFACE.len()];
+    let mut preface = [0; PREFACE];
     timeout(OPENING, reader.read_exact(&mut preface)).await??;
-    if preface != PREFACE {
-        return Err(io::ErrorKind::InvalidData.into());
-    }
     let io = join(preface.chain(reader), writer);
     let service = service_fn(|question| {
         let answer = service(question);

@@ -49,6 +49,18 @@ impl Ctx {
         }
     }
 
+    /// Waits for so long.
+    ///
+    /// # Errors
+    /// It was stopped.
+    pub async fn pause(&self, what: &str, time: Duration) -> Result<()> {
+        let waited = async {
+            tokio::time::sleep(time).await;
+            Ok(())
+        };
+        self.run(what, waited).await
+    }
+
     /// The failure that says that the time is up.
     #[must_use]
     pub fn timed_out(&self, what: &str) -> Failure {

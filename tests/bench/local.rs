@@ -119,12 +119,16 @@ impl Drop for Local {
     }
 }
 
-/// The processor's time that a process has had (proc_pid_stat(5): utime and stime, in ticks of a hundredth of a second).
+/// A field of what the kernel tells of a process, by its number in proc_pid_stat(5); from the third on, which are behind its name.
+pub(crate) fn stat_field(process: &Path, number: usize) -> Option<u64> {
+    let stat = fs::read_to_string(process.join("stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(number.checked_sub(3)?)?.parse().ok()
+}
+
+/// The processor's time that a process has had: utime and stime, in ticks of a hundredth of a second.
 fn cpu_seconds(process: &Path) -> Option<f64> {
     const TICKS: f64 = 100.0;
-    let stat = fs::read_to_string(process.join("stat")).ok()?;
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    Some((fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?) / TICKS)
+    Some((stat_field(process, 14)? + stat_field(process, 15)?) as f64 / TICKS)
 }
 
 fn proportional_kilobytes(process: &Path) -> Option<f64> {

@@ -10,11 +10,13 @@ mod local;
 mod measure;
 
 use std::{
-    fs, thread,
+    fs,
+    path::Path,
+    thread,
     time::{Duration, Instant},
 };
 
-use local::Local;
+use local::{Local, stat_field};
 use measure::{met, named, number};
 use nix::{
     sys::signal::{Signal, kill},
@@ -105,17 +107,13 @@ fn manifests(local: &Local) -> String {
 /// The endpoints' processes, the oldest first: those below the engine's that run the program.
 fn endpoints(local: &Local) -> Vec<u32> {
     let engine = local.processes();
-    // Behind the name (proc_pid_stat(5)): the parent is the second, and when it was started the twentieth.
-    let field = |pid: u32, number: usize| -> Option<u64> {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        stat.rsplit_once(')')?.1.split_whitespace().nth(number - 1)?.parse().ok()
-    };
-    let parent_of = |pid: u32| u32::try_from(field(pid, 2)?).ok();
+    let field = |pid: u32, number| stat_field(Path::new(&format!("/proc/{pid}")), number);
+    let parent_of = |pid: u32| u32::try_from(field(pid, 4)?).ok();
     let is_below = |pid: u32| std::iter::successors(Some(pid), |pid| parent_of(*pid)).take(8).any(|pid| engine.contains(&pid));
     let is_endpoint = |pid: &u32| fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe.ends_with(ENDPOINT)) && is_below(*pid);
     let entries = fs::read_dir("/proc").expect("/proc").filter_map(Result::ok);
     let mut endpoints: Vec<u32> = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(is_endpoint).collect();
-    // Numbers begin again at some time, so that the lowest need not be the oldest.
-    endpoints.sort_by_key(|pid| field(*pid, 20));
+    // By when it was started: numbers begin again at some time, so that the lowest need not be the oldest.
+    endpoints.sort_by_key(|pid| field(*pid, 22));
     endpoints
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::{
     check::{Connection, Side},
     diagnose::{Case, Found, case::FROM_THE_BEGINNING},
-    model::{Finding, Link, Payload, PodState, Route, Verdict},
+    model::{AddressPair, Finding, Link, Payload, PodState, Route, Verdict},
 };
 
 use super::request::about;
@@ -225,15 +225,19 @@ pub(in crate::diagnose) fn address_wrong(case: &Case<'_>) -> Vec<Found> {
 pub(in crate::diagnose) fn route_refusing(case: &Case<'_>) -> Vec<Found> {
     connections(case, |connection, side| {
         connection.link.as_ref().filter(|link| link.is_up())?;
-        let near = connection.pairs.iter().find_map(|pair| refused(side, pair.endpoint)).zip(Some(failed(case, connection, "peer-route")));
-        if let Some((observed, found)) = near.filter(|(_, found)| !found.is_empty()) {
-            return Some(Found::new(&connection.subject, observed).because(evidence(&found)));
+        let way = |from: &Side<'_>, to: fn(&AddressPair) -> IpAddr, check| {
+            let found = failed(case, connection, check);
+            let observed = connection.pairs.iter().find_map(|pair| refused(from, to(pair))).filter(|_| !found.is_empty())?;
+            Some((observed, evidence(&found)))
+        };
+        if let Some((observed, evidence)) = way(side, |pair| pair.endpoint, "peer-route") {
+            return Some(Found::new(&connection.subject, observed).because(evidence));
         }
-        // The way back, which no check looks at but by a ping.
-        let (far, found) = (connection.endpoint.as_ref()?, failed(case, connection, "ping-client"));
-        let observed = connection.pairs.iter().find_map(|pair| refused(far, pair.client)).filter(|_| !found.is_empty())?;
-        let observed = format!("in {}, {observed}", far.pod.id.name);
-        Some(Found::new(&connection.subject, observed).because(evidence(&found)).about(case, case.endpoint_of(connection)?))
+        // No check looks at the way back but by a ping.
+        let far = connection.endpoint.as_ref()?;
+        let (observed, evidence) = way(far, |pair| pair.client, "ping-client")?;
+        let found = Found::new(&connection.subject, format!("in {}, {observed}", far.pod.id.name)).because(evidence);
+        Some(found.about(case, case.endpoint_of(connection)?))
     })
 }
 

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     engine::{
         grpc::{self, Answer, Question},
-        identity::{Accepts, Claims, Peer, Svid, peer_of},
+        identity::{Accepts, Claims, Peer, Svid, peer_of, process_of},
         phases::Moment,
     },
     model::Namespaced,
@@ -63,12 +63,11 @@ impl Control {
     }
 
     async fn converse(self: Arc<Self>, stream: UnixStream) {
-        let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
         // Whose pod has too many connections is hung up on.
-        let Ok(admitted) = self.sandboxes.admit(pid) else { return };
+        let Ok(admitted) = self.sandboxes.admit(&stream) else { return };
         let pod = match self.identity.agent() {
             None => None,
-            Some(_) if pid.is_some_and(|pid| u32::try_from(pid) == Ok(process::id())) => self.own_pod(&stream),
+            Some(_) if process_of(&stream).is_some_and(|pid| u32::try_from(pid) == Ok(process::id())) => self.own_pod(&stream),
             Some(_) => admitted.as_ref().map(|admitted| admitted.member.pod.clone()),
         };
         let Some((caller, stream)) = accept(stream, &self.accepts).await else { return };

@@ -5,7 +5,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    net::UnixStream,
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
 
 use crate::{engine::api::Inode, model::Namespaced, net::Namespace};
 
@@ -64,17 +67,22 @@ impl Sandboxes {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).values().find(|(member, _)| member.pod == *pod).map(|(member, _)| member.clone())
     }
 
-    /// Lets in who has connected; nobody where its process, by its number in our own PID namespace, is in no sandbox.
+    /// Lets in who has connected; nobody where its process is in no sandbox.
     ///
     /// # Errors
     /// Its pod has enough connections.
-    pub(in crate::engine) fn admit(&self, pid: Option<i32>) -> Result<Option<Admitted>, TooMany> {
-        let Some(namespace) = pid.and_then(|pid| netns_of(pid).ok()) else { return Ok(None) };
+    pub(in crate::engine) fn admit(&self, stream: &UnixStream) -> Result<Option<Admitted>, TooMany> {
+        let Some(namespace) = process_of(stream).and_then(|pid| netns_of(pid).ok()) else { return Ok(None) };
         let found = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&namespace).cloned();
         let Some((member, places)) = found else { return Ok(None) };
         let place = places.try_acquire_owned().map_err(|_| TooMany)?;
         Ok(Some(Admitted { member, _place: place }))
     }
+}
+
+/// The process that has connected, by its number in our own PID namespace.
+pub(in crate::engine) fn process_of(stream: &UnixStream) -> Option<i32> {
+    stream.peer_cred().ok()?.pid()
 }
 
 /// The network namespace of a process.

@@ -54,7 +54,7 @@ pub use self::agent::{AGENT_VARIABLE, agent_url};
 use self::authority::{Authority, SavedAuthority, read_key};
 pub(super) use self::{
     agent::AgentSocket,
-    attest::{Member, Sandboxes},
+    attest::{Member, Sandboxes, process_of},
     jwt::{Claims, JwtError, decode, verify},
     source::Source,
     spiffe_id::{SpiffeId, TrustDomain},

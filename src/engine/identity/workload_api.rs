@@ -53,8 +53,7 @@ impl WorkloadApi {
 
     async fn converse(self, stream: UnixStream) {
         // Asked once: who has connected stays who it is, and its number may become another's.
-        let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
-        let Ok(admitted) = self.sandboxes.admit(pid) else { return };
+        let Ok(admitted) = self.sandboxes.admit(&stream) else { return };
         let member = admitted.as_ref().map(|admitted| admitted.member.clone());
         // How a caller goes is its own matter.
         let _ = grpc::serve(stream, move |question| self.clone().route(question, member.clone())).await;

@@ -4,7 +4,7 @@ use futures::future::{join_all, try_join_all};
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::{
     Api, ResourceExt,
-    api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams},
+    api::{DeleteParams, DynamicObject, ListParams, PartialObjectMeta, Patch, PatchParams},
     runtime::wait::await_condition,
 };
 use serde_json::{Value, json};
@@ -13,9 +13,9 @@ use super::{Cluster, NSM_GROUP_VERSION, error, gone, in_place, is_of, persist::p
 use crate::{
     model::{
         Applied, Failure, INSTANCE_LABEL, KINDS, MANAGED_BY, MANAGED_BY_LABEL, Namespaced, OPTIONS_ANNOTATION, ObjectRef, ObjectState, Outcome,
-        PART_OF_LABEL, Plan, PlannedObject, Result, Workload,
+        PART_OF_LABEL, Plan, PlannedObject, Removed, Result, Workload,
     },
-    target::{ApplyOptions, Ctx, another_service},
+    target::{ApplyOptions, Ctx, DeleteOptions, another_service},
 };
 
 /// How long an admission plugin may refuse for want of something that a controller makes on its own, like the service
@@ -315,7 +315,8 @@ impl Cluster {
     async fn forget(&self, ctx: &Ctx, plan: &Plan, before: Vec<Namespaced>) -> Result<()> {
         let still = self.endpoint_pods(plan).await?;
         let gone: Vec<Namespaced> = before.into_iter().filter(|pod| !still.contains(pod)).collect();
-        self.unregister(ctx, &gone).await;
+        // What is left of them runs out by itself.
+        self.unregister(ctx, &gone, &[], DeleteOptions::default(), &mut Removed::default()).await;
         Ok(())
     }
 
@@ -358,7 +359,10 @@ impl Cluster {
         let kinds = KINDS.iter().filter(|kind| matches!(kind.kind, "Deployment" | "StatefulSet" | "DaemonSet" | "Pod"));
         let listed = kinds.map(async |kind| {
             let objects = self.api(&resource_of(kind), Some(&plan.namespace)).list_metadata(&params).await.map(|list| list.items);
-            let own = objects.unwrap_or_default().into_iter().filter(|object| object.owner_references().is_empty());
+            // What has an owner comes and goes with it, and what goes is none that a deploy would replace.
+            let stays =
+                |object: &PartialObjectMeta<DynamicObject>| object.owner_references().is_empty() && object.metadata.deletion_timestamp.is_none();
+            let own = objects.unwrap_or_default().into_iter().filter(stays);
             own.map(|object| ObjectRef::namespaced(kind.kind, &plan.namespace, object.name_any())).collect::<Vec<_>>()
         });
         let found: Vec<ObjectRef> = join_all(listed).await.into_iter().flatten().collect();

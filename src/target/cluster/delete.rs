@@ -86,24 +86,7 @@ impl Cluster {
         let results = join_all(doomed.iter().map(|doomed| self.remove(ctx, doomed, options))).await;
         record(doomed, results, &mut removed);
 
-        // Only now: an endpoint that lives renews its registration. What was under way when it ended comes after that.
-        for _ in 0..RENEWALS {
-            let registrations = self.registrations(ctx, &pods, &owned, &mut removed.unseen).await;
-            if registrations.is_empty() {
-                break;
-            }
-            let results = join_all(registrations.iter().map(|doomed| self.remove(ctx, doomed, options))).await;
-            let is_refused = results.iter().any(Result::is_err);
-            record(registrations, results, &mut removed);
-            let pause = async {
-                tokio::time::sleep(RENEWAL).await;
-                Ok(())
-            };
-            if is_refused || ctx.run("waiting for registrations under way", pause).await.is_err() {
-                break;
-            }
-        }
-
+        self.unregister(ctx, &pods, &owned, options, &mut removed).await;
         self.prove(ctx, instance, &pods, &owned, &mut removed).await;
         Ok(removed)
     }
@@ -220,10 +203,21 @@ impl Cluster {
         }
     }
 
-    /// Removes the registrations of pods that are gone. One that stays for lack of a right expires within a minute.
-    pub(super) async fn unregister(&self, ctx: &Ctx, pods: &[Namespaced]) {
-        let registrations = self.registrations(ctx, pods, &[], &mut Vec::new()).await;
-        join_all(registrations.iter().map(|doomed| self.remove(ctx, doomed, DeleteOptions::default()))).await;
+    /// Removes the registrations of pods that are gone, and not before: an endpoint that lives renews its own. What was under way when
+    /// it ended comes after that. One that stays for lack of a right expires within a minute.
+    pub(super) async fn unregister(&self, ctx: &Ctx, pods: &[Namespaced], owned: &[String], options: DeleteOptions, removed: &mut Removed) {
+        for _ in 0..RENEWALS {
+            let registrations = self.registrations(ctx, pods, owned, &mut removed.unseen).await;
+            if registrations.is_empty() {
+                break;
+            }
+            let results = join_all(registrations.iter().map(|doomed| self.remove(ctx, doomed, options))).await;
+            let is_refused = results.iter().any(Result::is_err);
+            record(registrations, results, removed);
+            if is_refused || ctx.pause("waiting for registrations under way", RENEWAL).await.is_err() {
+                break;
+            }
+        }
     }
 
     /// Says from time to time why an object is still there, and with `--force` takes away what holds it. Never ends but by
