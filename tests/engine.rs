@@ -322,7 +322,9 @@ async fn an_engine_that_was_killed_leaves_nothing_in_the_way() {
     wait_for_end(pid);
     // The kernel gives their numbers to the next, which other tests make meanwhile; and who held them beside it ends a moment later.
     crate::program::eventually("that nobody holds them", || !holders(&inodes).iter().any(|holder| held_by.contains(holder)));
-    assert!(!held_by.is_empty() && !machine.local.is_running());
+    // A process that ends shows no descriptor any more before the kernel has closed them all: its socket takes one more for a moment.
+    crate::program::eventually("that nobody answers", || !machine.local.is_running());
+    assert!(!held_by.is_empty());
     assert_eq!(machine.inventory().await.pods, Ok(vec![]));
     let system = machine.local.system(&machine.ctx, &example().expectations).await.unwrap();
     assert_eq!(system.components[0].ready, Ok((1, 0)));
