@@ -153,6 +153,12 @@ impl Settings {
         Ok((customisation != self.customisation).then(|| Self { customisation, ..self.clone() }))
     }
 
+    /// These settings as far as they say which deployment is meant.
+    #[must_use]
+    pub fn name_only(&self) -> Self {
+        Self { customisation: self.customisation.name_only(), ..self.clone() }
+    }
+
     /// A command on the same deployment, as it would be typed.
     #[must_use]
     pub fn command_line(&self, command: &str) -> String {

@@ -399,6 +399,8 @@ fn three_clients_have_three_connections() {
     let pings = seen(&ran, "ping-endpoint").into_iter().chain(seen(&ran, "ping-client"));
     assert_eq!(pings.filter(|ping| ping.starts_with("4/4 received, 0 % loss")).count(), 6);
     place.run(&[&["troubleshoot"], &three[..]].concat()).exits(0);
+    // Three do not fit in the manifests' own addresses, but in those that are remembered.
+    place.run(&["verify", "--clients", "3"]).exits(0).says(&["was made with --cidr=10.9.0.0/29 --clients=3"]);
 
     // Fewer are the first of them.
     let ran = place.run(&["deploy", "--cidr", "10.9.0.0/29", "-o", "json"]);

@@ -68,7 +68,8 @@ impl Session {
 
     /// The same for whoever looks at what is there: where the person names no options, those that it was deployed with count.
     pub(super) async fn look(settings: &Settings, ctx: &Ctx, report: &mut Report) -> Result<Self> {
-        let mut session = Self::open(settings, ctx, report).await?;
+        // How many clients there are, and from which addresses, can only be planned with what is remembered.
+        let mut session = Self::open(&settings.name_only(), ctx, report).await?;
         let others = session.others(settings, ctx).await?;
         if !others.is_empty() {
             let (instance, names) = (&session.plan.instance, few(&others));
@@ -80,11 +81,15 @@ impl Session {
             (session.is_example, session.is_of_others) = (false, true);
             return Ok(session);
         }
-        let Some(options) = session.target.options(ctx, &session.plan).await? else { return Ok(session) };
-        let Some(deployed) = settings.as_deployed(&options)? else { return Ok(session) };
+        let options = session.target.options(ctx, &session.plan).await?;
+        let deployed = options.as_deref().map(|options| settings.as_deployed(options)).transpose()?.flatten();
+        let (Some(options), Some(deployed)) = (options, deployed) else {
+            let plan = settings.plan(&session.documents, &session.plan.namespace)?;
+            return Ok(Self { plan, ..session });
+        };
         let plan = match deployed.plan(&session.documents, &session.plan.namespace) {
             // They went with other manifests, which only the person can name; what stands in the cluster can be looked at all the same.
-            Err(failure) if settings.manifests.is_none() => {
+            Err(failure) if settings.manifests.is_none() && settings.customisation.options().is_none() => {
                 let instance = &session.plan.instance;
                 let why = failure.message();
                 ctx.events.warn(format!(

@@ -91,6 +91,12 @@ impl Manager {
         own.into_iter().next().map(|(_, established)| established.link)
     }
 
+    /// Whether each of a client's requests, of which there are so many, is served by a connection that is up.
+    pub(super) fn serves_all(&self, client: &Namespaced, requests: usize) -> bool {
+        let up = |request| !self.control.list(|established| established.link.is_of(client, request) && established.is_up()).is_empty();
+        (0..requests).all(up)
+    }
+
     async fn client(&mut self, member: &Member) -> Result<&mut Client, Refused> {
         if !self.clients.contains_key(&member.pod) {
             self.clients.insert(member.pod.clone(), Client::new(&self.control, member).await?);

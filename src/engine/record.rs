@@ -39,6 +39,7 @@ impl Mesh {
                     link.phases.iter().flat_map(|phases| phases.iter().skip(1)).for_each(|phase| emit(told(phase)));
                     self.served(&link);
                 }
+                Happening::Restored { link } => self.be_served(&link.client.pod),
                 Happening::Refused { client, id, service, code, reason, taken } => {
                     self.metrics.request(outcome(code), false, taken);
                     self.refused(&client, &id, &service, &reason);
@@ -65,8 +66,13 @@ impl Mesh {
         let Some(sandbox) = self.sandboxes.get_mut(pod).filter(|sandbox| sandbox.is_own_client()) else { return };
         let container = if link.heals == 0 { CLIENT_INIT_CONTAINER } else { CLIENT_CONTAINER };
         sandbox.log(container, "INFO", &format!("{}-{}", pod.name, link.request), &text);
-        let requests = 0..sandbox.workload.requests.len();
-        if requests.into_iter().all(|request| self.manager.connection_of(pod, request).is_some()) {
+        self.be_served(pod);
+    }
+
+    /// Takes note that a pod waits no longer, where all that it has asked for is there.
+    fn be_served(&mut self, pod: &Namespaced) {
+        let Some(sandbox) = self.sandboxes.get_mut(pod).filter(|sandbox| sandbox.is_own_client()) else { return };
+        if self.manager.serves_all(pod, sandbox.workload.requests.len()) {
             sandbox.waiting = None;
         }
     }
@@ -74,13 +80,9 @@ impl Mesh {
     fn refused(&mut self, pod: &Namespaced, id: &str, service: &str, reason: &str) {
         self.events.warning(object("Pod", pod), "RequestFailed", reason);
         let Some(sandbox) = self.sandboxes.get_mut(pod).filter(|sandbox| sandbox.is_own_client()) else { return };
-        // One that asks again and again, and is answered the same, says so once.
-        if sandbox.waiting.as_deref() != Some(reason) {
-            let url = sandbox.workload.requests.iter().find(|url| url.service == service).map(ToString::to_string);
-            let text = format!("request to {} failed: {reason}", url.as_deref().unwrap_or(service));
-            sandbox.log(CLIENT_INIT_CONTAINER, "ERRO", id, &text);
-            sandbox.waiting = Some(reason.to_owned());
-        }
+        let url = sandbox.workload.requests.iter().find(|url| url.service == service).map(ToString::to_string);
+        let is_served = self.manager.serves_all(pod, sandbox.workload.requests.len());
+        sandbox.be_refused(id, url.as_deref().unwrap_or(service), reason, is_served);
     }
 }
 

@@ -72,6 +72,25 @@ impl Sandbox {
         self.waiting = refused;
     }
 
+    /// Takes note of a request that was refused. Where everything that it asks for is there, that is a refresh, and takes nothing away:
+    /// it is made again long before the connection runs out.
+    pub(super) fn be_refused(&mut self, id: &str, url: &str, reason: &str, is_served: bool) {
+        if is_served {
+            self.log_once(CLIENT_CONTAINER, "WARN", id, &format!("refresh of {url} failed, the connection stays: {reason}"));
+        } else if self.waiting.as_deref() != Some(reason) {
+            self.log_once(CLIENT_INIT_CONTAINER, "ERRO", id, &format!("request to {url} failed: {reason}"));
+            self.waiting = Some(reason.to_owned());
+        }
+    }
+
+    /// Adds a line to a container's log if the last one does not say the same: who asks again and again is answered so.
+    fn log_once(&mut self, container: &str, level: &str, id: &str, text: &str) {
+        let last = self.logs.get(container).and_then(VecDeque::back);
+        if !last.is_some_and(|last| last.ends_with(text)) {
+            self.log(container, level, id, text);
+        }
+    }
+
     /// Adds a line to a container's log, in the form of NSM's.
     pub(super) fn log(&mut self, container: &str, level: &str, id: &str, text: &str) {
         self.keep(container, format!("{} [{level}] [id:{id}] {text}", stamp(jiff::Timestamp::now())));
@@ -207,6 +226,52 @@ pub(super) fn host_name() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::WorkloadKind;
+
+    const URL: &str = "kernel://s/nsm-1";
+
+    fn client() -> Sandbox {
+        let id = Namespaced::new("ns", "alpine");
+        let workload = Workload {
+            kind: WorkloadKind::Pod,
+            id: id.clone(),
+            replicas: Some(1),
+            pod_labels: BTreeMap::new(),
+            selector: BTreeMap::new(),
+            container: "alpine".into(),
+            requests: vec![URL.parse().unwrap()],
+            endpoint: None,
+        };
+        Sandbox::new(id, "i".into(), Arc::new(workload), Namespace::current().unwrap())
+    }
+
+    /// Whether the pod is ready, why its init container waits, and how many lines each of its logs has.
+    fn seen(sandbox: &Sandbox) -> (bool, Option<String>, Vec<(&str, usize)>) {
+        let state = sandbox.state(Reached { is_registered: false, is_connected: false });
+        let logs = sandbox.logs.iter().map(|(container, lines)| (container.as_str(), lines.len())).collect();
+        (state.containers.iter().all(|container| container.ready), state.init_containers[0].message.clone(), logs)
+    }
+
+    #[test]
+    fn a_refresh_that_is_refused_leaves_the_pod_as_ready_as_it_was() {
+        let mut sandbox = client();
+        sandbox.be_answered(None);
+        sandbox.be_refused("alpine-0", URL, "cannot send a file", true);
+        sandbox.be_refused("alpine-0", URL, "cannot send a file", true);
+        assert_eq!(seen(&sandbox), (true, None, vec![(CLIENT_CONTAINER, 1)]), "and says so once");
+        let line = sandbox.logs[CLIENT_CONTAINER].back().unwrap();
+        assert!(line.ends_with("[WARN] [id:alpine-0] refresh of kernel://s/nsm-1 failed, the connection stays: cannot send a file"), "{line}");
+    }
+
+    #[test]
+    fn a_request_that_is_refused_is_waited_for() {
+        let mut sandbox = client();
+        sandbox.be_refused("alpine-0", URL, "IPPool is empty", false);
+        sandbox.be_refused("alpine-0", URL, "IPPool is empty", false);
+        assert_eq!(seen(&sandbox), (false, Some("IPPool is empty".into()), vec![(CLIENT_INIT_CONTAINER, 1)]));
+        sandbox.be_refused("alpine-0", URL, "connection error", false);
+        assert_eq!(seen(&sandbox), (false, Some("connection error".into()), vec![(CLIENT_INIT_CONTAINER, 2)]));
+    }
 
     #[test]
     fn a_line_with_a_time_of_its_own_is_known() {

@@ -1,13 +1,15 @@
-use std::fmt::Write;
-
 use anstyle::Style;
 use jiff::{Timestamp, Zoned};
 
 use super::{
     Format,
     text::{Look, style_of},
+    wrap::hanging,
 };
 use crate::model::Finding;
+
+/// The column in which the text of a change begins, behind its time and verdict.
+const TEXT: usize = 19;
 
 /// A finding that is of another verdict than before, is new (`before` is none), or is there no more (`now` is none).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +32,7 @@ impl Change {
         value["time"] = at.to_string().into();
         value["before"] = serde_json::to_value(verdict(&self.before)).ok()?;
         value["verdict"] = serde_json::to_value(verdict(&self.now)).ok()?;
-        Some(value.to_string())
+        Some(format!("{value}\n"))
     }
 
     fn text(&self, at: &Zoned, look: Look) -> Option<String> {
@@ -41,27 +43,18 @@ impl Change {
         };
         let was = self.before.as_ref().filter(|_| self.now.is_some()).map(|before| format!(" (was {})", before.verdict)).unwrap_or_default();
         let said = if self.now.is_some() { format!(": {}", finding.observed) } else { String::new() };
-        let mut line = String::new();
-        // Writing to a string does not fail.
-        let _ = write!(
-            line,
-            "{}  {}  {} {}{said}{was}",
-            at.strftime("%H:%M:%S"),
-            look.paint(&format!("{word:<7}"), style),
-            finding.check,
-            finding.subject
-        );
-        Some(line)
+        let begin = format!("{}  {}  ", at.strftime("%H:%M:%S"), look.paint(&format!("{word:<7}"), style));
+        Some(hanging(&begin, &format!("{} {}{said}{was}", finding.check, finding.subject), TEXT, look.width))
     }
 }
 
-/// The changes of one moment, a line each.
+/// The changes of one moment, a line each; a terminal's person reads what is too long on further lines.
 pub(super) fn render(changes: &[Change], format: Format, look: Look, at: &Zoned) -> String {
     let line = |change: &Change| match format {
         Format::Json => change.json(at.timestamp()),
         Format::Table | Format::Short | Format::Junit | Format::Dot | Format::Mermaid | Format::Prometheus => change.text(at, look),
     };
-    changes.iter().filter_map(line).map(|line| line + "\n").collect()
+    changes.iter().filter_map(line).collect()
 }
 
 #[cfg(test)]
@@ -92,6 +85,15 @@ mod tests {
              17:05:09  pass     ping-endpoint alpine nsm-1: 4/4\n\
              17:05:09  gone     ping-endpoint alpine nsm-1\n"
         );
+    }
+
+    #[test]
+    fn a_narrow_terminal_breaks_between_words() {
+        let at: Zoned = "2026-11-23T17:05:09[UTC]".parse().unwrap();
+        let change = Change { before: None, now: Some(finding(Verdict::Fail, "0/4 received, 100 % loss")) };
+        let look = Look { width: Some(50), colour: true, unicode: true };
+        let text = anstream::adapter::strip_str(&render(&[change], Format::Table, look, &at)).to_string();
+        assert_eq!(text, "17:05:09  fail     ping-endpoint alpine nsm-1: 0/4\n                   received, 100 % loss\n");
     }
 
     #[test]

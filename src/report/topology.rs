@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::{
     status::{addresses, age, headline},
     text::{DIM, Look, style_of},
-    wrap::{ascii, paragraph, quoted},
+    wrap::{ascii, cell, paragraph},
 };
 use crate::model::{ConnectionStatus, Known, Namespaced, Status, Verdict};
 
@@ -94,7 +94,8 @@ impl Drawing {
     fn line(&mut self, stem: &str, rest: &str, words: &str) {
         let words = if self.look.unicode { words.to_owned() } else { ascii(words) };
         let width = self.look.width.map(|width| width.saturating_sub(stem.chars().count()).max(20));
-        for (at, line) in quoted(&words, width).iter().enumerate() {
+        let words = width.map_or_else(|| words.clone(), |width| cell(&words, width));
+        for (at, line) in words.lines().enumerate() {
             let before = if at == 0 { stem } else { rest };
             self.text.push_str(format!("{before}{line}").trim_end());
             self.text.push('\n');

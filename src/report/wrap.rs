@@ -88,10 +88,14 @@ pub(super) fn cell(text: &str, width: usize) -> String {
 
 /// A paragraph, indented, its further lines by two columns more; broken between words. `None` is a line without an end.
 pub(super) fn paragraph(text: &str, indent: usize, width: Option<usize>) -> String {
-    let space = " ".repeat(indent);
-    let Some(width) = width else { return format!("{space}{text}\n") };
-    let further = " ".repeat(indent + 2);
-    let options = Options::new(width).initial_indent(&space).subsequent_indent(&further).word_separator(WordSeparator::Custom(separated));
+    hanging(&" ".repeat(indent), text, indent + 2, width)
+}
+
+/// A paragraph that begins with what is not broken, its further lines indented.
+pub(super) fn hanging(begin: &str, text: &str, indent: usize, width: Option<usize>) -> String {
+    let Some(width) = width else { return format!("{begin}{text}\n") };
+    let further = " ".repeat(indent);
+    let options = Options::new(width).initial_indent(begin).subsequent_indent(&further).word_separator(WordSeparator::Custom(separated));
     format!("{}\n", textwrap::fill(text, options.word_splitter(WordSplitter::NoHyphenation).break_words(false)))
 }
 

@@ -67,6 +67,13 @@ pub(in crate::engine) struct Established {
     pub(super) expires: SystemTime,
 }
 
+impl Established {
+    /// Whether its endpoint is there, as far as it is known.
+    pub(in crate::engine) fn is_up(&self) -> bool {
+        self.near.state() != State::Down
+    }
+}
+
 /// What has become of a connection, and the pods at its ends.
 #[derive(Debug, Clone)]
 pub(super) struct Told {

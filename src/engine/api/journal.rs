@@ -42,6 +42,11 @@ pub(in crate::engine) enum Happening {
         /// From asking to an interface that carries packets.
         taken: Duration,
     },
+    /// A connection that was told to be down is up again, with the links that it had.
+    Restored {
+        /// The connection.
+        link: Connection,
+    },
     /// A request was not served.
     Refused {
         /// The client.

@@ -397,3 +397,21 @@ fn a_watch_tells_what_there_is_and_then_what_becomes_of_it() {
         assert_eq!(told(next(&mut endpoints).await), ("second".into(), true));
     });
 }
+
+#[test]
+fn a_connection_that_was_down_is_told_to_be_up_again_though_its_links_have_stayed() {
+    with_privilege("a_connection_that_was_down_is_told_to_be_up_again_though_its_links_have_stayed", async {
+        let (world, client) = World::connected().await;
+        let pod = client.member.pod.clone();
+        let restored = || world.control.journal.take().iter().filter(|happening| matches!(happening, Happening::Restored { .. })).count();
+        let is_up = || world.control.list(|established| established.link.is_of(&pod, 0) && established.is_up()).len() == 1;
+        client.ask(client.wanted(IpContext::default())).await.unwrap();
+        assert!(is_up() && restored() == 0, "a refresh is nothing to be told of");
+        let (_, established) = world.control.list(|_| true).remove(0);
+        world.control.lost(&established.remote);
+        assert!(!is_up());
+        client.ask(client.wanted(IpContext::default())).await.unwrap();
+        assert!(is_up());
+        assert_eq!(restored(), 1);
+    });
+}

@@ -93,9 +93,12 @@ impl Control {
         let mut answer = for_caller(&established.near, &wanted);
         self.sign_for(caller, &established, &mut answer)?;
         let link = established.link.clone();
+        let was_down = self.get(&key).is_some_and(|before| !before.is_up());
         self.put(key, established);
         if is_made {
             self.journal.add(Happening::Served { link, taken: begun.elapsed() });
+        } else if was_down {
+            self.journal.add(Happening::Restored { link });
         }
         Ok(Response::new(answer))
     }

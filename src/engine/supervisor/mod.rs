@@ -26,7 +26,7 @@ mod tie;
 
 use std::{
     collections::BTreeMap,
-    io,
+    env, io,
     os::{
         fd::{AsFd, OwnedFd},
         unix::net::UnixListener,
@@ -68,6 +68,10 @@ const LAST_WORDS: Duration = Duration::from_secs(20);
 const QUEUE: usize = 4096;
 /// How much of that is not for lines.
 const KEPT_FREE: usize = QUEUE / 4;
+
+/// How a manager's memory is had from the C library (mallopt(3)), where nothing else is asked for: a thread for every look into a
+/// namespace would each leave an arena behind, and what was once large enough for the state would never be given back.
+const MEMORY: [(&str, &str); 3] = [("MALLOC_ARENA_MAX", "1"), ("MALLOC_MMAP_THRESHOLD_", "131072"), ("MALLOC_TRIM_THRESHOLD_", "131072")];
 
 /// What is told to a manager, and what goes with it.
 type Told = (Notice, Option<OwnedFd>);
@@ -291,6 +295,7 @@ impl<H> Supervisor<H> {
 fn start(end: OwnedFd) -> io::Result<Child> {
     let mut command = Command::new(OWN_PROGRAM);
     command.arg0("nsmctl").args(["engine", "manage", "--parent"]).arg(number().to_string());
+    command.envs(MEMORY.into_iter().filter(|(name, _)| env::var_os(name).is_none()));
     command.current_dir("/").stdin(Stdio::from(end)).stdout(Stdio::null()).kill_on_drop(true).spawn()
 }
 

@@ -64,6 +64,12 @@ impl Customisation {
         Some(words.collect::<Vec<_>>().join(" ")).filter(|options| !options.is_empty())
     }
 
+    /// What says which deployment is meant, without what is to be different within it.
+    #[must_use]
+    pub fn name_only(&self) -> Self {
+        Self { namespace: self.namespace.clone(), name_prefix: self.name_prefix.clone(), ..Self::default() }
+    }
+
     /// With what is remembered of a deployment, where nothing is said about it here. Which deployment is meant is never remembered.
     #[must_use]
     pub fn over(self, remembered: Self) -> Self {
