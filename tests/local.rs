@@ -401,6 +401,7 @@ fn three_clients_have_three_connections() {
     place.run(&[&["troubleshoot"], &three[..]].concat()).exits(0);
     // Three do not fit in the manifests' own addresses, but in those that are remembered.
     place.run(&["verify", "--clients", "3"]).exits(0).says(&["was made with --cidr=10.9.0.0/29 --clients=3"]);
+    place.run(&["verify", "--cidr", "10.9.0.0/31"]).exits(2).says(&["10.9.0.0/31 holds 1 client, and 3 are asked for"]);
 
     // Fewer are the first of them.
     let ran = place.run(&["deploy", "--cidr", "10.9.0.0/29", "-o", "json"]);

@@ -79,7 +79,7 @@ impl Mesh {
             let Some(sandbox) = self.sandboxes.get(pod) else { continue };
             // A namespace that cannot be looked into heals no connection; whoever asks for it is told why.
             let Ok(links) = sandbox.namespace.run(async |handle| net::list_links(&handle).await).await else { continue };
-            for connection in self.manager.control.links(|link| link.touches(pod)) {
+            for connection in self.manager.control.links_to_keep(|link| link.touches(pod)) {
                 let is_known = broken.iter().any(|(known, _)| known.is_of(&connection.client.pod, connection.request));
                 if let Some(fault) = connection.lacks(pod, &links).filter(|_| !is_known) {
                     broken.push((connection.clone(), fault));

@@ -103,7 +103,9 @@ impl Sandbox {
         self.keep(container, line);
     }
 
-    fn keep(&mut self, container: &str, line: String) {
+    fn keep(&mut self, container: &str, mut line: String) {
+        // Hundreds of pods keep some hundred lines each.
+        line.shrink_to_fit();
         let lines = self.logs.entry(container.to_owned()).or_default();
         if lines.len() == LOG_LINES {
             lines.pop_front();

@@ -127,6 +127,9 @@ fn an_endpoint_that_is_killed_comes_back_and_its_loss_is_measured() {
     assert_eq!(finding["verdict"], "pass", "{finding}");
     assert_ne!(process(&place, "cmd-nse-icmp-responder"), first);
     assert!(link(&place).contains("172.16.1.101"));
+    // Once for the endpoint, and not once more for the link that it has taken with it.
+    let status = place.run(&["status", "-o", "json"]).exits(0).json();
+    assert_eq!(status["status"]["connections"]["value"][0]["heals"]["value"], 1, "{status}");
 }
 
 /// One of several clients may ask for the endpoint before it is known to have ended, and others while it is being started again.

@@ -67,6 +67,13 @@ impl Control {
         own.chain(self.orphans().into_iter().filter(|orphan| which(orphan))).collect()
     }
 
+    /// The same, but for those of connections whose endpoint is gone: their clients ask for them again, and until somebody answers they
+    /// are to lead nowhere.
+    pub(in crate::engine) fn links_to_keep(&self, which: impl Fn(&Connection) -> bool) -> Vec<Connection> {
+        let own = self.list(|established| established.is_up() && which(&established.link)).into_iter().map(|(_, established)| established.link);
+        own.chain(self.orphans().into_iter().filter(|orphan| which(orphan))).collect()
+    }
+
     /// Makes the links of a connection, where they are not there and whole. The result is what is there, and when it was made if
     /// it was not there.
     pub(super) async fn link(&self, mut link: Connection, old: Option<&Connection>) -> Result<(Connection, Option<Laid>), Status> {
@@ -96,7 +103,7 @@ impl Control {
         };
         if let Some(key) = &key {
             // While we waited it was closed, or a request has made it anew, perhaps with another endpoint.
-            let Some(now) = self.get(key).filter(|now| now.link.is_same(broken)) else { return Ok(()) };
+            let Some(now) = self.get(key).filter(|now| now.link.is_same(broken) && now.is_up()) else { return Ok(()) };
             if now.link.fault().await.is_none() {
                 return Ok(());
             }

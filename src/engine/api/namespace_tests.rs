@@ -257,6 +257,27 @@ fn what_is_whole_by_then_is_not_repaired() {
     });
 }
 
+/// What leads to an endpoint that has ended is left to its client: the kernel would answer pings, and nobody would be there.
+#[test]
+fn what_leads_to_nobody_is_not_repaired() {
+    with_privilege("what_leads_to_nobody_is_not_repaired", async {
+        let (world, client) = World::connected().await;
+        let link = world.control.list(|_| true).remove(0).1.link;
+        let kept = || world.control.links_to_keep(|kept| kept.is_same(&link)).len();
+        assert_eq!(kept(), 1);
+        assert_eq!(world.control.lose(&world.endpoint.pod).await, [client.member.pod.clone()]);
+        assert_eq!(kept(), 0);
+        let is_gone = async {
+            while !routes(&client.member, "-4").is_empty() {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(5), is_gone).await.expect("the link goes");
+        world.control.repair(&link).await.unwrap();
+        assert!(routes(&client.member, "-4").is_empty());
+    });
+}
+
 /// An endpoint that stops refreshing is forgotten, also where nobody looks for it.
 #[test]
 fn an_endpoint_that_stops_refreshing_is_forgotten() {
