@@ -33,6 +33,21 @@ fn a_kubeconfig_that_is_named_and_not_there() {
 }
 
 #[test]
+fn a_variable_that_stands_for_an_option_is_named() {
+    let place = Place::new();
+    let said = |arguments: &[&str]| {
+        let output = place.command(arguments).env("NSMCTL_OUTPUT", "yaml").output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let text = said(&["verify"]);
+    assert!(text.contains("invalid value 'yaml' for '--output <") && text.contains("tip: the value is that of the variable NSMCTL_OUTPUT"), "{text}");
+    // What is typed counts, and is what is wrong.
+    let text = said(&["verify", "--output", "yaml"]);
+    assert!(text.contains("invalid value 'yaml' for '--output <") && !text.contains("NSMCTL_OUTPUT"), "{text}");
+}
+
+#[test]
 fn a_kubeconfig_that_is_no_kubeconfig() {
     let place = Place::new();
     let path = place.write("config", "clusters: [");

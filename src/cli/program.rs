@@ -77,19 +77,31 @@ pub fn command(program: Program) -> Command {
 pub fn parse(program: Program, arguments: impl IntoIterator<Item = impl Into<OsString>>) -> Result<Cli, clap::Error> {
     let mut command = command(program);
     let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
-    let matches = command.try_get_matches_from_mut(&arguments).map_err(|error| with_tip(error, &arguments))?;
+    let matches = command.try_get_matches_from_mut(&arguments).map_err(|error| with_tip(error, &command, &arguments))?;
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
-/// Says where the pause belongs of whoever has typed `--watch 5s`: a value that may be left out follows an equals sign.
-fn with_tip(mut error: clap::Error, arguments: &[OsString]) -> clap::Error {
-    let refused = match error.get(ContextKind::InvalidArg) {
-        Some(ContextValue::String(refused)) => refused.clone(),
-        _ => return error,
+/// Says where the pause belongs of whoever has typed `--watch 5s`: a value that may be left out follows an equals sign. And where an
+/// option comes from that nobody has typed.
+fn with_tip(mut error: clap::Error, command: &Command, arguments: &[OsString]) -> clap::Error {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        _ => None,
     };
-    if arguments.windows(2).any(|pair| pair[0] == "--watch" && pair[1] == *refused) {
-        let tip = StyledStr::from(format!("the pause follows an equals sign: '--watch={refused}'"));
-        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
+    let Some(refused) = text(ContextKind::InvalidArg) else { return error };
+    let is_pause = arguments.windows(2).any(|pair| pair[0] == "--watch" && pair[1] == *refused);
+    let tip = if is_pause {
+        Some(format!("the pause follows an equals sign: '--watch={refused}'"))
+    } else {
+        text(ContextKind::InvalidValue).and_then(|value| {
+            let is_typed = arguments.iter().any(|argument| argument.to_string_lossy().ends_with(&value));
+            let is_refused = |arg: &&Arg| arg.get_long().is_some_and(|long| refused.starts_with(&format!("--{long} ")));
+            let variable = command.get_arguments().find(is_refused)?.get_env()?;
+            (!is_typed && std::env::var_os(variable)? == *value).then(|| format!("the value is that of the variable {}", variable.display()))
+        })
+    };
+    if let Some(tip) = tip {
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     }
     error
 }

@@ -73,6 +73,7 @@ fn main() {
             );
             // Both ends of the comparison are behind a verify of all, whose own memory is the greatest that is ever needed.
             first.get_or_insert_with(|| {
+                thread::sleep(BETWEEN);
                 verify(&local, &options, kills);
                 local.used()
             });

@@ -265,7 +265,7 @@ fn what_leads_to_nobody_is_not_repaired() {
         let link = world.control.list(|_| true).remove(0).1.link;
         let kept = || world.control.links_to_keep(|kept| kept.is_same(&link)).len();
         assert_eq!(kept(), 1);
-        assert_eq!(world.control.lose(&world.endpoint.pod).await, [client.member.pod.clone()]);
+        assert_eq!(world.control.lose(&world.endpoint.pod).await, std::slice::from_ref(&client.member.pod));
         assert_eq!(kept(), 0);
         let is_gone = async {
             while !routes(&client.member, "-4").is_empty() {

@@ -71,7 +71,7 @@ const KEPT_FREE: usize = QUEUE / 4;
 
 /// How a manager's memory is had from the C library (mallopt(3)), where nothing else is asked for: a thread for every look into a
 /// namespace would each leave an arena behind, and what was once large enough for the state would never be given back.
-const MEMORY: [(&str, &str); 3] = [("MALLOC_ARENA_MAX", "1"), ("MALLOC_MMAP_THRESHOLD_", "131072"), ("MALLOC_TRIM_THRESHOLD_", "131072")];
+const MEMORY: [(&str, &str); 3] = [("MALLOC_ARENA_MAX", "2"), ("MALLOC_MMAP_THRESHOLD_", "131072"), ("MALLOC_TRIM_THRESHOLD_", "131072")];
 
 /// What is told to a manager, and what goes with it.
 type Told = (Notice, Option<OwnedFd>);
