@@ -168,7 +168,8 @@ fn an_endpoint_that_stands_still_is_asked_again() {
     kill(endpoint, Signal::SIGCONT).unwrap();
     ran.exits(4);
     eventually("every connection", || place.run(&["status", "-o", "json"]).stdout.matches("\"nsm-1\"").count() >= 3);
-    assert!(place.run(&["verify"]).stdout.contains(" 0 failed"));
+    let ran = place.run(&["verify"]);
+    assert!(ran.stdout.contains(" 0 failed"), "{ran:?}\n{}", place.run(&["logs"]).stdout);
     place.run(&["cleanup"]).exits(0);
     place.is_clean();
 }

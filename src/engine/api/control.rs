@@ -422,7 +422,7 @@ impl Control {
 }
 
 /// What there is for a key as long as somebody holds it: that, or another.
-fn while_held<K: Clone + Eq + Hash, T>(all: &Mutex<HashMap<K, Weak<T>>>, key: &K, make: impl FnOnce() -> T) -> Arc<T> {
+pub(super) fn while_held<K: Clone + Eq + Hash, T>(all: &Mutex<HashMap<K, Weak<T>>>, key: &K, make: impl FnOnce() -> T) -> Arc<T> {
     let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
     all.retain(|_, one| one.strong_count() > 0);
     let one = all.get(key).and_then(Weak::upgrade).unwrap_or_else(|| Arc::new(make()));

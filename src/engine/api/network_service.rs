@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use tonic::{Request, Response, Status};
 
 use super::{
-    CLOSE, REQUEST,
+    REQUEST,
     control::{Control, Established, Key, MANAGER},
     descriptors::{Descriptors, Inode},
     journal::Happening,
@@ -35,6 +35,8 @@ use crate::{
 const RETURNS: Duration = Duration::from_secs(5);
 /// How long to wait for an endpoint to let go of what came to nothing.
 const PARTING: Duration = Duration::from_secs(1);
+/// The same for what was there: nothing else is to be asked for in its place meanwhile.
+const ENDS: Duration = Duration::from_secs(6);
 /// The longest name of a service, in bytes, and the most labels of a connection.
 const MAX_NAME: usize = 253;
 const MAX_LABELS: usize = 64;
@@ -229,6 +231,7 @@ impl Control {
         let (remote, selected) = (&registration.remote, Moment::now());
         let behind = wanted.step.own + 1;
         let mut asked = for_endpoint(wanted, found, remote, same, orphan.filter(|orphan| orphan.endpoint.pod == registration.pod), &self.ids);
+        remote.parted(wanted.step.id(), PARTING).await?;
         let asking = self.ask(remote, &mut asked, behind).await;
         let mut closing = asked.connection.unwrap_or_default();
         let made = match asking {
@@ -247,7 +250,7 @@ impl Control {
         };
         if made.is_err() && same.is_none() {
             // The first error is what counts.
-            let _ = timeout(PARTING, remote.call::<_, Empty>(self, CLOSE, closing)).await;
+            remote.part(self, closing, PARTING).await;
         }
         made
     }
@@ -368,8 +371,7 @@ impl Control {
     /// Undoes a connection at its endpoint and its links; the error is the kernel's.
     async fn undo_at(self: Arc<Self>, established: Established) -> (forwarder::Connection, Option<net::Error>) {
         let error = established.link.close().await.err();
-        // An endpoint that does not answer gives the addresses back when its token for them runs out.
-        let _ = established.remote.call::<_, Empty>(&self, CLOSE, established.far).await;
+        established.remote.part(&self, established.far, ENDS).await;
         (established.link, error)
     }
 

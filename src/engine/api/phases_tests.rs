@@ -3,20 +3,20 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use tokio::net::UnixListener;
+use tokio::{net::UnixListener, sync::Semaphore};
 use tonic::{Code, Request, Response, Status};
 
 use super::*;
 use crate::{
     engine::{
         api::{
-            REGISTER_ENDPOINT, REQUEST,
+            CLOSE, REGISTER_ENDPOINT, REQUEST,
             descriptors::Inode,
             journal::Happening,
             mechanism::{INODE_URL, NAME, give, kernel},
             server::accept,
             token,
-            wire::{self, NetworkServiceEndpoint, NetworkServiceRequest, PathSegment},
+            wire::{self, Empty, NetworkServiceEndpoint, NetworkServiceRequest, PathSegment},
         },
         grpc,
         identity::{Accepts, AgentSocket, Connects, Identity, SVID_TTL, Sandboxes, Settings, Source, WorkloadApi},
@@ -33,6 +33,10 @@ struct World {
     source: Mutex<Arc<Source>>,
     /// How often the endpoint was connected with.
     connected: AtomicUsize,
+    /// How often it was asked for a connection.
+    asked: AtomicUsize,
+    /// How many connections it may say that it has closed.
+    may_close: Semaphore,
     dir: tempfile::TempDir,
 }
 
@@ -66,7 +70,8 @@ impl World {
         control.sandboxes.insert(member("pod")).unwrap();
         control.registry().put_service("i", &NetworkServiceSpec { id: Namespaced::new("ns", "s"), payload: Payload::Ethernet, matches: Vec::new() });
         tokio::spawn(Arc::clone(&control).serve(UnixListener::bind(control.socket()).unwrap()));
-        Arc::new(Self { control, giver, source, connected: AtomicUsize::new(0), dir })
+        let (connected, asked, may_close) = (AtomicUsize::new(0), AtomicUsize::new(0), Semaphore::new(Semaphore::MAX_PERMITS));
+        Arc::new(Self { control, giver, source, connected, asked, may_close, dir })
     }
 
     fn source(&self) -> Arc<Source> {
@@ -109,6 +114,7 @@ impl World {
                     async move {
                         match question.uri().path() {
                             REQUEST => grpc::unary(question, async |request| world.answer(&caller, request, forge)).await,
+                            CLOSE => grpc::unary(question, async |_: Request<wire::Connection>| world.close().await).await,
                             other => grpc::unimplemented(other),
                         }
                     }
@@ -117,7 +123,13 @@ impl World {
         });
     }
 
+    async fn close(&self) -> Result<Response<Empty>, Status> {
+        self.may_close.acquire().await.unwrap().forget();
+        Ok(Response::new(Empty {}))
+    }
+
     fn answer(&self, caller: &Caller, request: Request<NetworkServiceRequest>, forge: Forge) -> Result<Response<wire::Connection>, Status> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
         let (metadata, _, message) = request.into_parts();
         let mut connection = message.connection.unwrap();
         let source = self.source();
@@ -241,4 +253,21 @@ async fn who_takes_note_of_a_registration_takes_it_from_nobody_who_waits() {
     world.endpoint(honest).await;
     assert_eq!(world.control.journal.take().len(), 1);
     assert_eq!((world.control.journal.take().len(), world.control.journal.registrations()), (0, 1));
+}
+
+/// An endpoint that stands still does later what it was told, in whichever order: it would close what it was asked for since.
+#[tokio::test]
+async fn who_has_not_closed_a_connection_is_not_asked_for_it_again() {
+    let world = World::new();
+    world.may_close.forget_permits(Semaphore::MAX_PERMITS);
+    world.endpoint(honest).await;
+    let asked = || world.asked.load(Ordering::Relaxed);
+    world.ask(&world.source()).await;
+    assert_eq!(asked(), 1);
+    let refused = world.ask(&world.source()).await;
+    assert_eq!((refused.code(), refused.message()), (Code::Unavailable, "endpoint nse has not closed the connection before this one yet"));
+    assert_eq!(asked(), 1);
+    world.may_close.add_permits(1);
+    assert_ne!(world.ask(&world.source()).await.code(), Code::Unavailable);
+    assert_eq!(asked(), 2);
 }

@@ -1,8 +1,9 @@
 use std::{
+    collections::HashMap,
     io,
     os::fd::OwnedFd,
     path::Path as FilePath,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
@@ -11,11 +12,11 @@ use tokio::{task::AbortHandle, time::timeout};
 use tonic::{Request, Response, Status};
 
 use super::{
-    MONITOR,
-    control::Control,
+    CLOSE, MONITOR,
+    control::{Control, while_held},
     descriptors::{Inode, path_of},
     line::Line,
-    wire::{ConnectionEvent, EventType, MonitorScopeSelector, NetworkServiceEndpoint, State},
+    wire::{Connection, ConnectionEvent, Empty, EventType, MonitorScopeSelector, NetworkServiceEndpoint, State},
 };
 use crate::{
     engine::identity::SpiffeId,
@@ -24,6 +25,11 @@ use crate::{
 
 /// How long an endpoint may take for its answer: less than our caller waits, so that another can be tried.
 const ANSWERS: Duration = Duration::from_secs(6);
+/// How long it may take to say that it has closed a connection. Who is silent for as long has not refreshed its registration either.
+const PARTS: Duration = Duration::from_secs(60);
+
+/// What is held as long as an endpoint has not said that it has closed a connection.
+type Parting = tokio::sync::Mutex<()>;
 
 /// An endpoint that has registered itself, and how it is called.
 #[derive(Debug)]
@@ -41,12 +47,15 @@ pub(in crate::engine) struct Remote {
     entry: Mutex<NetworkServiceEndpoint>,
     /// How it is called, and what watches that.
     line: tokio::sync::Mutex<Option<(Line, AbortHandle)>>,
+    /// By our ids of connections.
+    partings: Mutex<HashMap<String, Weak<Parting>>>,
 }
 
 impl Remote {
     /// An endpoint at a socket.
     pub(super) fn new(key: Namespaced, id: SpiffeId, socket: OwnedFd, inode: Inode, entry: NetworkServiceEndpoint) -> Self {
-        Self { key, id, socket, inode, phase: None, entry: Mutex::new(entry), line: tokio::sync::Mutex::default() }
+        let (line, partings) = (tokio::sync::Mutex::default(), Mutex::default());
+        Self { key, id, socket, inode, phase: None, entry: Mutex::new(entry), line, partings }
     }
 
     /// The same, registered by this phase.
@@ -128,6 +137,35 @@ impl Remote {
         let answer = timeout(ANSWERS, line.call(&control.source, method, Request::new(message))).await;
         let late = || Status::deadline_exceeded(format!("endpoint {} did not answer within {} s", self.key.name, ANSWERS.as_secs()));
         Ok((answer.map_err(|_| late())??, line))
+    }
+
+    /// Has it close a connection, and waits for that, but no longer than `patience`. The call goes on then: an endpoint that stands still
+    /// does at some time what it was told meanwhile, and in whichever order.
+    pub(super) async fn part(self: &Arc<Self>, control: &Arc<Control>, connection: Connection, patience: Duration) {
+        let parting = while_held(&self.partings, &connection.id, Parting::default);
+        // Who is told already need not be told twice.
+        let Ok(held) = Arc::clone(&parting).try_lock_owned() else { return drop(timeout(patience, parting.lock()).await) };
+        let (remote, control) = (Arc::clone(self), Arc::clone(control));
+        let parting = tokio::spawn(async move {
+            let close = async {
+                let line = remote.line(&control).await?;
+                line.call::<_, Empty>(&control.source, CLOSE, Request::new(connection)).await
+            };
+            // An endpoint that is gone, or does not answer, gives the addresses back when its token for them runs out.
+            let _ = timeout(PARTS, close).await;
+            drop(held);
+        });
+        let _ = timeout(patience, parting).await;
+    }
+
+    /// Waits until it has closed what it was told to close of this id, so that a request by the same id is not closed in its place.
+    ///
+    /// # Errors
+    /// It has not said so within `patience`.
+    pub(super) async fn parted(&self, id: &str, patience: Duration) -> Result<(), Status> {
+        let parting = while_held(&self.partings, &id.to_owned(), Parting::default);
+        let late = |_| Status::unavailable(format!("endpoint {} has not closed the connection before this one yet", self.key.name));
+        timeout(patience, parting.lock()).await.map(drop).map_err(late)
     }
 
     /// Passes on what the endpoint tells of its connections, until its end.
