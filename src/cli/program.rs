@@ -81,29 +81,36 @@ pub fn parse(program: Program, arguments: impl IntoIterator<Item = impl Into<OsS
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
-/// Says where the pause belongs of whoever has typed `--watch 5s`: a value that may be left out follows an equals sign. And where an
-/// option comes from that nobody has typed.
+/// Adds a tip to an error that has a reason of its own to be made.
 fn with_tip(mut error: clap::Error, command: &Command, arguments: &[OsString]) -> clap::Error {
-    let text = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => Some(text.clone()),
-        _ => None,
-    };
-    let Some(refused) = text(ContextKind::InvalidArg) else { return error };
-    let is_pause = arguments.windows(2).any(|pair| pair[0] == "--watch" && pair[1] == *refused);
-    let tip = if is_pause {
-        Some(format!("the pause follows an equals sign: '--watch={refused}'"))
-    } else {
-        text(ContextKind::InvalidValue).and_then(|value| {
-            let is_typed = arguments.iter().any(|argument| argument.to_string_lossy().ends_with(&value));
-            let is_refused = |arg: &&Arg| arg.get_long().is_some_and(|long| refused.starts_with(&format!("--{long} ")));
-            let variable = command.get_arguments().find(is_refused)?.get_env()?;
-            (!is_typed && std::env::var_os(variable)? == *value).then(|| format!("the value is that of the variable {}", variable.display()))
-        })
-    };
-    if let Some(tip) = tip {
+    if let Some(tip) = pause_tip(&error, arguments).or_else(|| variable_tip(&error, command, arguments)) {
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     }
     error
+}
+
+/// Where the pause belongs of whoever has typed `--watch 5s`: a value that may be left out follows an equals sign.
+fn pause_tip(error: &clap::Error, arguments: &[OsString]) -> Option<String> {
+    let refused = said(error, ContextKind::InvalidArg)?;
+    let is_pause = arguments.windows(2).any(|pair| pair[0] == "--watch" && pair[1] == *refused);
+    is_pause.then(|| format!("the pause follows an equals sign: '--watch={refused}'"))
+}
+
+/// Where a value comes from that nobody has typed.
+fn variable_tip(error: &clap::Error, command: &Command, arguments: &[OsString]) -> Option<String> {
+    let (option, value) = (said(error, ContextKind::InvalidArg)?, said(error, ContextKind::InvalidValue)?);
+    let is_typed = arguments.iter().any(|argument| argument.to_string_lossy().ends_with(value));
+    let is_meant = |arg: &&Arg| arg.get_long().is_some_and(|long| option.starts_with(&format!("--{long} ")));
+    let variable = command.get_arguments().find(is_meant)?.get_env()?;
+    (!is_typed && std::env::var_os(variable)? == *value).then(|| format!("the value is that of the variable {}", variable.display()))
+}
+
+/// What an error says of this kind.
+fn said(error: &clap::Error, kind: ContextKind) -> Option<&str> {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text),
+        _ => None,
+    }
 }
 
 /// A variable that is set to nothing is as good as unset, as with every other of the program's.

@@ -39,7 +39,7 @@ impl Mesh {
                     link.phases.iter().flat_map(|phases| phases.iter().skip(1)).for_each(|phase| emit(told(phase)));
                     self.served(&link);
                 }
-                Happening::Restored { link } => self.be_served(&link.client.pod),
+                Happening::Restored { client } => self.be_served(&client),
                 Happening::Refused { client, id, service, code, reason, taken } => {
                     self.metrics.request(outcome(code), false, taken);
                     self.refused(&client, &id, &service, &reason);

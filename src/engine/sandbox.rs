@@ -75,19 +75,16 @@ impl Sandbox {
     /// Takes note of a request that was refused. Where everything that it asks for is there, that is a refresh, and takes nothing away:
     /// it is made again long before the connection runs out.
     pub(super) fn be_refused(&mut self, id: &str, url: &str, reason: &str, is_served: bool) {
+        // One that asks again and again, and is answered the same, says so once.
         if is_served {
-            self.log_once(CLIENT_CONTAINER, "WARN", id, &format!("refresh of {url} failed, the connection stays: {reason}"));
+            let text = format!("refresh of {url} failed, the connection stays: {reason}");
+            let last = self.logs.get(CLIENT_CONTAINER).and_then(VecDeque::back);
+            if !last.is_some_and(|last| last.ends_with(&text)) {
+                self.log(CLIENT_CONTAINER, "WARN", id, &text);
+            }
         } else if self.waiting.as_deref() != Some(reason) {
-            self.log_once(CLIENT_INIT_CONTAINER, "ERRO", id, &format!("request to {url} failed: {reason}"));
+            self.log(CLIENT_INIT_CONTAINER, "ERRO", id, &format!("request to {url} failed: {reason}"));
             self.waiting = Some(reason.to_owned());
-        }
-    }
-
-    /// Adds a line to a container's log if the last one does not say the same: who asks again and again is answered so.
-    fn log_once(&mut self, container: &str, level: &str, id: &str, text: &str) {
-        let last = self.logs.get(container).and_then(VecDeque::back);
-        if !last.is_some_and(|last| last.ends_with(text)) {
-            self.log(container, level, id, text);
         }
     }
 
@@ -273,6 +270,9 @@ mod tests {
         assert_eq!(seen(&sandbox), (false, Some("IPPool is empty".into()), vec![(CLIENT_INIT_CONTAINER, 1)]));
         sandbox.be_refused("alpine-0", URL, "connection error", false);
         assert_eq!(seen(&sandbox), (false, Some("connection error".into()), vec![(CLIENT_INIT_CONTAINER, 2)]));
+        sandbox.be_answered(None);
+        sandbox.be_refused("alpine-0", URL, "connection error", false);
+        assert_eq!(seen(&sandbox).2, [(CLIENT_INIT_CONTAINER, 3)], "it was served in between");
     }
 
     #[test]

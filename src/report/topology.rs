@@ -93,8 +93,10 @@ impl Drawing {
     /// A line, or several where it does not fit; `stem` stands before the first, `rest` before the others.
     fn line(&mut self, stem: &str, rest: &str, words: &str) {
         let words = if self.look.unicode { words.to_owned() } else { ascii(words) };
-        let width = self.look.width.map(|width| width.saturating_sub(stem.chars().count()).max(20));
-        let words = width.map_or_else(|| words.clone(), |width| cell(&words, width));
+        let words = match self.look.width {
+            Some(width) => cell(&words, width.saturating_sub(stem.chars().count()).max(20)),
+            None => words,
+        };
         for (at, line) in words.lines().enumerate() {
             let before = if at == 0 { stem } else { rest };
             self.text.push_str(format!("{before}{line}").trim_end());

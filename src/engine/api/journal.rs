@@ -44,8 +44,8 @@ pub(in crate::engine) enum Happening {
     },
     /// A connection that was told to be down is up again, with the links that it had.
     Restored {
-        /// The connection.
-        link: Connection,
+        /// The client.
+        client: Namespaced,
     },
     /// A request was not served.
     Refused {

@@ -6,7 +6,10 @@ use std::{
 
 use tonic::Status;
 
-use super::{control::Control, wire::State};
+use super::{
+    control::{Control, Established},
+    wire::State,
+};
 use crate::{
     engine::{
         forwarder::{Connection, End, Laid},
@@ -63,14 +66,17 @@ impl Links {
 impl Control {
     /// The links that `which` selects, of connections and of what waits for somebody to ask for it again.
     pub(in crate::engine) fn links(&self, which: impl Fn(&Connection) -> bool) -> Vec<Connection> {
-        let own = self.list(|established| which(&established.link)).into_iter().map(|(_, established)| established.link);
-        own.chain(self.orphans().into_iter().filter(|orphan| which(orphan))).collect()
+        self.chosen(|_| true, which)
     }
 
     /// The same, but for those of connections whose endpoint is gone: their clients ask for them again, and until somebody answers they
     /// are to lead nowhere.
     pub(in crate::engine) fn links_to_keep(&self, which: impl Fn(&Connection) -> bool) -> Vec<Connection> {
-        let own = self.list(|established| established.is_up() && which(&established.link)).into_iter().map(|(_, established)| established.link);
+        self.chosen(Established::is_up, which)
+    }
+
+    fn chosen(&self, is_meant: impl Fn(&Established) -> bool, which: impl Fn(&Connection) -> bool) -> Vec<Connection> {
+        let own = self.list(|established| is_meant(established) && which(&established.link)).into_iter().map(|(_, established)| established.link);
         own.chain(self.orphans().into_iter().filter(|orphan| which(orphan))).collect()
     }
 

@@ -100,7 +100,7 @@ impl Control {
         if is_made {
             self.journal.add(Happening::Served { link, taken: begun.elapsed() });
         } else if was_down {
-            self.journal.add(Happening::Restored { link });
+            self.journal.add(Happening::Restored { client: link.client.pod });
         }
         Ok(Response::new(answer))
     }

@@ -133,9 +133,23 @@ impl Remote {
         Q: Message + 'static,
         A: Message + Default + 'static,
     {
+        self.call_within(control, method, message, ANSWERS).await
+    }
+
+    async fn call_within<Q, A>(
+        self: &Arc<Self>,
+        control: &Arc<Control>,
+        method: &'static str,
+        message: Q,
+        limit: Duration,
+    ) -> Result<(Response<A>, Line), Status>
+    where
+        Q: Message + 'static,
+        A: Message + Default + 'static,
+    {
         let line = self.line(control).await?;
-        let answer = timeout(ANSWERS, line.call(&control.source, method, Request::new(message))).await;
-        let late = || Status::deadline_exceeded(format!("endpoint {} did not answer within {} s", self.key.name, ANSWERS.as_secs()));
+        let answer = timeout(limit, line.call(&control.source, method, Request::new(message))).await;
+        let late = || Status::deadline_exceeded(format!("endpoint {} did not answer within {} s", self.key.name, limit.as_secs()));
         Ok((answer.map_err(|_| late())??, line))
     }
 
@@ -147,12 +161,8 @@ impl Remote {
         let Ok(held) = Arc::clone(&parting).try_lock_owned() else { return drop(timeout(patience, parting.lock()).await) };
         let (remote, control) = (Arc::clone(self), Arc::clone(control));
         let parting = tokio::spawn(async move {
-            let close = async {
-                let line = remote.line(&control).await?;
-                line.call::<_, Empty>(&control.source, CLOSE, Request::new(connection)).await
-            };
             // An endpoint that is gone, or does not answer, gives the addresses back when its token for them runs out.
-            let _ = timeout(PARTS, close).await;
+            let _ = remote.call_within::<_, Empty>(&control, CLOSE, connection, PARTS).await;
             drop(held);
         });
         let _ = timeout(patience, parting).await;
@@ -163,7 +173,8 @@ impl Remote {
     /// # Errors
     /// It has not said so within `patience`.
     pub(super) async fn parted(&self, id: &str, patience: Duration) -> Result<(), Status> {
-        let parting = while_held(&self.partings, &id.to_owned(), Parting::default);
+        let pending = self.partings.lock().unwrap_or_else(PoisonError::into_inner).get(id).and_then(Weak::upgrade);
+        let Some(parting) = pending else { return Ok(()) };
         let late = |_| Status::unavailable(format!("endpoint {} has not closed the connection before this one yet", self.key.name));
         timeout(patience, parting.lock()).await.map(drop).map_err(late)
     }
