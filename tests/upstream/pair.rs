@@ -80,6 +80,8 @@ async fn a_connection_outlives_its_tokens_and_identities() {
             assert!(!log.contains(trouble), "{trouble}:\n{log}");
         }
     }
+    // What has ended already is refreshed at once, and again, and again.
+    assert!(!client.log().contains("expiration after -"), "{}", client.log());
 }
 
 #[tokio::test]

@@ -218,6 +218,21 @@ async fn an_endpoint_whose_agent_has_renewed_its_key_is_connected_with_anew() {
 }
 
 #[tokio::test]
+async fn an_endpoint_is_connected_with_anew_once_our_own_svid_is_renewed() {
+    let world = World::new();
+    world.endpoint(honest).await;
+    for (connected, life) in [(1, 60), (2, 90)] {
+        for _ in 0..2 {
+            let status = world.ask(&world.source()).await;
+            assert!(status.message().contains("cannot make the interfaces lo and nsm-far"), "{status:?}");
+            assert_eq!(world.connected.load(Ordering::Relaxed), connected);
+        }
+        world.control.identity.set_svid_ttl(std::time::Duration::from_secs(life)).unwrap();
+    }
+    world.has_no_tunnel();
+}
+
+#[tokio::test]
 async fn a_client_with_a_wrong_token_or_identity_comes_to_no_phase_4() {
     let world = World::new();
     world.endpoint(honest).await;

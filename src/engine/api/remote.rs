@@ -89,15 +89,21 @@ impl Remote {
         *self.entry.lock().unwrap_or_else(PoisonError::into_inner) = entry;
     }
 
-    /// A connection to it, made where there is none.
+    /// A connection to it, made where there is none, and anew where we have another SVID by now than we have shown on it. Upstream's endpoints
+    /// let their segment of a path end no later than the certificate that they were shown (sdk, `pkg/tools/spiffejwt/token.go`): once that is
+    /// over, their clients would refresh without a pause.
     async fn line(self: &Arc<Self>, control: &Arc<Control>) -> Result<Line, Status> {
         let mut line = self.line.lock().await;
-        if let Some((line, _)) = line.as_ref().filter(|(line, _)| !line.is_closed()) {
+        let current = control.source.svid();
+        if let Some((line, _)) = line.as_ref().filter(|(line, _)| !line.is_closed() && Arc::ptr_eq(&line.shown, &current)) {
             return Ok(line.clone());
         }
         let made = Box::pin(self.connect(control)).await?;
         let watch = tokio::spawn(Arc::clone(self).watch(Arc::clone(control), made.clone()));
-        *line = Some((made.clone(), watch.abort_handle()));
+        // The watch of one that is closed tells the clients of it; that of one that is only given up has nothing to tell.
+        if let Some((_, watch)) = line.replace((made.clone(), watch.abort_handle())).filter(|(old, _)| !old.is_closed()) {
+            watch.abort();
+        }
         Ok(made)
     }
 
@@ -147,10 +153,12 @@ impl Remote {
         Q: Message + 'static,
         A: Message + Default + 'static,
     {
-        let line = self.line(control).await?;
-        let answer = timeout(limit, line.call(&control.source, method, Request::new(message))).await;
-        let late = || Status::deadline_exceeded(format!("endpoint {} did not answer within {} s", self.key.name, limit.as_secs()));
-        Ok((answer.map_err(|_| late())??, line))
+        let asked = async {
+            let line = self.line(control).await?;
+            Ok((line.call(&control.source, method, Request::new(message)).await?, line))
+        };
+        let late = |_| Status::deadline_exceeded(format!("endpoint {} did not answer within {} s", self.key.name, limit.as_secs()));
+        timeout(limit, asked).await.map_err(late)?
     }
 
     /// Has it close a connection, and waits for that, but no longer than `patience`. The call goes on then: an endpoint that stands still
