@@ -22,7 +22,9 @@
 //!   after the authority's key, which is in memory alone, so that no two engines have the same.
 //! - **An SVID is renewed with its key.** NSM's policies check a token against the certificate of the connection that it comes over, and connections
 //!   outlive certificates: with a new key at every renewal, every connection's next refresh would fail. Renewal is at half of the SVID's life:
-//!   whoever asks gets one in the first half, and one timer renews what nobody asks for, so that what is counted and shown is right.
+//!   whoever asks gets one in the first half, and one timer renews what nobody asks for, so that what is counted and shown is right. Callers
+//!   keep their connections. An endpoint is connected with anew after each renewal: upstream's let their part of a path end no later than the
+//!   certificate that they were shown, and a client whose path has ended refreshes it without a pause.
 //! - **A SPIRE agent takes the authority's place, and no other** (`identity/agent.rs`). Its folder is shown in the sandboxes, where `agent.sock` is a
 //!   link into it, so that one that starts again is found. The engine is one caller of the agent among others: manager and built-in parts share
 //!   an SVID. So a certificate says who calls, and `SO_PEERCRED` which pod it is in; the engine's own parts, which are one process, are told apart by
