@@ -45,7 +45,9 @@ impl Mesh {
         let registered: BTreeSet<Namespaced> = registry.endpoints().map(|(_, registration)| registration.pod.clone()).collect();
         drop(registry);
         let connections = self.manager.connections();
+        let registrations = self.manager.control.journal.registrations();
         let reached = |sandbox: &Sandbox| Reached {
+            registrations,
             is_registered: registered.contains(&sandbox.pod),
             is_connected: connections.iter().filter(|connection| connection.client.pod == sandbox.pod).count() >= sandbox.workload.requests.len(),
         };

@@ -57,6 +57,8 @@ pub(super) struct Reached {
     pub(super) is_registered: bool,
     /// There is a connection for each of the pod's requests.
     pub(super) is_connected: bool,
+    /// How many endpoints have registered by now, in all.
+    pub(super) registrations: u64,
 }
 
 impl Sandbox {
@@ -156,9 +158,11 @@ impl Sandbox {
             message: None,
             since: None,
         };
+        // An endpoint that has registered since may serve what was refused before: that is no longer the last word.
+        let is_refused = !is_served && self.answered == reached.registrations;
         let init = || ContainerState {
             running: !is_served,
-            reason: (!is_served).then(|| "RequestFailed".to_owned()),
+            reason: is_refused.then(|| "RequestFailed".to_owned()),
             message: self.waiting.clone(),
             ..own(CLIENT_INIT_CONTAINER)
         };
@@ -244,9 +248,11 @@ mod tests {
         Sandbox::new(id, "i".into(), Arc::new(workload), Namespace::current().unwrap())
     }
 
+    const NOTHING: Reached = Reached { is_registered: false, is_connected: false, registrations: 0 };
+
     /// Whether the pod is ready, why its init container waits, and how many lines each of its logs has.
     fn seen(sandbox: &Sandbox) -> (bool, Option<String>, Vec<(&str, usize)>) {
-        let state = sandbox.state(Reached { is_registered: false, is_connected: false });
+        let state = sandbox.state(NOTHING);
         let logs = sandbox.logs.iter().map(|(container, lines)| (container.as_str(), lines.len())).collect();
         (state.containers.iter().all(|container| container.ready), state.init_containers[0].message.clone(), logs)
     }
@@ -273,6 +279,21 @@ mod tests {
         sandbox.be_answered(None);
         sandbox.be_refused("alpine-0", URL, "connection error", false);
         assert_eq!(seen(&sandbox).2, [(CLIENT_INIT_CONTAINER, 3)], "it was served in between");
+    }
+
+    #[test]
+    fn a_refusal_from_before_an_endpoint_registered_is_not_the_last_word() {
+        let mut sandbox = client();
+        let mut status = |registrations, refused: Option<&str>| {
+            if let Some(reason) = refused {
+                sandbox.asking = Some(registrations);
+                sandbox.be_answered(Some(reason.to_owned()));
+            }
+            sandbox.state(Reached { registrations, ..NOTHING }).status()
+        };
+        assert_eq!(status(0, Some("endpoint candidates not found")), "Init:RequestFailed");
+        assert_eq!(status(1, None), "Init:0/1");
+        assert_eq!(status(1, Some("IPPool is empty")), "Init:RequestFailed");
     }
 
     #[test]

@@ -155,9 +155,9 @@ impl Local {
         }
     }
 
-    /// Waits until every pod of the plan is ready. For what the engine does itself there is nothing to wait for: it has made
-    /// every request that it can when an apply is done, and one that is not served then stays so until something else is
-    /// changed. A program takes a moment to show that it stays, and one that ends again and again is not waited for.
+    /// Waits until every pod of the plan is ready. For what the engine does itself there is little to wait for: it has made every request
+    /// that it can when an apply is done, and one that is not served then stays so until an endpoint registers. A program takes a moment
+    /// to show that it stays, and what it registers to serve those who wait; one that ends again and again is not waited for.
     ///
     /// # Errors
     /// A pod is missing or not ready.
@@ -506,7 +506,8 @@ fn fault_of(workload: &Workload, pods: &[PodState]) -> Option<String> {
     Some(reason.unwrap_or_else(|| waiting.status()))
 }
 
-/// Whether a pod is not ready only because a program of its has not run for long enough yet, or others come first.
+/// Whether a pod is not ready only because a program of its has not run for long enough yet, or others come first, or because its requests
+/// are being made again.
 fn may_become_ready(pod: &PodState) -> bool {
     let all = || pod.init_containers.iter().chain(&pod.containers).filter(|container| !container.ready);
     let is_final = |container: &ContainerState| match container.reason.as_deref() {
