@@ -2,6 +2,8 @@
 
 use std::{collections::HashSet, net::IpAddr};
 
+use ipnet::IpNet;
+
 use crate::model::{AddressPair, Prefix, PrefixGroups};
 
 /// The addresses that an endpoint gives out.
@@ -16,6 +18,33 @@ pub(super) struct Pool {
 #[error("IPPool is empty")]
 pub(super) struct Exhausted;
 
+/// What is not to be given out: the addresses of a client's other connections, and whatever else a client says.
+#[derive(Debug)]
+pub(super) struct Excluded(Vec<IpNet>);
+
+impl Excluded {
+    /// These prefixes.
+    #[must_use]
+    pub(super) fn new(prefixes: &[IpNet]) -> Self {
+        // No two of them overlap then, so that of each address one alone is to be looked at.
+        let mut disjoint = IpNet::aggregate(&prefixes.to_vec());
+        disjoint.sort_unstable_by_key(IpNet::network);
+        Self(disjoint)
+    }
+
+    /// The prefix that excludes an address.
+    fn around(&self, address: &IpAddr) -> Option<&IpNet> {
+        let begun = self.0.partition_point(|prefix| prefix.network() <= *address);
+        self.0.get(begun.checked_sub(1)?).filter(|prefix| prefix.contains(address))
+    }
+
+    /// Whether an address is excluded.
+    #[must_use]
+    pub(super) fn has(&self, address: &IpAddr) -> bool {
+        self.around(address).is_some()
+    }
+}
+
 impl Pool {
     /// A pool from which nothing is taken.
     #[must_use]
@@ -23,12 +52,11 @@ impl Pool {
         Self { prefixes, taken: HashSet::new() }
     }
 
-    /// Takes the lowest free pair out of each group, the endpoint's address first. Addresses that are excluded are passed
-    /// over: they are those of the client's other connections.
+    /// Takes the lowest free pair out of each group, the endpoint's address first. Addresses that are excluded are passed over.
     ///
     /// # Errors
     /// A group has no pair left, or there is no group at all. Nothing is taken then.
-    pub(super) fn pull(&mut self, is_excluded: impl Fn(&IpAddr) -> bool) -> Result<Vec<AddressPair>, Exhausted> {
+    pub(super) fn pull(&mut self, excluded: &Excluded) -> Result<Vec<AddressPair>, Exhausted> {
         if self.prefixes.groups().is_empty() {
             return Err(Exhausted);
         }
@@ -36,8 +64,8 @@ impl Pool {
         // Groups may overlap, so what one takes is gone for the next.
         let mut taken = HashSet::new();
         for group in self.prefixes.groups() {
-            let is_free = |address: &IpAddr| !self.taken.contains(address) && !taken.contains(address) && !is_excluded(address);
-            let pair = group.iter().find_map(|prefix| lowest_pair(prefix, is_free)).ok_or(Exhausted)?;
+            let is_taken = |address: &IpAddr| self.taken.contains(address) || taken.contains(address);
+            let pair = group.iter().find_map(|prefix| lowest_pair(prefix, excluded, is_taken)).ok_or(Exhausted)?;
             taken.extend([pair.endpoint, pair.client]);
             pairs.push(pair);
         }
@@ -67,16 +95,31 @@ impl Pool {
     }
 }
 
-/// Both addresses come out of one prefix. The search passes over what is taken and so ends soon after that.
-fn lowest_pair(prefix: &Prefix, is_free: impl Fn(&IpAddr) -> bool) -> Option<AddressPair> {
-    let mut free = (0..).map_while(|offset| prefix.address(offset)).filter(is_free);
-    Some(AddressPair { endpoint: free.next()?, client: free.next()? })
+/// Both addresses come out of one prefix. What is taken is passed over one by one, so that the search ends soon after that, and each prefix
+/// that is excluded at once: it may have 2^64 addresses.
+fn lowest_pair(prefix: &Prefix, excluded: &Excluded, is_taken: impl Fn(&IpAddr) -> bool) -> Option<AddressPair> {
+    let mut next = prefix.address(0);
+    let mut free = || loop {
+        let address = next?;
+        let passed = excluded.around(&address);
+        next = following(passed.map_or(address, IpNet::broadcast)).filter(|following| prefix.contains(*following));
+        if passed.is_none() && !is_taken(&address) {
+            return Some(address);
+        }
+    };
+    Some(AddressPair { endpoint: free()?, client: free()? })
+}
+
+/// The address after another; `None` after the last.
+fn following(address: IpAddr) -> Option<IpAddr> {
+    match address {
+        IpAddr::V4(address) => u32::from(address).checked_add(1).map(|next| IpAddr::V4(next.into())),
+        IpAddr::V6(address) => u128::from(address).checked_add(1).map(|next| IpAddr::V6(next.into())),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -85,8 +128,12 @@ mod tests {
         Pool::new(prefixes.parse().unwrap())
     }
 
+    fn excluded(prefixes: &[&str]) -> Excluded {
+        Excluded::new(&prefixes.iter().map(|text| text.parse().unwrap()).collect::<Vec<_>>())
+    }
+
     fn pull(pool: &mut Pool) -> Result<Vec<AddressPair>, Exhausted> {
-        pool.pull(|_| false)
+        pool.pull(&excluded(&[]))
     }
 
     #[test]
@@ -114,9 +161,19 @@ mod tests {
 
     #[test]
     fn addresses_of_the_clients_other_connections_are_passed_over() {
-        let excluded: BTreeSet<IpAddr> = BTreeSet::from(["10.0.0.0".parse().unwrap(), "10.0.0.1".parse().unwrap()]);
-        assert_eq!(pool("10.0.0.0/31").pull(|address| excluded.contains(address)), Err(Exhausted));
-        assert_eq!(pool("10.0.0.0/30").pull(|address| excluded.contains(address)).unwrap()[0].endpoint.to_string(), "10.0.0.2");
+        let pair = excluded(&["10.0.0.1/32", "10.0.0.0/32"]);
+        assert_eq!(pool("10.0.0.0/31").pull(&pair), Err(Exhausted));
+        assert_eq!(pool("10.0.0.0/30").pull(&pair).unwrap()[0].endpoint.to_string(), "10.0.0.2");
+    }
+
+    #[test]
+    fn a_whole_network_is_passed_over_at_once() {
+        let pulled = |prefixes: &str, out: &[&str]| pool(prefixes).pull(&excluded(out)).map(|pairs| pairs[0].endpoint.to_string());
+        assert_eq!(pulled("2001:db8::/64", &["2001:db8::/64"]), Err(Exhausted));
+        assert_eq!(pulled("::/0", &["::/0", "2001:db8::/32", "0.0.0.0/0"]), Err(Exhausted));
+        assert_eq!(pulled("2001:db8::/63", &["2001:db8::/64", "2001:db8:0:1::/128"]).as_deref(), Ok("2001:db8:0:1::1"));
+        assert_eq!(pulled("10.0.0.0/8", &["10.128.0.0/9", "10.0.0.0/9", "192.0.2.0/24"]), Err(Exhausted));
+        assert_eq!(pulled("255.255.255.254/31", &["255.255.255.255/32"]), Err(Exhausted));
     }
 
     #[test]

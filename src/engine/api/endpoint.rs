@@ -28,7 +28,7 @@ use crate::{
     engine::{
         grpc::{self, Answer, Question},
         identity::{Accepts, Member, Source},
-        ipam::Pool,
+        ipam::{Excluded, Pool},
         names,
     },
     model::{AddressPair, EndpointSpec},
@@ -182,9 +182,9 @@ impl Serving {
         mechanism.parameters.insert(INODE_URL.to_owned(), inode.to_string());
         let (token, expires) = self.source.token(&caller.shown, &caller.peer.id, token::TOKEN_LIFE).map_err(|error| failed(&error))?;
         let context = connection.context.get_or_insert_default().ip_context.get_or_insert_default();
-        let is_excluded = excluded(&context.excluded_prefixes)?;
+        let excluded = excluded(&context.excluded_prefixes)?;
         let asked = pairs(Some(context)).unwrap_or_default();
-        let given = self.addresses(&step.caller().id, &asked, is_excluded)?;
+        let given = self.addresses(&step.caller().id, &asked, &excluded)?;
         give(context, &given);
 
         caller.outgoing.send(namespace);
@@ -198,10 +198,10 @@ impl Serving {
     }
 
     /// The addresses of a connection: those that it has, else those that it had, else the next.
-    fn addresses(&self, id: &str, asked: &[AddressPair], is_excluded: impl Fn(&IpAddr) -> bool) -> Result<Vec<AddressPair>, Status> {
+    fn addresses(&self, id: &str, asked: &[AddressPair], excluded: &Excluded) -> Result<Vec<AddressPair>, Status> {
         let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         let Addresses { pool, given } = &mut *addresses;
-        let is_free = |pairs: &[AddressPair]| !pairs.iter().any(|pair| is_excluded(&pair.client) || is_excluded(&pair.endpoint));
+        let is_free = |pairs: &[AddressPair]| !pairs.iter().any(|pair| excluded.has(&pair.client) || excluded.has(&pair.endpoint));
         match given.get(id) {
             Some(known) if is_free(known) => return Ok(known.clone()),
             Some(known) => {
@@ -212,7 +212,7 @@ impl Serving {
         }
         let pairs = match is_free(asked) && pool.claim(asked) {
             true => asked.to_vec(),
-            false => pool.pull(is_excluded).map_err(|error| Status::resource_exhausted(error.to_string()))?,
+            false => pool.pull(excluded).map_err(|error| Status::resource_exhausted(error.to_string()))?,
         };
         given.insert(id.to_owned(), pairs.clone());
         Ok(pairs)
@@ -234,12 +234,12 @@ impl Serving {
 }
 
 /// What a client has elsewhere already.
-fn excluded(prefixes: &[String]) -> Result<impl Fn(&IpAddr) -> bool + use<>, Status> {
+fn excluded(prefixes: &[String]) -> Result<Excluded, Status> {
     if prefixes.len() > MAX_EXCLUDED {
         return Err(Status::invalid_argument(format!("at most {MAX_EXCLUDED} prefixes can be excluded")));
     }
     let read = |text: &String| text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
     let prefixes: Vec<IpNet> =
         prefixes.iter().map(read).collect::<Result<_, _>>().map_err(|_| Status::invalid_argument("an excluded prefix is none"))?;
-    Ok(move |address: &IpAddr| prefixes.iter().any(|prefix| prefix.contains(address)))
+    Ok(Excluded::new(&prefixes))
 }
