@@ -1,6 +1,6 @@
 use std::{collections::HashMap, net::IpAddr, rc::Rc};
 
-use crate::model::{AddressPair, Expectation, Expectations, Link, Namespaced, Observation, PodIndex, PodState, Prefix, Unavailable, Workload};
+use crate::model::{AddressPair, Expectation, Expectations, Link, Namespaced, Observation, PodIndex, PodState, Prefix, Route, Unavailable, Workload};
 
 use super::{Thresholds, registry::Registry, side::Side};
 
@@ -34,6 +34,27 @@ pub struct Connection<'a> {
 }
 
 impl Connection<'_> {
+    /// Those of the client's addresses from which no route over the interface leads to anybody who may be the peer, each with why that
+    /// could not be seen, where it could not. A route to more than the one address says that there is a way, but not to whom.
+    pub(super) fn stranded(&self) -> Vec<(IpAddr, Option<&Unavailable>)> {
+        let (Some(side), Some(link), None) = (&self.client, &self.link, &self.expectation.addresses) else { return Vec::new() };
+        let own = link.addresses.iter().map(|a| a.address).filter(|address| !is_of_the_kernel(*address, self.expectation));
+        let unpaired = own.filter(|address| !self.pairs.iter().any(|pair| pair.client == *address));
+        let judged = unpaired.filter_map(|address| match side.routes_to(address) {
+            Err(unavailable) => Some((address, Some(unavailable))),
+            Ok(routes) => {
+                let group = group_of(self.expectation, address);
+                let may_lead = |to: &Prefix| match group {
+                    Some(group) => group.iter().any(|prefix| prefix.overlaps(to)),
+                    None => to.address(0).is_some_and(|first| first.is_ipv4() == address.is_ipv4() && !is_local(first)),
+                };
+                let is_over_it = |route: &Route| route.device.as_deref() == Some(&link.name) && may_lead(&route.destination);
+                (!routes.iter().any(is_over_it)).then_some((address, None))
+            }
+        });
+        judged.collect()
+    }
+
     /// What findings call something in a namespace.
     pub(super) fn call(&self, id: &Namespaced) -> String {
         name_of(id, self.qualified)
@@ -166,17 +187,26 @@ fn seen_pairs(side: &Side<'_>, link: &Link, expectation: &Expectation) -> Vec<Ad
         .filter_map(|route| host(&route.destination))
         .filter(|peer| !link.has(*peer))
         .collect();
-    let groups = expectation.prefixes.groups();
     let own = link.addresses.iter().map(|a| a.address).filter(|address| !is_of_the_kernel(*address, expectation));
     own.filter_map(|client| {
-        let group = groups.iter().find(|group| group.iter().any(|prefix| prefix.contains(client)));
-        let fits = |peer: &IpAddr| match group {
+        let fits = |peer: &IpAddr| match group_of(expectation, client) {
             Some(group) => group.iter().any(|prefix| prefix.contains(*peer)),
             None => peer.is_ipv4() == client.is_ipv4(),
         };
         peers.iter().copied().find(fits).map(|endpoint| AddressPair { client, endpoint })
     })
     .collect()
+}
+
+/// The prefixes that an address was taken out of, and its peer's with it.
+fn group_of(expectation: &Expectation, address: IpAddr) -> Option<&[Prefix]> {
+    let mut groups = expectation.prefixes.groups().iter().map(AsRef::as_ref);
+    groups.find(|group: &&[Prefix]| group.iter().any(|prefix| prefix.contains(address)))
+}
+
+/// Whether an address is of those that the kernel has routes to over every interface.
+fn is_local(address: IpAddr) -> bool {
+    address.is_multicast() || matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
 }
 
 pub(super) fn host(prefix: &Prefix) -> Option<IpAddr> {

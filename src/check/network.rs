@@ -110,10 +110,20 @@ pub(super) fn peer_route(check: &Check, connection: &Connection<'_>) -> Vec<Find
             }
         }
     };
-    if connection.pairs.is_empty() {
-        return vec![no_peer(check, connection)];
-    }
-    connection.pairs.iter().map(|pair| judge(pair.endpoint)).collect()
+    let stranded = connection.stranded().into_iter().map(|(address, unseen)| {
+        let device = connection.link.as_ref().map_or("?", |link| link.name.as_str());
+        let expected = format!("from {address} to the endpoint dev {device}");
+        match unseen {
+            Some(unavailable) => check.unseen(&connection.subject, expected, unavailable),
+            None => {
+                let asked = client.probes.map(|probes| if address.is_ipv4() { &probes.routes } else { &probes.routes_v6 });
+                let evidence = asked.map(parse::evidence).unwrap_or_default();
+                Finding { evidence, ..check.finding(&connection.subject, Verdict::Fail, expected, "no route") }
+            }
+        }
+    });
+    let findings: Vec<Finding> = connection.pairs.iter().map(|pair| judge(pair.endpoint)).chain(stranded).collect();
+    if findings.is_empty() { vec![no_peer(check, connection)] } else { findings }
 }
 
 fn describe(route: &Route) -> String {

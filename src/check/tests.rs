@@ -8,7 +8,7 @@ use super::{
     },
     probe_requests,
 };
-use crate::model::{ExecEnd, Expectations, Finding, Mechanism, Observation, Outcome, PingStats, Pinged, Probe, UnavailableKind, Verdict};
+use crate::model::{ExecEnd, Expectations, Finding, Mechanism, Observation, Outcome, PingStats, Pinged, PodProbes, Probe, UnavailableKind, Verdict};
 
 const BOTH: &str = "
 apiVersion: apps/v1
@@ -361,6 +361,28 @@ fn each_client_and_each_family_is_judged_by_itself() {
     probes_mut(&mut outside, "two").links = printed("ip addr", &links(&link("nsm-1", &["10.9.9.9/32", "2001:db8::3/128"])));
     let address = of("address", &expectations, &outside);
     assert!(address.contains(&"two nsm-1: fail: 10.9.9.9/32, 2001:db8::3/128".to_owned()), "{address:?}");
+}
+
+#[test]
+fn a_client_whose_way_to_its_peer_is_gone_fails_also_where_the_peer_is_not_certain() {
+    let expectations = expectations_of(&clients(&["one", "two"], "kernel://kernel2kernel/nsm-1"));
+    let route = |change: fn(&mut PodProbes)| {
+        let mut observation = two_clients();
+        change(probes_mut(&mut observation, "two"));
+        of("peer-route", &expectations, &observation).split_off(2)
+    };
+    let six = "two nsm-1: pass: 2001:db8::2 dev nsm-1".to_owned();
+    let gone = "two nsm-1: fail: no route".to_owned();
+    assert_eq!(route(|probes| probes.routes = printed("ip route", "default via 10.244.1.1 dev eth0 \n")), [six.clone(), gone.clone()]);
+    let neither = route(|probes| {
+        probes.routes = printed("ip route", "");
+        probes.routes_v6 = printed("ip -6 route", "fe80::/64 dev nsm-1  metric 256 \nff00::/8 dev nsm-1  metric 256 \n");
+    });
+    assert_eq!(neither, [gone.clone(), gone]);
+    let lost = route(|probes| probes.routes = ended("ip route", ExecEnd::LostStatus, "", ""));
+    assert_eq!(lost, [six.clone(), "two nsm-1: unknown: the exit status of ip route was lost on the way".to_owned()]);
+    // There is a way, and nothing that says to whom.
+    assert_eq!(route(|probes| probes.routes = printed("ip route", "172.16.1.0/24 dev nsm-1 \n")), [six]);
 }
 
 #[test]
