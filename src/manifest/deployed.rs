@@ -30,7 +30,12 @@ pub fn deployed(discovery: &Discovery, scope: &Scope) -> Expectations {
     let services = services.filter_map(spec);
     let services = services.filter(|service| wanted.contains(&service.id.name)).collect();
     unreadable.retain(|(id, _)| scope.holds(&id.namespace));
-    Expectations { unreadable, ..promises(clients, services) }
+    let mut promised = promises(clients, services);
+    if scope.namespace.is_some() {
+        // Clients of other namespaces may have come first, so that only the one pair that there is is certain.
+        promised.connections.iter_mut().filter(|connection| connection.prefixes.capacity() > 1).for_each(|connection| connection.addresses = None);
+    }
+    Expectations { unreadable, ..promised }
 }
 
 /// Every client and every endpoint that there is, also one that nobody asks for.
@@ -203,7 +208,20 @@ mod tests {
         let found = deployed(&discovery(objects), &scope);
         assert_eq!(found.workloads.iter().map(|workload| workload.id.to_string()).collect::<Vec<_>>(), ["a/p", "b/e"]);
         assert_eq!(found.connections[0].prefixes.to_string(), "10.0.0.0/24");
-        assert_eq!(found.connections[0].addresses.as_ref().map(Vec::len), Some(1), "one endpoint and one client make one pair");
+        assert_eq!(found.connections[0].addresses, None, "b/q may have come first");
+    }
+
+    #[test]
+    fn the_addresses_of_one_namespace_are_certain_only_where_no_other_can_have_taken_them() {
+        let addresses = |prefix: &str, scope: Option<&str>| {
+            let env = json!([{"name": "NSM_SERVICE_NAMES", "value": "s"}, {"name": "NSM_CIDR_PREFIX", "value": prefix}]);
+            let objects = vec![pod("p", &asks("kernel://s/nsm-1"), &none()), pod("e", &none(), &env)];
+            let scope = Scope { namespace: scope.map(str::to_owned), ..Scope::default() };
+            deployed(&discovery(objects), &scope).connections[0].addresses.as_ref().map(|pairs| pairs[0].client.to_string())
+        };
+        assert_eq!(addresses("10.0.0.0/24", Some("a")), None);
+        assert_eq!(addresses("10.0.0.0/24", None).as_deref(), Some("10.0.0.1"), "there is nobody else");
+        assert_eq!(addresses("10.0.0.0/31", Some("a")).as_deref(), Some("10.0.0.1"), "nobody else is served");
     }
 
     #[test]
