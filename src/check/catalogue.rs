@@ -171,7 +171,7 @@ fn unchecked(check: &Check, connection: &Connection<'_>) -> Option<Finding> {
         return Some(check.unseen(&connection.subject, "", unavailable));
     }
     if connection.client.is_none() {
-        return Some(check.finding(&connection.subject, Verdict::Skip, "", "not checked: the client has no pod"));
+        return Some(check.blocked(&connection.subject, "", "not checked: the client has no pod"));
     }
     let mechanism = &connection.expectation.url.mechanism;
     if *mechanism != Mechanism::Kernel && !WITHOUT_INTERFACE.contains(&check.id) {
@@ -186,9 +186,16 @@ impl Check {
         Finding::new(self.id, self.title, subject, verdict, expected, observed).advised(self.hint)
     }
 
+    /// A finding about what is passed over because something else is not as it should be.
+    pub(super) fn blocked(&self, subject: impl Into<String>, expected: impl Into<String>, observed: impl Into<String>) -> Finding {
+        Finding { blocked: true, ..self.finding(subject, Verdict::Skip, expected, observed) }
+    }
+
     /// A finding about what could not be seen: skipped where something else has to be there first, unknown otherwise.
     pub(super) fn unseen(&self, subject: impl Into<String>, expected: impl Into<String>, unavailable: &Unavailable) -> Finding {
-        let verdict = if unavailable.kind == UnavailableKind::NotAsked { Verdict::Skip } else { Verdict::Unknown };
-        self.finding(subject, verdict, expected, unavailable.reason.clone())
+        match unavailable.kind {
+            UnavailableKind::NotAsked => self.blocked(subject, expected, unavailable.reason.clone()),
+            _ => self.finding(subject, Verdict::Unknown, expected, unavailable.reason.clone()),
+        }
     }
 }

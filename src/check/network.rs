@@ -68,7 +68,7 @@ fn client_address(check: &Check, connection: &Connection<'_>, client: &Side<'_>)
         return check.unseen(&connection.subject, expected, unavailable);
     }
     let Some(link) = &connection.link else {
-        return check.finding(&connection.subject, Verdict::Skip, expected, "not checked: there is no interface");
+        return check.blocked(&connection.subject, expected, "not checked: there is no interface");
     };
     let seen: Vec<_> = link.addresses.iter().filter(|a| !is_of_the_kernel(a.address, expectation)).collect();
     let observed = join(seen.iter().map(|a| format!("{}/{}", a.address, a.prefix_length)));
@@ -100,7 +100,7 @@ pub(super) fn peer_route(check: &Check, connection: &Connection<'_>) -> Vec<Find
             Ok(routes) => routes,
             Err(unavailable) => return check.unseen(&connection.subject, expected, unavailable),
         };
-        let Some(device) = device else { return finding(Verdict::Skip, "not checked: there is no interface".to_owned()) };
+        let Some(device) = device else { return check.blocked(&connection.subject, expected, "not checked: there is no interface") };
         match Route::best(routes, peer) {
             Some(route) if route.refuses.is_none() && route.device.as_deref() == Some(&device) => finding(Verdict::Pass, describe(route)),
             best => {
@@ -146,11 +146,10 @@ pub(super) fn ping_endpoint(check: &Check, connection: &Connection<'_>) -> Vec<F
 /// Every ping of the endpoint to the client is answered.
 pub(super) fn ping_client(check: &Check, connection: &Connection<'_>) -> Vec<Finding> {
     let Some(endpoint) = &connection.endpoint else {
-        let reason = match &connection.expectation.endpoint {
-            Some(endpoint) => format!("not checked: endpoint {} has no pod", endpoint.name),
-            None => "not checked: the endpoint is not part of these manifests".to_owned(),
-        };
-        return vec![check.finding(&connection.subject, Verdict::Skip, "0 % loss", reason)];
+        return vec![match &connection.expectation.endpoint {
+            Some(endpoint) => check.blocked(&connection.subject, "0 % loss", format!("not checked: endpoint {} has no pod", endpoint.name)),
+            None => check.finding(&connection.subject, Verdict::Skip, "0 % loss", "not checked: the endpoint is not part of these manifests"),
+        }];
     };
     if connection.pairs.is_empty() {
         return vec![no_peer(check, connection)];
@@ -158,8 +157,10 @@ pub(super) fn ping_client(check: &Check, connection: &Connection<'_>) -> Vec<Fin
     connection.pairs.iter().map(|pair| ping(check, &connection.call(&endpoint.pod.id), endpoint, pair.client, connection.thresholds)).collect()
 }
 
-fn no_peer(check: &Check, connection: &Connection<'_>) -> Finding {
-    check.finding(&connection.subject, Verdict::Skip, "", "not checked: the addresses are not known")
+/// Of a connection whose addresses are not known: it may lack its interface or its routes, or have others than NSM's own endpoints make.
+pub(super) fn no_peer(check: &Check, connection: &Connection<'_>) -> Finding {
+    let blocked = connection.link.is_none() || !connection.stranded().is_empty();
+    Finding { blocked, ..check.finding(&connection.subject, Verdict::Skip, "", "not checked: the addresses are not known") }
 }
 
 fn ping(check: &Check, subject: &str, side: &Side<'_>, destination: IpAddr, thresholds: Thresholds) -> Finding {
@@ -172,7 +173,7 @@ fn ping(check: &Check, subject: &str, side: &Side<'_>, destination: IpAddr, thre
             Some(_) => format!("not checked: pod {} was not asked to ping it", side.pod.id.name),
             None => format!("not checked: pod {} is {}", side.pod.id.name, side.pod.status()),
         };
-        return check.finding(subject, Verdict::Skip, expected, reason);
+        return check.blocked(subject, expected, reason);
     };
     match parse::value(&pinged.result, false, parse::ping) {
         Err(unavailable) if parse::never_left(&pinged.result) => {

@@ -5,21 +5,21 @@ use std::{
     net::IpAddr,
 };
 
-use crate::model::{ExecEnd, Finding, Lookup, Payload, Probe, Verdict};
+use crate::model::{ExecEnd, Finding, Lookup, Payload, Probe, UnavailableKind, Verdict};
 
-use super::{Check, Connection, Side, parse};
+use super::{Check, Connection, Side, network::no_peer, parse};
 
 /// The path takes packets as long as the interface admits (RFC 1191, RFC 8201, RFC 8899). The length itself is not judged.
 pub(super) fn path_mtu(check: &Check, connection: &Connection<'_>) -> Vec<Finding> {
     let Some(client) = &connection.client else { return Vec::new() };
     if connection.pairs.is_empty() {
-        return vec![check.finding(&connection.subject, Verdict::Skip, "", "not checked: the addresses are not known")];
+        return vec![no_peer(check, connection)];
     }
     connection.pairs.iter().map(|pair| path_mtu_to(check, connection, client, pair.endpoint)).collect()
 }
 
 fn path_mtu_to(check: &Check, connection: &Connection<'_>, client: &Side<'_>, peer: IpAddr) -> Finding {
-    let skip = |reason: String| check.finding(&connection.subject, Verdict::Skip, "what the interface admits", reason);
+    let skip = |reason: String| check.blocked(&connection.subject, "what the interface admits", reason);
     let usual = client.ping_to(peer).and_then(|ping| parse::value(&ping.result, false, parse::ping).ok());
     if usual.is_some_and(|stats| stats.received == 0) {
         return skip("not checked: no ping is answered at all".to_owned());
@@ -57,7 +57,7 @@ pub(super) fn encryption(check: &Check, connection: &Connection<'_>) -> Vec<Find
         return finding(Verdict::Skip, "not known: the endpoint is not among these workloads".to_owned());
     };
     let (Some(near), Some(far)) = (&client.pod.node, &endpoint.pod.node) else {
-        return finding(Verdict::Skip, "not known: a pod is on no node yet".to_owned());
+        return vec![check.blocked(&connection.subject, "known", "not known: a pod is on no node yet")];
     };
     if near == far {
         return finding(Verdict::Pass, format!("not encrypted; it does not leave {near}"));
@@ -88,18 +88,24 @@ pub(super) fn dns(check: &Check, connections: &[Connection<'_>]) -> Vec<Finding>
 
 fn dns_in(check: &Check, subject: &str, side: &Side<'_>) -> Finding {
     let finding = |verdict, observed: String| check.finding(subject, verdict, "names resolve", observed);
-    let Some(resolver) = side.probes.and_then(|probes| probes.resolver.as_ref()) else {
+    let Some(probes) = side.probes else {
+        return check.blocked(subject, "names resolve", format!("not checked: pod {} is {}", side.pod.id.name, side.pod.status()));
+    };
+    let Some(resolver) = &probes.resolver else {
         return finding(Verdict::Skip, "not checked yet: `nsmctl verify` asks how the pod resolves names".to_owned());
     };
-    let text = match &resolver.configuration {
-        Probe::Value(text) => text,
-        other => {
-            let unavailable = parse::value(other, true, |text| Ok(text.to_owned())).err();
-            let reason = unavailable.map_or_else(String::new, |unavailable| unavailable.reason);
-            return finding(Verdict::Skip, format!("not checked: {reason}"));
+    let text = match parse::value(&resolver.configuration, true, |text| Ok(text.to_owned())) {
+        Ok(text) => text,
+        Err(unavailable) => {
+            // NSM has not put there what the image cannot show, or nobody puts there.
+            let is_absent = matches!(&resolver.configuration, Probe::Output(output) if matches!(output.end, ExecEnd::Exited(_)));
+            return match is_absent || unavailable.kind == UnavailableKind::NotAsked {
+                true => finding(Verdict::Skip, format!("not checked: {}", unavailable.reason)),
+                false => check.unseen(subject, "names resolve", &unavailable),
+            };
         }
     };
-    let (own, before) = parse::name_servers(text);
+    let (own, before) = parse::name_servers(&text);
     let (Some(own), Some(before)) = (own, before) else {
         return finding(Verdict::Skip, "not checked: NSM has put no resolver into the pod".to_owned());
     };

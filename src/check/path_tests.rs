@@ -1,8 +1,8 @@
 use super::{
     Thresholds, evaluate,
-    fixture::{CLIENT, ENDPOINT, expectations, healthy, link, links, packet, ping, pod_mut, printed, probes_mut, resolver},
+    fixture::{CLIENT, ENDPOINT, expectations, forbidden, healthy, link, links, packet, ping, pod_mut, printed, probes_mut, resolver},
 };
-use crate::model::{ExecEnd, Finding, Mechanism, Observation, Payload, Probe, RegisteredEndpoint, Verdict};
+use crate::model::{ExecEnd, Finding, Mechanism, Observation, Payload, Probe, RegisteredEndpoint, Resolver, Unavailable, UnavailableKind, Verdict};
 
 fn judged(check: &str, thresholds: Thresholds, change: impl FnOnce(&mut Observation)) -> Vec<Finding> {
     let mut observation = healthy().observation;
@@ -73,6 +73,12 @@ fn names_resolve_where_nsm_stands_between() {
         probes_mut(o, CLIENT).resolver = Some(plain);
     });
     assert_eq!(plain, ["alpine: skip: not checked: NSM has put no resolver into the pod"]);
+    let unseen = |unavailable: Unavailable| says("dns", move |o| probes_mut(o, CLIENT).resolver = Some(Resolver::unavailable(&unavailable)));
+    assert_eq!(unseen(forbidden("create pods/exec")), ["alpine: unknown: create pods/exec is forbidden"]);
+    let no_shell = Unavailable { kind: UnavailableKind::NotAsked, reason: "the image has no shell".into() };
+    assert_eq!(unseen(no_shell), ["alpine: skip: not checked: the image has no shell"]);
+    let starting = says("dns", |o| o.probes.retain(|probes| probes.pod.name != CLIENT));
+    assert_eq!(starting, ["alpine: skip: not checked: pod alpine is Running"]);
     let failed = judged("dns", Thresholds::default(), |o| probes_mut(o, CLIENT).resolver = Some(resolver(false, true)));
     assert!(failed[0].evidence.iter().any(|line| line.contains("SERVFAIL")) && failed[0].hint.is_some(), "{failed:?}");
 }

@@ -37,7 +37,7 @@ fn identity_of(check: &Check, connection: &Connection<'_>, pod: &PodState, conne
         // What cannot be seen may have left its traces elsewhere.
         Err(_) if registered.is_some() => finding(Verdict::Pass, format!("registered as {}", registered.unwrap_or_default())),
         Err(_) if connected => finding(Verdict::Pass, "NSM has accepted its request, which takes an SVID".to_owned()),
-        Err(unavailable) if unavailable.kind == UnavailableKind::NotAsked => check.unseen(subject, expected, unavailable),
+        Err(unavailable) if unavailable.kind == UnavailableKind::NotAsked => finding(Verdict::Skip, unavailable.reason.clone()),
         Err(unavailable) if unavailable.kind == UnavailableKind::NotFound => {
             let reason = "not checked: the cluster has no ClusterSPIFFEIDs, so identities are given in another way";
             finding(Verdict::Skip, reason.to_owned())

@@ -1,7 +1,7 @@
 //! Which of the checks count, where a person has chosen.
 
 use super::{CATALOGUE, Check};
-use crate::model::{Finding, Verdict, similar};
+use crate::model::{Finding, Outcome, Verdict, similar};
 
 /// What the finding of a check that was left out is about.
 const SUBJECT: &str = "all";
@@ -52,6 +52,10 @@ impl Selection {
         let mut chosen: Vec<Finding> = findings.into_iter().filter(|finding| reason(&finding.check).is_none()).collect();
         // What was left out is no pass for a run in which nothing else was found.
         let nothing = chosen.is_empty();
+        if Finding::outcome(&chosen) == Outcome::Passed {
+            // Nor is what waits for something that is told of in what was left out.
+            chosen.iter_mut().filter(|finding| finding.blocked).for_each(|finding| finding.verdict = Verdict::Unknown);
+        }
         chosen.extend(CATALOGUE.iter().filter_map(|check| match reason(check.id) {
             Some(reason) => Some(check.finding(SUBJECT, Verdict::Skip, "", reason)),
             None => nothing.then(|| check.finding(SUBJECT, Verdict::Unknown, "", "nothing was found that could be judged")),
@@ -77,9 +81,9 @@ mod tests {
     use crate::{
         check::{
             Thresholds, evaluate,
-            fixture::{expectations, healthy},
+            fixture::{CLIENT, ENDPOINT, expectations, healthy, pod_mut, probes_mut},
         },
-        model::Outcome,
+        model::Observation,
     };
 
     fn selection(select: &[&str], skip: &[&str]) -> Result<Selection, InvalidSelection> {
@@ -110,6 +114,31 @@ mod tests {
         assert_eq!(found.iter().filter(|finding| finding.verdict == Verdict::Pass).count(), 2, "both ends' addresses");
         let reasons = |reason: &str| found.iter().filter(|finding| finding.observed == reason).count();
         assert_eq!((reasons("skipped: --skip"), reasons("skipped: not selected by --select")), (1, CATALOGUE.len() - 2));
+    }
+
+    #[test]
+    fn what_waits_for_something_that_was_left_out_is_no_pass() {
+        let outcome = |select: &[&str], skip: &[&str], change: fn(&mut Observation)| {
+            let mut observation = healthy().observation;
+            change(&mut observation);
+            let findings = evaluate(&expectations(), &observation, Thresholds::default());
+            Finding::outcome(&selection(select, skip).unwrap().apply(findings))
+        };
+        let deleted: fn(&mut Observation) = |o| o.inventory.pods.as_mut().unwrap().retain(|pod| pod.id.name != CLIENT);
+        let begins: fn(&mut Observation) = |o| {
+            pod_mut(o, CLIENT).init_containers[0].ready = false;
+            o.probes.retain(|probes| probes.pod.name != CLIENT);
+        };
+        let no_endpoint: fn(&mut Observation) = |o| o.inventory.pods.as_mut().unwrap().retain(|pod| pod.id.name != ENDPOINT);
+        for (change, checks) in
+            [(deleted, &["interface", "ping-endpoint", "dns"][..]), (begins, &["interface", "dns"]), (no_endpoint, &["ping-client"])]
+        {
+            for check in checks {
+                assert_eq!(outcome(&[check], &[], change), Outcome::CannotTell, "{check}");
+            }
+        }
+        assert_eq!(outcome(&["interface", "pods-ready"], &[], deleted), Outcome::Failed, "what it waits for is told of");
+        assert_eq!(outcome(&["dns"], &[], |o| probes_mut(o, CLIENT).resolver = None), Outcome::Passed, "nothing is amiss");
     }
 
     #[test]

@@ -110,6 +110,7 @@ impl Cause {
             documented: self.document_row.map(str::to_owned),
             evidence: found.evidence,
             hint: Some(hint),
+            blocked: false,
         }
     }
 }

@@ -46,6 +46,7 @@ impl Step {
             documented: None,
             evidence: Vec::new(),
             hint: None,
+            blocked: false,
         }
     }
 }

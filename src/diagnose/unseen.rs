@@ -67,5 +67,6 @@ fn finding(what: String, unavailable: &Unavailable) -> Finding {
         documented: None,
         evidence: Vec::new(),
         hint: hint.map(str::to_owned),
+        blocked: false,
     }
 }

@@ -126,11 +126,11 @@ pub(super) async fn probe(targets: Vec<(ProbeRequest, Option<Namespace>)>) -> Ve
 }
 
 async fn probe_pod(request: ProbeRequest, namespace: Option<Namespace>) -> PodProbes {
-    let ProbeRequest { pod, container, asks, pings, ping, debug_image: _ } = request;
     let Some(namespace) = namespace else {
-        let absent = Unavailable { kind: UnavailableKind::NotFound, reason: format!("there is no pod {pod} on this machine") };
-        return PodProbes::unavailable(pod, container, &pings, &absent);
+        let absent = Unavailable { kind: UnavailableKind::NotFound, reason: format!("there is no pod {} on this machine", request.pod) };
+        return PodProbes::unavailable(&request, &absent);
     };
+    let ProbeRequest { pod, container, asks, pings, ping, debug_image: _ } = request;
     let (links, routes, routes_v6) = match asks.network || asks.path_mtu {
         true => match namespace.run(look).await {
             Ok((links, v4, v6)) => (Probe::Value(links), Probe::Value(v4), Probe::Value(v6)),
@@ -148,9 +148,8 @@ async fn probe_pod(request: ProbeRequest, namespace: Option<Namespace>) -> PodPr
     let longest = longest.map(|(destination, admitted)| path_mtu(&namespace, destination, admitted));
     let (mut pings, longest) = futures::join!(join_all(usual), join_all(longest));
     pings.extend(longest.into_iter().flatten());
-    let configuration =
-        Probe::Unavailable(Unavailable { kind: UnavailableKind::NotAsked, reason: "the engine puts no resolver into a pod".to_owned() });
-    let resolver = asks.resolver.then(|| Resolver { configuration, lookups: Vec::new() });
+    let no_resolver = Unavailable { kind: UnavailableKind::NotAsked, reason: "the engine puts no resolver into a pod".to_owned() };
+    let resolver = asks.resolver.then(|| Resolver::unavailable(&no_resolver));
     // What is no kernel interface is not made here.
     PodProbes { pod, container, links, routes, routes_v6, pings, resolver, traces: None, counters }
 }

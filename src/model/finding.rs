@@ -72,6 +72,10 @@ pub struct Finding {
     /// The next step.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub hint: Option<String>,
+    /// Whether it was passed over because something else is not as it should be, of which another finding tells: where that one is left out,
+    /// this is no pass.
+    #[serde(skip)]
+    pub blocked: bool,
 }
 
 impl Finding {
@@ -94,6 +98,7 @@ impl Finding {
             documented: None,
             evidence: Vec::new(),
             hint: None,
+            blocked: false,
         }
     }
 

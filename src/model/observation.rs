@@ -5,7 +5,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{InterfaceCounters, Match, Namespaced, Payload, Prefix};
+use super::{InterfaceCounters, Match, Namespaced, Payload, Prefix, ProbeRequest};
 
 /// Why something could not be seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -210,6 +210,14 @@ pub struct Resolver {
     pub lookups: Vec<Lookup>,
 }
 
+impl Resolver {
+    /// What was asked and could not be seen.
+    #[must_use]
+    pub fn unavailable(unavailable: &Unavailable) -> Self {
+        Self { configuration: Probe::Unavailable(unavailable.clone()), lookups: Vec::new() }
+    }
+}
+
 /// What was asked inside one pod.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PodProbes {
@@ -240,18 +248,19 @@ pub struct PodProbes {
 impl PodProbes {
     /// What was asked inside a pod of which nothing could be seen, for one reason.
     #[must_use]
-    pub fn unavailable(pod: Namespaced, container: String, pings: &[IpAddr], unavailable: &Unavailable) -> Self {
+    pub fn unavailable(request: &ProbeRequest, unavailable: &Unavailable) -> Self {
+        let asks = request.asks;
         let pinged = |destination: &IpAddr| Pinged { destination: *destination, packet_bytes: None, result: Probe::Unavailable(unavailable.clone()) };
         Self {
-            pod,
-            container,
+            pod: request.pod.clone(),
+            container: request.container.clone(),
             links: Probe::Unavailable(unavailable.clone()),
             routes: Probe::Unavailable(unavailable.clone()),
             routes_v6: Probe::Unavailable(unavailable.clone()),
-            pings: pings.iter().map(pinged).collect(),
-            resolver: None,
-            traces: None,
-            counters: None,
+            pings: request.pings.iter().map(pinged).collect(),
+            resolver: asks.resolver.then(|| Resolver::unavailable(unavailable)),
+            traces: asks.traces.then(|| Probe::Unavailable(unavailable.clone())),
+            counters: asks.counters.then(|| Err(unavailable.clone())),
         }
     }
 }

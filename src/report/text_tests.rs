@@ -16,6 +16,7 @@ fn finding(verdict: Verdict, title: &'static str, observed: &str) -> Finding {
         documented: None,
         evidence: Vec::new(),
         hint: None,
+        blocked: false,
     }
 }
 

@@ -10,7 +10,10 @@ use super::{write::write_within, *};
 use crate::{
     check::fixture::{self, forbidden, healthy},
     diagnose::diagnose,
-    model::{ExecEnd, LogTail, Namespaced, PingStats, Pinged, PodProbes, Probe, RawObjects, Snapshot, Unavailable, UnavailableKind},
+    model::{
+        Asks, ExecEnd, LogTail, Namespaced, PingOptions, PingStats, Pinged, PodProbes, Probe, ProbeRequest, RawObjects, Snapshot, Unavailable,
+        UnavailableKind,
+    },
 };
 
 fn origin() -> Origin {
@@ -103,7 +106,15 @@ fn what_was_not_seen_comes_back_as_not_seen() {
     system.components[0].ready = Err(forbidden("j"));
     system.logs[1].lines = Err(forbidden("k"));
     let probes = &mut snapshot.observation.probes;
-    probes[0] = PodProbes::unavailable(Namespaced::new("a", "b"), "c".into(), &["10.0.0.1".parse().unwrap()], &forbidden("l"));
+    let request = ProbeRequest {
+        pod: Namespaced::new("a", "b"),
+        container: "c".into(),
+        asks: Asks { network: true, path_mtu: true, resolver: true, traces: true, counters: true },
+        pings: vec!["10.0.0.1".parse().unwrap()],
+        ping: PingOptions::default(),
+        debug_image: None,
+    };
+    probes[0] = PodProbes::unavailable(&request, &forbidden("l"));
     probes[1].traces = Some(Probe::Unavailable(forbidden("m")));
     assert_eq!(again(&snapshot), snapshot);
 }

@@ -105,18 +105,24 @@ pub(super) fn read(request: &ProbeRequest, output: &ExecOutput) -> PodProbes {
         routes: one("routes").map_or_else(|| Probe::Unavailable(missing()), |part| Probe::Output(program(part, words("ip route")))),
         routes_v6: one("routes-v6").map_or_else(|| Probe::Unavailable(missing()), |part| Probe::Output(program(part, words("ip -6 route")))),
         pings: seen.into_values().collect(),
-        resolver: one("resolver").map(|part| Resolver {
-            configuration: match part.code {
-                0 => Probe::Value(part.words.clone()),
-                _ => Probe::Output(program(part, words("cat /etc/resolv.conf"))),
-            },
-            lookups: lookups.collect(),
-        }),
+        resolver: match one("resolver") {
+            Some(part) => {
+                let configuration = match part.code {
+                    0 => Probe::Value(part.words.clone()),
+                    _ => Probe::Output(program(part, words("cat /etc/resolv.conf"))),
+                };
+                Some(Resolver { configuration, lookups: lookups.collect() })
+            }
+            None => request.asks.resolver.then(|| Resolver::unavailable(&missing())),
+        },
         counters: request
             .asks
             .counters
             .then(|| one("counters").map_or_else(|| Err(missing()), |part| Ok(part.words.lines().filter_map(counted).collect()))),
-        traces: one("traces").map(|part| Probe::Value(part.words.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect())),
+        traces: match one("traces") {
+            Some(part) => Some(Probe::Value(part.words.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect())),
+            None => request.asks.traces.then(|| Probe::Unavailable(missing())),
+        },
     }
 }
 

@@ -4,7 +4,7 @@ use futures::{StreamExt, future::join_all, stream};
 
 use super::{Cluster, look};
 use crate::{
-    model::{Asks, ExecEnd, ExecOutput, PingOptions, Pinged, PodProbes, Probe, ProbeRequest, Result, Unavailable, UnavailableKind},
+    model::{Asks, ExecEnd, ExecOutput, PingOptions, Pinged, PodProbes, Probe, ProbeRequest, Resolver, Result, Unavailable, UnavailableKind},
     target::Ctx,
 };
 
@@ -52,7 +52,7 @@ impl Cluster {
     async fn look_into(&self, request: &ProbeRequest, container: &str) -> PodProbes {
         let limit = ping_time(request.ping) + SLACK;
         match self.run(&request.pod, container, look::command(request), limit).await {
-            Err(unavailable) => PodProbes::unavailable(request.pod.clone(), request.container.clone(), &request.pings, &unavailable),
+            Err(unavailable) => PodProbes::unavailable(request, &unavailable),
             // There is no shell; what was to be run may be there all the same.
             Ok(ExecOutput { end: ExecEnd::Exited(126 | 127), .. }) => self.look_without_shell(request, container).await,
             Ok(output) => look::read(request, &output),
@@ -72,7 +72,10 @@ impl Cluster {
         let (links, routes, routes_v6, pings) = futures::join!(ip(&["addr"]), ip(&["route"]), ip(&["-6", "route"]), pings);
         let (links, routes, routes_v6) = (probe(links), probe(routes), probe(routes_v6));
         let (pod, container) = (request.pod.clone(), request.container.clone());
-        PodProbes { pod, container, links, routes, routes_v6, pings, resolver: None, traces: None, counters: None }
+        // The files of the container cannot be read, and another container has files of its own.
+        let no_shell = Unavailable { kind: UnavailableKind::NotAsked, reason: "the image has no shell to read /etc/resolv.conf with".to_owned() };
+        let resolver = request.asks.resolver.then(|| Resolver::unavailable(&no_shell));
+        PodProbes { pod, container, links, routes, routes_v6, pings, resolver, traces: None, counters: None }
     }
 }
 
@@ -115,6 +118,11 @@ mod tests {
         Probe::Output(ExecOutput { command: vec!["x".into()], end: ExecEnd::Exited(code), stdout: String::new(), stderr: String::new() })
     }
 
+    fn request(asks: Asks) -> ProbeRequest {
+        let pings = vec!["10.0.0.1".parse().unwrap()];
+        ProbeRequest { pod: Namespaced::new("ns", "p"), container: "c".into(), asks, pings, ping: PingOptions::default(), debug_image: None }
+    }
+
     fn probes(ip: i32, ping: i32) -> PodProbes {
         let pings = vec![Pinged { destination: "10.0.0.1".parse().unwrap(), packet_bytes: None, result: ended(ping) }];
         let (pod, container) = (Namespaced::new("ns", "p"), "c".to_owned());
@@ -126,7 +134,9 @@ mod tests {
         assert!(!lacks_programs(&probes(0, 0)) && !lacks_programs(&probes(1, 1)), "a program that complains is there");
         assert!(lacks_programs(&probes(127, 0)) && lacks_programs(&probes(0, 127)) && lacks_programs(&probes(126, 0)));
         let forbidden = Unavailable { kind: UnavailableKind::Forbidden, reason: "create pods/exec".into() };
-        let unseen = PodProbes::unavailable(Namespaced::new("ns", "p"), "c".into(), &["10.0.0.1".parse().unwrap()], &forbidden);
+        let asks = Asks { resolver: true, traces: true, ..Asks::default() };
+        let unseen = PodProbes::unavailable(&request(asks), &forbidden);
+        assert!(unseen.resolver.is_some() && unseen.traces.is_some() && unseen.counters.is_none(), "what was asked is unknown: {unseen:?}");
         assert!(!lacks_programs(&unseen), "what cannot be asked is not said to lack anything");
     }
 

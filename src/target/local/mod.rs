@@ -285,7 +285,7 @@ impl Local {
         match self.ask(ctx, "looking into the pods", &request).await? {
             Some(Reply::Probes(probes)) => Ok(probes),
             Some(reply) => Err(unexpected(&reply)),
-            None => Ok(if let Request::Probe(requests) = request { requests.into_iter().map(no_engine).collect() } else { Vec::new() }),
+            None => Ok(if let Request::Probe(requests) = request { requests.iter().map(no_engine).collect() } else { Vec::new() }),
         }
     }
 
@@ -517,9 +517,9 @@ fn may_become_ready(pod: &PodState) -> bool {
     !pod.ready && all().any(|container| container.running && container.reason.is_none()) && !all().any(is_final)
 }
 
-fn no_engine(request: ProbeRequest) -> PodProbes {
+fn no_engine(request: &ProbeRequest) -> PodProbes {
     let absent = Unavailable { kind: UnavailableKind::NotFound, reason: "nothing is deployed on this machine".to_owned() };
-    PodProbes::unavailable(request.pod, request.container, &request.pings, &absent)
+    PodProbes::unavailable(request, &absent)
 }
 
 /// What an event says that stands for a machine on which the engine cannot run.
