@@ -25,7 +25,7 @@ pub const PREFLIGHT: [PreflightCheck; 11] = [
     PreflightCheck {
         id: "permissions",
         title: "permissions",
-        hint: "`nsmctl manifests rbac` prints the least role that suffices; have an administrator grant it",
+        hint: "`nsmctl manifests rbac` prints the roles that this deployment needs; have an administrator grant them",
         judge: permissions,
     },
     PreflightCheck {

@@ -19,7 +19,7 @@ pub struct ApplyArgs {
     /// Do not look first whether the cluster is fit.
     #[arg(long)]
     pub skip_preflight: bool,
-    /// Say how the time divides.
+    /// Show how long each step took.
     #[arg(long)]
     pub timings: bool,
     /// Tell the phases of each connection as they end, with what happened in them and when; on this machine.

@@ -11,7 +11,7 @@ Examples:
   nsmctl cleanup --dry-run
   nsmctl cleanup --name-prefix blue-
 
-Removes what carries the deployment's label, in every namespace, and nothing else. --namespace and \
+Removes what carries the deployment's labels, in every namespace, and the registrations that its pods left behind. --namespace and \
 --name-prefix say which deployment is meant; the rest of the customisation is accepted and makes \
 no difference. The time budget is 2 minutes unless --timeout says otherwise.")]
 pub struct CleanupArgs {

@@ -22,7 +22,7 @@ pub struct CustomiseArgs {
     /// The registry that all images come from, as in mirror.example.com/nsm.
     #[arg(long, global = true, value_name = "HOST[/PATH]")]
     pub image_registry: Option<String>,
-    /// The image of a container; may be given several times, and counts before --image-registry.
+    /// The image of a container; may be given several times, and takes precedence over --image-registry.
     #[arg(long = "image", global = true, value_name = "CONTAINER=IMAGE")]
     pub images: Vec<String>,
 }

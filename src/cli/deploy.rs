@@ -20,7 +20,8 @@ Examples:
   nsmctl deploy --target local --svid-ttl 10m
   nsmctl deploy --junit nsm.xml
 
-Applying again on top is a no-op that succeeds. The time budget is 3 minutes unless --timeout says otherwise.")]
+Deploying again converges: what differs is changed, what cannot be changed in place is made anew, and what the manifests have no more \
+is removed. The time budget is 3 minutes unless --timeout says otherwise.")]
 pub struct DeployArgs {
     /// How to apply.
     #[command(flatten)]
@@ -30,7 +31,7 @@ pub struct DeployArgs {
     #[arg(long = "program", value_name = "NAME=FILE")]
     pub programs: Vec<String>,
     /// On this machine, how long X.509 SVIDs are valid, from 2s to 24h; they are renewed at half of it, without dropping a connection.
-    /// An hour where neither this nor NSMCTL_SVID_TTL says it; an engine that runs already renews all of them.
+    /// Default: NSMCTL_SVID_TTL, else 1h. An engine that runs already renews all of them at once.
     #[arg(long, value_parser = parse_duration, value_name = "DURATION")]
     pub svid_ttl: Option<Duration>,
     /// Where the report goes besides standard output.

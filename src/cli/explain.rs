@@ -13,7 +13,7 @@ pub struct ExplainArgs {
     /// The cause's id.
     #[arg(required_unless_present = "list", conflicts_with = "list", value_name = "ID")]
     pub id: Option<String>,
-    /// Say which causes there are.
+    /// List all causes and exit.
     #[arg(long)]
     pub list: bool,
 }

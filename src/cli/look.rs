@@ -8,7 +8,7 @@ use super::parse_duration;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Which connections")]
 pub struct ScopeArgs {
-    /// Every client of NSM's in all namespaces, whoever deployed it.
+    /// All NSM clients, in every namespace, whoever deployed them.
     #[arg(long, short = 'A', conflicts_with_all = ["namespace", "manifests"])]
     pub all_namespaces: bool,
     /// The clients with these labels, as in app=alpine or 'tier in (a,b)'.

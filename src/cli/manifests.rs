@@ -38,10 +38,18 @@ Examples:
   nsmctl manifests images -f my-service/ | xargs -n1 docker pull
   nsmctl manifests images --image-registry mirror.example.com/nsm")]
     Images,
-    /// The least role that suffices for all commands, for an administrator to grant.
+    /// The least roles that the commands need for this deployment, for an administrator to grant.
     #[command(after_help = "\
 Examples:
   nsmctl manifests rbac | kubectl apply -f -
-  nsmctl manifests rbac --namespace demo")]
+  nsmctl manifests rbac --namespace demo
+
+What is printed is a ClusterRole, and a Role for each namespace: the deployment's, nsm-system and spire. The namespaces must \
+exist before, and the roles are to be bound afterwards:
+  kubectl create namespace NAMESPACE
+  kubectl create clusterrolebinding ROLE --clusterrole=ROLE --user=USER
+  kubectl create rolebinding ROLE --role=ROLE --user=USER --namespace=NAMESPACE
+
+-A, the namespaces of others and --debug-image (pods/ephemeralcontainers) need more.")]
     Rbac,
 }

@@ -102,11 +102,11 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Remove everything that deploy made, wait until it is gone, and prove it.
     Cleanup(CleanupArgs),
-    /// Run a program in the right container of the right pod; its exit code is nsmctl's.
+    /// Run a program in the right container of the right pod, and exit with its exit code.
     Exec(ExecArgs),
     /// Show what was logged on the way of a connection, by all who take part, in the order of time.
     Logs(LogsArgs),
-    /// Print what deploy would apply, or the images that it takes.
+    /// Print what deploy would apply, the images that it takes, or the roles that it needs.
     Manifests(ManifestsArgs),
     /// Print the completions of a shell, or of kubectl.
     Completions(CompletionsArgs),
@@ -114,7 +114,7 @@ pub enum Command {
     Man(ManArgs),
     /// Print the version, the commit, the target and the compiler.
     Version(VersionArgs),
-    /// The engine of this machine, which deploy starts: put another manager in its place.
+    /// Manage the local engine that deploy starts.
     #[command(after_help = "\
 Examples:
   nsmctl engine restart")]

@@ -35,7 +35,7 @@ pub struct StatusArgs {
     /// another.
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = "2s", value_parser = super::parse_duration)]
     pub watch: Option<Duration>,
-    /// Print the JSON Schema of the report that -o json prints, and look at nothing.
+    /// Print the JSON Schema of the report that -o json prints, and exit.
     #[arg(long, conflicts_with_all = ["topology", "watch"])]
     pub schema: bool,
     /// Which connections.

@@ -19,7 +19,7 @@ Examples:
 
 What nsmctl deployed and what --manifests names is held against its manifests. Of everything else \
 the deployed objects say what they promise: -A, or -n with a namespace that nsmctl has not made. \
-The time budget is 30 seconds beside the pings, 3 minutes with --heal, none with --watch, unless --timeout says otherwise.")]
+The time budget is 30 seconds and the time of the pings, 3 minutes with --heal, none with --watch, unless --timeout says otherwise.")]
 pub struct VerifyArgs {
     /// Delete the endpoint's pod and measure how long the connection takes to work again.
     #[arg(long, conflicts_with = "watch")]
@@ -33,10 +33,10 @@ pub struct VerifyArgs {
     /// Do not judge by these checks.
     #[arg(long, value_name = "ID,...", value_delimiter = ',')]
     pub skip: Vec<String>,
-    /// Say which checks there are, and look at nothing.
+    /// List all checks and exit.
     #[arg(long, conflicts_with_all = ["select", "skip", "junit", "json"])]
     pub list_checks: bool,
-    /// Print the JSON Schema of the report that -o json prints, and look at nothing.
+    /// Print the JSON Schema of the report that -o json prints, and exit.
     #[arg(long, conflicts_with_all = ["select", "skip", "junit", "json", "list_checks"])]
     pub schema: bool,
     /// Where the report goes besides standard output.

@@ -53,7 +53,7 @@ fn has_begun(case: &Case<'_>, log: &crate::model::LogTail) -> bool {
 
 fn finding(what: String, unavailable: &Unavailable) -> Finding {
     let hint = match unavailable.kind {
-        UnavailableKind::Forbidden => Some("ask for this permission: `nsmctl manifests rbac` prints the least role that suffices"),
+        UnavailableKind::Forbidden => Some("ask for this permission; `nsmctl manifests rbac` prints the roles that one deployment needs"),
         UnavailableKind::Timeout | UnavailableKind::Transport => Some("try again with a longer --timeout; a node that does not answer is not ready"),
         _ => None,
     };

@@ -229,7 +229,7 @@ pub(super) fn seconds(duration: Duration) -> String {
 /// A fix: what it does, and the command on a line of its own that is never broken, so that it can be pasted.
 pub(super) fn fix_text(fix: &str, look: Look) -> String {
     match fix.split_once("   # ") {
-        Some((command, what)) => format!("{}    {command}\n", paragraph(&format!("fix, {what}:"), 2, look.width)),
+        Some((command, what)) => format!("{}    {command}\n", paragraph(&format!("fix ({what}):"), 2, look.width)),
         None => format!("  fix:\n    {fix}\n"),
     }
 }

@@ -71,7 +71,7 @@ fn what_is_explained_fits_but_for_what_is_copied() {
         seen: "`IPPool is empty`, said to the client or by the endpoint",
         unseen: "an endpoint without a prefix; two services with overlapping prefixes",
         explanation: "each connection takes two addresses, so a /31 serves exactly one client",
-        fix: "kubectl -n NAMESPACE set env WORKLOAD NSM_CIDR_PREFIX=WIDER   # and in the manifest, to last".into(),
+        fix: "kubectl -n NAMESPACE set env WORKLOAD NSM_CIDR_PREFIX=WIDER   # change the manifest too, or it will not last".into(),
         follows: vec!["endpoint-without-prefix", "prefixes-overlap"],
         leads_to: vec!["request-timeout"],
         link: "https://github.com/networkservicemesh/cmd-nse-icmp-responder",

@@ -156,8 +156,8 @@ pub(super) const CAUSES: &[Cause] = &[
         unseen: "small pings that are lost as well",
         follows: &[],
         find: interface::mtu_overstated,
-        fix: "kubectl -n {namespace} exec {pod} -c {container} -- ip link set {interface} mtu {mtu}   # needs NET_ADMIN; to last: MTU of the nodes' \
-            network, less 50 for VXLAN, 60 for WireGuard",
+        fix: "kubectl -n {namespace} exec {pod} -c {container} -- ip link set {interface} mtu {mtu}   # needs NET_ADMIN; for a lasting fix, the \
+            interface needs the MTU of the nodes' network, less 50 for VXLAN, 60 for WireGuard",
         explain: "the interface's MTU is that of a link on one node, while between nodes every packet also carries the tunnel's header: TCP works for \
             short answers and hangs for long ones (RFC 1191, RFC 8899)",
         link: "https://www.rfc-editor.org/rfc/rfc1191",

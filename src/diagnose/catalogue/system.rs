@@ -73,7 +73,7 @@ pub(super) const CAUSES: &[Cause] = &[
         unseen: "an OOMKilled container that has come back",
         follows: &[],
         find: system::component_out_of_memory,
-        fix: "kubectl -n {namespace} set resources {object} --limits=memory=1Gi   # and in its manifest, to last",
+        fix: "kubectl -n {namespace} set resources {object} --limits=memory=1Gi   # change its manifest too, or it will not last",
         explain: "forwarders and managers need memory for every connection; at its limit the kernel kills the process, and its connections \
             with it",
         link: FORWARDER_REPOSITORY,
@@ -141,7 +141,7 @@ pub(super) const CAUSES: &[Cause] = &[
         unseen: "a Deployment of the webhook, whatever its state: that is webhook-down",
         follows: &[],
         find: system::webhook_orphaned,
-        fix: "kubectl delete mutatingwebhookconfiguration {configuration}   # where NSM is to be gone; else install the webhook again: \
+        fix: "kubectl delete mutatingwebhookconfiguration {configuration}   # only if NSM is no longer wanted; otherwise install the webhook again: \
             kubectl apply -k 'https://github.com/networkservicemesh/deployments-k8s/examples/basic?ref=main'",
         explain: "the API server asks the webhook about every pod and, its failure policy being Fail, refuses them all while nobody answers: \
             also those that have nothing to do with NSM",
@@ -210,7 +210,8 @@ pub(super) const CAUSES: &[Cause] = &[
         follows: &[WEBHOOK_LEAVES],
         find: identity::label_missing,
         fix: "kubectl -n {namespace} patch {workload} --type=merge -p \
-            '{\"spec\":{\"template\":{\"metadata\":{\"labels\":{\"spiffe.io/spiffe-id\":\"true\"}}}}}'   # and in the manifest, to last",
+            '{\"spec\":{\"template\":{\"metadata\":{\"labels\":{\"spiffe.io/spiffe-id\":\"true\"}}}}}'   # \
+            change the manifest too, or it will not last",
         explain: "upstream's ClusterSPIFFEIDs select pods by this label; the webhook gives it to clients, an endpoint's manifest has to bring it. \
             SPIRE's agent answers the others: no identity issued",
         link: SPIRE_DOCUMENTS,
