@@ -187,15 +187,14 @@ async fn replace(
         tokio::time::sleep(PAUSE).await;
     }
     *lost_at.borrow_mut() = Some(begun.elapsed());
-    cluster.delete_pod(ctx, &victim.pod.id).await?;
+    let uid = cluster.delete_pod(ctx, &victim.pod.id).await?;
     ctx.events.doing("waiting until the connection works again");
     let (mut gone, mut works_at) = (false, None);
     loop {
         tokio::time::sleep(PAUSE).await;
         if !gone {
             let pods = cluster.pods_in(ctx, &victim.pod.id.namespace).await?;
-            let another = pods.iter().any(|pod| victim.workload.owns(pod) && pod.id != victim.pod.id && pod.ready && !pod.deleting);
-            gone = another && pods.iter().all(|pod| pod.id != victim.pod.id);
+            gone = is_replaced(&victim.workload, &pods, |pod, other| pod.id == victim.pod.id && (uid.is_none() || *other == uid));
             continue;
         }
         if works_at.is_none() && works().await? {
@@ -208,6 +207,29 @@ async fn replace(
     }
 }
 
+/// Whether a pod is gone, and another is ready in its place: of the same name where a StatefulSet makes it.
+fn is_replaced(workload: &Workload, pods: &[(PodState, Option<String>)], is_victim: impl Fn(&PodState, &Option<String>) -> bool) -> bool {
+    let others = || pods.iter().filter(|(pod, uid)| !is_victim(pod, uid));
+    others().count() == pods.len() && others().any(|(pod, _)| workload.owns(pod) && pod.ready && !pod.deleting)
+}
+
 fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::fixture::{ENDPOINT, expectations, pod};
+
+    #[test]
+    fn a_pod_may_be_replaced_by_one_of_its_name() {
+        let expectations = expectations();
+        let workload = expectations.workloads.iter().find(|workload| workload.endpoint.is_some()).unwrap();
+        let made = |name: &str, uid: &str, ready: bool| (PodState { ready, ..pod(name, "nse-kernel", &["nse"]) }, Some(uid.to_owned()));
+        let by = |pods: &[(PodState, Option<String>)]| is_replaced(workload, pods, |pod, uid| pod.id.name == ENDPOINT && uid.as_deref() == Some("1"));
+        assert!(!by(&[]) && !by(&[made(ENDPOINT, "1", true)]), "it goes on answering");
+        assert!(!by(&[made(ENDPOINT, "1", true), made("another", "2", true)]), "two at once");
+        assert!(!by(&[made(ENDPOINT, "2", false)]) && by(&[made(ENDPOINT, "2", true)]) && by(&[made("another", "2", true)]));
+    }
 }

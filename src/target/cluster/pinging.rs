@@ -1,12 +1,12 @@
 use std::{net::IpAddr, time::Duration};
 
 use kube::{
-    Api,
+    Api, ResourceExt,
     api::{AttachParams, AttachedProcess, DeleteParams},
 };
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 
-use super::{Cluster, error, look, partial::Pod};
+use super::{Cluster, error, look, partial::Pod, pod::pod_state};
 use crate::{
     model::{ExecEnd, ExecOutput, Failure, Namespaced, PingOptions, PodState, Result},
     target::Ctx,
@@ -84,26 +84,30 @@ impl Cluster {
         Ok(Pinging { process, lines: BufReader::new(stdout).lines() })
     }
 
-    /// Deletes a pod, with the grace that it asks for. What made it makes another.
+    /// Deletes a pod, with the grace that it asks for. What made it makes another. The result is the UID of the one that goes, where the
+    /// server says it.
     ///
     /// # Errors
     /// The server does not delete it, or the command was stopped.
-    pub async fn delete_pod(&self, ctx: &Ctx, pod: &Namespaced) -> Result<()> {
+    pub async fn delete_pod(&self, ctx: &Ctx, pod: &Namespaced) -> Result<Option<String>> {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), &pod.namespace);
         let delete = async {
             let deleted = api.delete(&pod.name, &DeleteParams::default()).await;
-            deleted.map(|_| ()).map_err(|error| error::failure(&error, &format!("delete pod {pod}")))
+            let uid = deleted.map(|answer| answer.either(|pod| pod.uid(), |status| status.details.map(|details| details.uid)));
+            uid.map_err(|error| error::failure(&error, &format!("delete pod {pod}")))
         };
         ctx.run("deleting a pod", delete).await
     }
 
-    /// The pods of a namespace.
+    /// The pods of a namespace, each with its UID.
     ///
     /// # Errors
     /// They cannot be listed, or the command was stopped.
-    pub async fn pods_in(&self, ctx: &Ctx, namespace: &str) -> Result<Vec<PodState>> {
-        let list =
-            async { self.pods(namespace).await.map_err(|unavailable| Failure::cannot_tell(format!("cannot list pods: {}", unavailable.reason))) };
+    pub async fn pods_in(&self, ctx: &Ctx, namespace: &str) -> Result<Vec<(PodState, Option<String>)>> {
+        let list = async {
+            let pods = self.pods_as(Some(namespace), "", |pod| (pod_state(pod), pod.uid())).await;
+            pods.map_err(|unavailable| Failure::cannot_tell(format!("cannot list pods: {}", unavailable.reason)))
+        };
         ctx.run("looking at the pods", list).await
     }
 }
