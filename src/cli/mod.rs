@@ -14,11 +14,13 @@ mod look;
 mod man;
 mod manifests;
 mod metrics;
+mod output;
 mod program;
 mod reference;
 mod remove;
 mod report;
 mod status;
+mod tips;
 mod troubleshoot;
 mod verify;
 mod version;
@@ -41,6 +43,7 @@ pub use look::{LookArgs, ScopeArgs};
 pub use man::{ManArgs, Table, man_pages};
 pub use manifests::{ManifestsArgs, ManifestsCommand};
 pub use metrics::MetricsArgs;
+pub use output::OutputArg;
 pub use program::{Program, command, parse};
 pub use reference::{ENVIRONMENT, EXIT_CODES, FILES};
 pub use remove::RemoveArgs;
@@ -196,7 +199,7 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_parser = parse_duration, env = "NSMCTL_TIMEOUT", hide_env = true, value_name = "DURATION")]
     pub timeout: Option<Duration>,
     /// The form of the report on standard output.
-    // Each command's help names the forms that it has: see `OutputArg::of`.
+    // Each command has its own of this option, with the forms of its report: see `output`.
     #[arg(long, short, global = true, value_enum, default_value_t = OutputArg::Table, env = "NSMCTL_OUTPUT", hide_env = true, hide_possible_values = true, value_name = "FORM")]
     pub output: OutputArg,
 }
@@ -210,39 +213,6 @@ pub enum TargetArg {
     Cluster,
     /// This machine.
     Local,
-}
-
-/// The form of the report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum OutputArg {
-    /// For people.
-    Table,
-    /// For grep: a line for each finding that is not as promised.
-    Short,
-    /// For programs.
-    Json,
-    /// For CI systems.
-    Junit,
-    /// A graph for graphviz: `status --topology`.
-    Dot,
-    /// A graph for Markdown: `status --topology`.
-    Mermaid,
-    /// For Prometheus: `metrics`.
-    Prometheus,
-}
-
-impl OutputArg {
-    /// The forms that a command's report has.
-    #[must_use]
-    pub fn of(command: &str) -> &'static [Self] {
-        match command {
-            "deploy" | "verify" | "troubleshoot" => &[Self::Table, Self::Short, Self::Json, Self::Junit],
-            "status" => &[Self::Table, Self::Short, Self::Json, Self::Dot, Self::Mermaid],
-            "metrics" => &[Self::Table, Self::Short, Self::Json, Self::Prometheus],
-            "cleanup" => &[Self::Table, Self::Short, Self::Json],
-            _ => &[Self::Table, Self::Json],
-        }
-    }
 }
 
 /// A duration above zero, in jiff's friendly format, which kubectl's is a part of.
@@ -307,7 +277,7 @@ mod tests {
         // Up to what is the shell's, or for the reader.
         let typed = line.trim().split("  ").next().unwrap().split(['|', '>', '<', '#', '&', ';']).next().unwrap();
         let words = typed.split_whitespace().map(|word| word.trim_matches('\''));
-        if let Err(error) = Cli::try_parse_from(words) {
+        if let Err(error) = parse(Program::Nsmctl, words) {
             assert!(!error.use_stderr(), "{line}: {error}");
         }
     }
