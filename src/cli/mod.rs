@@ -86,7 +86,15 @@ Exit codes:
   4    out of time
   70   a defect of nsmctl
   130  interrupted (SIGINT); 143 terminated (SIGTERM)
-  exec: the program's own (126, 127: none to run), or 125 where nsmctl failed";
+  exec: the program's own (126, 127: none to run), or 125 where nsmctl failed
+
+Environment:
+  NSMCTL_TARGET        stands for --target
+  NSMCTL_TIMEOUT       stands for --timeout
+  NSMCTL_OUTPUT        stands for --output
+  NSMCTL_SVID_TTL      stands for --svid-ttl where this machine's engine starts
+  NSMCTL_RUNTIME_DIR   the directory of locks and of this machine's engine
+  all others are in the man pages, which `nsmctl man DIR` writes";
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]

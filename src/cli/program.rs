@@ -9,6 +9,7 @@ use clap::{Arg, Command, CommandFactory, FromArgMatches, builder::StyledStr};
 
 use super::{
     Cli,
+    customise::without_idle,
     output::{self, with_forms},
     tips::with_tip,
 };
@@ -63,7 +64,7 @@ impl Program {
 /// The command line, as it is under this name.
 #[must_use]
 pub fn command(program: Program) -> Command {
-    let command = with_forms(heeding_no_empty_variable(Cli::command())).bin_name(program.name());
+    let command = without_idle(with_forms(heeding_no_empty_variable(Cli::command()))).bin_name(program.name());
     match program {
         Program::Nsmctl => command,
         Program::Plugin => speaking(command, program),
