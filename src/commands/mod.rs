@@ -46,7 +46,7 @@ mod troubleshoot;
 mod verify;
 mod watch;
 
-pub use complete::complete;
+pub use complete::{PATIENCE, complete};
 
 use crate::{
     cli::{Command, EngineArgs, EngineCommand},
