@@ -344,6 +344,13 @@ fn manifests_without_an_end() {
 }
 
 #[test]
+fn standard_input_without_manifests() {
+    // Nothing is on the standard input of a test.
+    let ran = Place::new().run(&["manifests", "-f", "-"]);
+    ran.exits(2).prints_nothing().says(&["error: standard input holds no object", "next: "]);
+}
+
+#[test]
 fn manifests_that_may_not_be_read() {
     let place = Place::new();
     let path = place.write("secret.yaml", "a: b\n");

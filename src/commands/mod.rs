@@ -26,6 +26,7 @@ mod bundle;
 mod cleanup;
 mod complete;
 mod deploy;
+mod directory;
 mod engine;
 mod exec;
 mod explain;
