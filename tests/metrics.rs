@@ -124,7 +124,7 @@ fn watching_adds_what_each_second_brings() {
     place.run(&["deploy"]).exits(0);
     // It pings all the while, fifty times a second each way.
     let pinging = place.start(&["verify", "--count", "500", "--interval", "20ms"]);
-    let ran = place.run(&["metrics", "--watch", "--interval", "500ms", "--timeout", "4s", "-o", "json"]);
+    let ran = place.run(&["metrics", "--watch=500ms", "--timeout", "4s", "-o", "json"]);
     pinging.signal(nix::sys::signal::Signal::SIGTERM);
     pinging.end().exits(143);
     let rounds: Vec<Value> = ran.exits(0).stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

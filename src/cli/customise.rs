@@ -8,7 +8,7 @@ pub struct CustomiseArgs {
     #[arg(long, global = true, value_name = "PREFIX,...")]
     pub cidr: Option<String>,
     /// How many pods each client has; a Pod is copied, a Deployment or StatefulSet scaled.
-    #[arg(long, global = true, value_parser = clap::value_parser!(u32).range(1..=1000), value_name = "N")]
+    #[arg(long, global = true, value_parser = super::whole(1..=1000), value_name = "N")]
     pub clients: Option<u32>,
     /// Keep clients off the nodes of their endpoints, so that the connection crosses the network.
     #[arg(long, global = true)]

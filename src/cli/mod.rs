@@ -25,7 +25,7 @@ mod troubleshoot;
 mod verify;
 mod version;
 
-use std::{path::PathBuf, time::Duration};
+use std::{fmt, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -160,7 +160,7 @@ impl Command {
         match self {
             Self::Verify(arguments) => arguments.watch.is_some(),
             Self::Status(arguments) => arguments.watch.is_some(),
-            Self::Metrics(arguments) => arguments.watch,
+            Self::Metrics(arguments) => arguments.watch.is_some(),
             Self::Logs(arguments) => arguments.follow,
             _ => false,
         }
@@ -229,6 +229,35 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
     let parsed: jiff::SignedDuration = text.parse().map_err(|_| wrong("this is no duration"))?;
     let duration = Duration::try_from(parsed).map_err(|_| wrong("it cannot be negative"))?;
     if duration.is_zero() { Err(wrong("zero leaves no time for anything")) } else { Ok(duration) }
+}
+
+/// A duration, and how it was typed: what is refused is told in the person's own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TypedDuration {
+    typed: String,
+    /// How long.
+    pub duration: Duration,
+}
+
+impl fmt::Display for TypedDuration {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.typed)
+    }
+}
+
+fn parse_typed_duration(text: &str) -> Result<TypedDuration, String> {
+    parse_duration(text).map(|duration| TypedDuration { typed: text.to_owned(), duration })
+}
+
+/// Reads a whole number of this range.
+fn whole(range: RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32, String> + Clone + Send + Sync {
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| match (range.start(), range.end()) {
+            (0, &u32::MAX) => "say a whole number, as in 4".to_owned(),
+            (least, most) => format!("say a whole number from {least} to {most}, as in 4"),
+        })
+    }
 }
 
 #[cfg(test)]
@@ -312,6 +341,16 @@ mod tests {
             }
         }
         assert!(seen > 35, "{seen}");
+    }
+
+    #[test]
+    fn numbers_are_whole_and_have_ranges() {
+        assert_eq!(whole(1..=10)("10"), Ok(10));
+        assert_eq!(whole(0..=u32::MAX)("0"), Ok(0));
+        for wrong in ["x", "", "0", "11", "1.5", "-1", "99999999999"] {
+            assert_eq!(whole(1..=10)(wrong), Err("say a whole number from 1 to 10, as in 4".to_owned()), "{wrong}");
+        }
+        assert_eq!(whole(0..=u32::MAX)("x"), Err("say a whole number, as in 4".to_owned()));
     }
 
     #[test]

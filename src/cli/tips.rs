@@ -4,14 +4,18 @@ use std::ffi::OsString;
 
 use clap::{
     Arg, Command,
-    error::{ContextKind, ContextValue},
+    error::{ContextKind, ContextValue, ErrorKind},
 };
 
 use super::{OutputArg, program::Program};
 
 /// Adds a tip to an error that has a reason of its own to be made.
 pub(super) fn with_tip(mut error: clap::Error, program: Program, command: &Command, arguments: &[OsString]) -> clap::Error {
-    let tip = pause_tip(&error, arguments).or_else(|| variable_tip(&error, command, arguments)).or_else(|| form_tip(&error));
+    show_no_hidden(&mut error, meant(command, arguments));
+    let tip = pause_tip(&error, arguments)
+        .or_else(|| variable_tip(&error, command, arguments))
+        .or_else(|| form_tip(&error))
+        .or_else(|| program_tip(&error, command, arguments));
     if let Some(tip) = tip {
         // A name that is similar by chance is not what was meant.
         error.remove(ContextKind::SuggestedValue);
@@ -42,6 +46,36 @@ fn form_tip(error: &clap::Error) -> Option<String> {
     option.starts_with("--output ").then(|| OutputArg::elsewhere(value))?
 }
 
+/// Where the program begins that is to be run, of whoever has typed it without the two dashes.
+fn program_tip(error: &clap::Error, command: &Command, arguments: &[OsString]) -> Option<String> {
+    let is_exec = meant(command, arguments).get_name() == "exec" && !arguments.iter().any(|argument| argument == "--");
+    // An option that is similar to one that there is was meant as an option.
+    let is_left_out = match error.kind() {
+        ErrorKind::UnknownArgument => error.get(ContextKind::SuggestedArg).is_none(),
+        kind => kind == ErrorKind::MissingRequiredArgument,
+    };
+    (is_exec && is_left_out).then(|| "put -- before the program: 'nsmctl exec -- ip addr', or 'nsmctl exec CLIENT -- ip addr'".to_owned())
+}
+
+/// The command that was typed, as far as it is one.
+fn meant<'a>(command: &'a Command, arguments: &[OsString]) -> &'a Command {
+    let words = arguments.iter().skip(1).take_while(|word| *word != "--");
+    words.fold(command, |command, word| command.find_subcommand(word).unwrap_or(command))
+}
+
+/// Takes the commands that nsmctl starts itself by out of what is similar to a word.
+fn show_no_hidden(error: &mut clap::Error, command: &Command) {
+    let Some(ContextValue::Strings(similar)) = error.remove(ContextKind::SuggestedSubcommand) else { return };
+    let is_shown = |name: &String| command.find_subcommand(name).is_none_or(|command| !command.is_hide_set());
+    let shown: Vec<String> = similar.into_iter().filter(is_shown).collect();
+    if shown.is_empty() {
+        // What else was suggested is said because of these.
+        error.remove(ContextKind::Suggested);
+    } else {
+        error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(shown));
+    }
+}
+
 /// What an error says of this kind.
 fn said(error: &clap::Error, kind: ContextKind) -> Option<&str> {
     match error.get(kind) {
@@ -62,6 +96,28 @@ mod tests {
     fn who_types_a_pause_behind_a_space_is_told_where_it_belongs() {
         assert!(complaint(&["nsmctl", "status", "--watch", "5s"]).contains("tip: the pause follows an equals sign: '--watch=5s'"));
         assert!(!complaint(&["nsmctl", "status", "5s", "--watch"]).contains("--watch=5s"));
+    }
+
+    #[test]
+    fn who_types_a_program_without_dashes_is_told_where_it_begins() {
+        let tip = "tip: put -- before the program: 'nsmctl exec -- ip addr'";
+        for line in ["nsmctl exec ip addr", "nsmctl exec alpine ip addr", "nsmctl -n demo exec ip -4 addr", "nsmctl exec ip"] {
+            let text = complaint(&line.split(' ').collect::<Vec<_>>());
+            assert!(text.contains(tip) && text.matches("tip: ").count() == 1, "{line}: {text}");
+        }
+        for line in ["nsmctl exec --stdn -- ip", "nsmctl exec --stdn ip", "nsmctl verify ip addr"] {
+            let text = complaint(&line.split(' ').collect::<Vec<_>>());
+            assert!(!text.contains("put --"), "{line}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_similar_to_a_command_is_told_of_none_that_is_hidden() {
+        let text = complaint(&["nsmctl", "engine", "restrt"]);
+        assert!(text.contains("tip: a similar subcommand exists: 'restart'\n"), "{text}");
+        let text = complaint(&["nsmctl", "engine", "probee"]);
+        assert!(!text.contains("'probe'") && text.contains("'probee'\n\nUsage"), "{text}");
+        assert!(complaint(&["nsmctl", "verfy"]).contains("'verify'"));
     }
 
     #[test]
