@@ -8,7 +8,7 @@ use std::{fmt::Display, path::PathBuf, time::Duration};
 
 use crate::{
     check::Selection,
-    cli::{Command, CustomiseArgs, GlobalArgs, PayloadArg, TargetArg},
+    cli::{Command, CustomiseArgs, GlobalArgs, PayloadArg, TargetArg, TypedDuration},
     manifest::{Customisation, Document, ManifestError, embedded, plan, read, sources},
     model::{Failure, Payload, Plan, PrefixGroups, Result, check_dns_label, check_svid_ttl},
     target::cluster::Access,
@@ -28,7 +28,7 @@ pub struct Settings {
     /// The manifests that the person named; `None` for the example.
     pub manifests: Option<PathBuf>,
     /// How long X.509 SVIDs are to be valid on this machine.
-    pub svid_ttl: Option<Duration>,
+    pub svid_ttl: Option<TypedDuration>,
     /// The time budget.
     pub timeout: Duration,
     /// The forms of the report, and where each goes.
@@ -261,14 +261,14 @@ fn customisation(arguments: &CustomiseArgs) -> Result<Customisation> {
 }
 
 /// `--svid-ttl`, where it can be.
-fn svid_ttl(command: &Command, target: Choice) -> Result<Option<Duration>> {
+fn svid_ttl(command: &Command, target: Choice) -> Result<Option<TypedDuration>> {
     let Command::Deploy(arguments) = command else { return Ok(None) };
-    let Some(ttl) = arguments.svid_ttl else { return Ok(None) };
-    let flag = format!("--svid-ttl {ttl:?}");
+    let Some(ttl) = &arguments.svid_ttl else { return Ok(None) };
+    let flag = format!("--svid-ttl {ttl}");
     if let Choice::Cluster(by) = target {
         return Err(on_a_cluster(&flag, &format!("{by} names a cluster")));
     }
-    check_svid_ttl(ttl).map(Some).map_err(|why| wrong(&flag, why, "say it as in 10m"))
+    check_svid_ttl(ttl.duration).map(|_| Some(ttl.clone())).map_err(|why| wrong(&flag, why, "say it as in 10m"))
 }
 
 /// That a cluster's SVIDs are not ours; `why` is how we know that it is one.

@@ -344,6 +344,13 @@ fn manifests_without_an_end() {
 }
 
 #[test]
+fn standard_input_without_manifests() {
+    // Nothing is on the standard input of a test.
+    let ran = Place::new().run(&["manifests", "-f", "-"]);
+    ran.exits(2).prints_nothing().says(&["error: standard input holds no object", "next: "]);
+}
+
+#[test]
 fn manifests_that_may_not_be_read() {
     let place = Place::new();
     let path = place.write("secret.yaml", "a: b\n");
@@ -364,12 +371,17 @@ fn manifests_that_may_not_be_read() {
 #[test]
 fn a_command_line_that_cannot_be() {
     let place = Place::new();
-    let cases: [(&[&str], &str); 8] = [
+    let cases: [(&[&str], &str); 13] = [
         (&["deplyo"], "deploy"),
         (&["deploy", "--target", "moon"], "auto, cluster, local"),
         (&["deploy", "--timeout", "soon"], "say it as in 90s, 2m or 1m30s"),
         (&["deploy", "--timeout", "0s"], "leaves no time"),
         (&["verify", "-o", "xml"], "table, short, json, junit"),
+        (&["verify", "--count", "x"], "say a whole number from 1 to 10000, as in 4"),
+        (&["logs", "--tail", "x"], "say a whole number, as in 4"),
+        (&["deploy", "--clients", "1001"], "say a whole number from 1 to 1000, as in 4"),
+        (&["exec", "ip", "addr"], "tip: put -- before the program: 'nsmctl exec -- ip addr'"),
+        (&["engine", "restrt"], "tip: a similar subcommand exists: 'restart'"),
         (&["verify", "--nonsense"], "--nonsense"),
         (&["verify", "-n", "Not_A_Name"], "--namespace Not_A_Name: it may have lower-case letters"),
         (&["verify", "--target", "local", "--context", "a"], "--context names a cluster, and --target says local"),

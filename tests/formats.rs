@@ -204,11 +204,33 @@ fn an_unknown_check_is_refused_with_what_was_meant() {
 fn junit_is_for_commands_that_judge() {
     let place = Place::new();
     for command in ["cleanup", "manifests"] {
-        let ran = place.run(&[command, "-o", "junit"]);
-        ran.exits(2).prints_nothing().says(&[&format!("--output junit: {command} judges nothing"), "next: use table or json"]);
+        let words = ["invalid value 'junit' for '--output <table|", "tip: 'nsmctl verify -o junit' has test cases"];
+        place.run(&[command, "-o", "junit"]).exits(2).prints_nothing().says(&words);
     }
-    let [short, table] = ["short", "table"].map(|form| place.run(&["manifests", "-o", form]).stdout);
-    assert_eq!(short, table);
+}
+
+#[test]
+fn each_command_has_its_own_forms() {
+    let place = Place::new();
+    let refused: [(&[&str], &str); 6] = [
+        (&["verify", "-o", "xml"], "  [possible values: table, short, json, junit]\n"),
+        (&["-o", "dot", "verify"], "  [possible values: table, short, json, junit]\n"),
+        (&["manifests", "-o", "short"], "  [possible values: table, json]\n"),
+        (&["manifests", "images", "-o", "short"], "  [possible values: table, json]\n"),
+        (&["explain", "--list", "-o", "short"], "  [possible values: table, json]\n"),
+        (&["version", "-o", "junit"], "  [possible values: table, json]\n"),
+    ];
+    for (arguments, values) in refused {
+        place.run(arguments).exits(2).prints_nothing().says(&["error: invalid value '", values]);
+    }
+    // The variable is set for many commands. One that does without the form prints its own; whoever judges nothing says so.
+    let with = |form: &str, arguments: &[&str]| Ran::new(place.command(arguments).env("NSMCTL_OUTPUT", form).output().unwrap());
+    assert_eq!(with("short", &["manifests"]).exits(0).stdout, place.run(&["manifests"]).stdout);
+    assert!(with("json", &["version"]).exits(0).stdout.starts_with('{'));
+    assert_eq!(with("junit", &["version", "-o", "table"]).exits(0).stdout, place.run(&["version"]).stdout);
+    with("junit", &["cleanup"]).exits(2).prints_nothing().says(&["--output junit: cleanup judges nothing", "next: use table or json"]);
+    with("dot", &["verify"]).exits(2).prints_nothing().says(&["--output dot: verify draws no graph"]);
+    with("prometheus", &["verify"]).exits(2).prints_nothing().says(&["--output prometheus: verify counts nothing"]);
 }
 
 #[test]

@@ -124,7 +124,7 @@ fn watching_adds_what_each_second_brings() {
     place.run(&["deploy"]).exits(0);
     // It pings all the while, fifty times a second each way.
     let pinging = place.start(&["verify", "--count", "500", "--interval", "20ms"]);
-    let ran = place.run(&["metrics", "--watch", "--interval", "500ms", "--timeout", "4s", "-o", "json"]);
+    let ran = place.run(&["metrics", "--watch=500ms", "--timeout", "4s", "-o", "json"]);
     pinging.signal(nix::sys::signal::Signal::SIGTERM);
     pinging.end().exits(143);
     let rounds: Vec<Value> = ran.exits(0).stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -134,8 +134,8 @@ fn watching_adds_what_each_second_brings() {
     assert!(rates.len() == rounds.len() - 1 && rates.iter().any(|rate| (10.0..=1000.0).contains(rate)), "{rates:?}");
     for (arguments, words) in [
         (&["metrics", "--watch", "-o", "prometheus"][..], "the format has no rates"),
-        (&["verify", "-o", "prometheus"], "--output prometheus: verify counts nothing"),
-        (&["metrics", "-o", "junit"], "metrics judges nothing"),
+        (&["verify", "-o", "prometheus"], "tip: 'nsmctl metrics -o prometheus' prints what is counted"),
+        (&["metrics", "-o", "junit"], "[possible values: table, short, json, prometheus]"),
         (&["metrics", "--interval", "1s"], "--watch"),
     ] {
         place.run(arguments).exits(2).prints_nothing().says(&[words]);

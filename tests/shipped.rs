@@ -67,6 +67,21 @@ fn every_man_page_is_written_and_well_formed() {
     }
 }
 
+#[test]
+fn a_directory_that_cannot_be_made() {
+    let place = Place::new();
+    place.write("file", "");
+    for (arguments, option) in [(&["man"][..], "DIR"), (&["manifests", "--out"], "--out")] {
+        let refused = |dir: &str, why: &str| {
+            let words = [&format!("error: {option} {dir} {why}"), "next: name a directory"];
+            place.run(&[arguments, &[dir]].concat()).exits(1).prints_nothing().says(&words);
+        };
+        refused("file", "is a file");
+        refused("file/below", "cannot be made: Not a directory");
+        refused("/proc/x", "cannot be made: No such file or directory");
+    }
+}
+
 /// The files and the folders without files below a directory.
 fn leaves(dir: &Path) -> Vec<PathBuf> {
     let entries: Vec<PathBuf> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();

@@ -120,8 +120,8 @@ fn the_topology_is_drawn_in_each_form() {
     for (arguments, words) in [
         (&["status", "-o", "dot"][..], "add --topology: `nsmctl status --topology -o dot`"),
         (&["status", "--topology", "--watch", "-o", "dot"], "a graph is one document"),
-        (&["verify", "-o", "mermaid"], "--output mermaid: verify draws no graph"),
-        (&["status", "-o", "junit"], "status has no test cases"),
+        (&["verify", "-o", "mermaid"], "tip: 'nsmctl status --topology -o mermaid' draws a graph"),
+        (&["status", "-o", "junit"], "[possible values: table, short, json, dot, mermaid]"),
         (&["status", "-A", "-n", "x"], "cannot be used with"),
     ] {
         place.run(arguments).exits(2).prints_nothing().says(&[words]);

@@ -13,13 +13,10 @@ use std::{
     },
 };
 
-use clap::{Arg, Command, ValueEnum};
+use clap::{Arg, Command};
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate, complete};
 
-use super::{
-    OutputArg,
-    program::{Program, command},
-};
+use super::program::{Program, command};
 
 /// What the scripts of the shells say first. No command, so that nothing that is typed can be taken for it, and parsed before them.
 pub(super) const WORD: &str = "__complete";
@@ -151,17 +148,7 @@ fn with_values(command: Command, look: &Look) -> Command {
         let candidate = |Candidate { value, about }: Candidate| CompletionCandidate::new(value).help((!about.is_empty()).then(|| about.into()));
         arg.add(ArgValueCandidates::new(move || look(wanted).into_iter().map(candidate).collect()))
     };
-    let forms = OutputArg::of(command.get_name());
-    let offering = |arg: Arg| match arg.get_id().as_str() {
-        "output" => arg.add(ArgValueCandidates::new(|| forms.iter().filter_map(form).collect())),
-        _ => arg,
-    };
-    command.mut_args(asking).mut_args(offering).mut_subcommands(|command| with_values(command, look))
-}
-
-fn form(form: &OutputArg) -> Option<CompletionCandidate> {
-    let value = form.to_possible_value()?;
-    Some(CompletionCandidate::new(value.get_name()).help(value.get_help().cloned()))
+    command.mut_args(asking).mut_subcommands(|command| with_values(command, look))
 }
 
 fn wanted(arg: &Arg) -> Option<Wanted> {
@@ -233,6 +220,7 @@ mod tests {
         assert_eq!(offered(&["verify", "-o", ""]), ["table", "short", "json", "junit"]);
         assert_eq!(offered(&["status", "--output", ""]), ["table", "short", "json", "dot", "mermaid"]);
         assert_eq!(offered(&["metrics", "--output=p"]), ["--output=prometheus"]);
+        assert_eq!(offered(&["manifests", "images", "-o", ""]), ["table", "json"]);
         assert_eq!(offered(&["verify", "--nothing-like-it", "x", "--y"]), [""; 0]);
     }
 

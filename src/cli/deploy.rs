@@ -1,8 +1,6 @@
-use std::time::Duration;
-
 use clap::Args;
 
-use super::{ApplyArgs, CustomiseArgs, ReportArgs, parse_duration};
+use super::{ApplyArgs, CustomiseArgs, ReportArgs, TypedDuration, parse_typed_duration};
 
 /// The arguments of `deploy`.
 #[derive(Debug, Args)]
@@ -32,8 +30,8 @@ pub struct DeployArgs {
     pub programs: Vec<String>,
     /// On this machine, how long X.509 SVIDs are valid, from 2s to 24h; they are renewed at half of it, without dropping a connection.
     /// Default: NSMCTL_SVID_TTL, else 1h. An engine that runs already renews all of them at once.
-    #[arg(long, value_parser = parse_duration, value_name = "DURATION")]
-    pub svid_ttl: Option<Duration>,
+    #[arg(long, value_parser = parse_typed_duration, value_name = "DURATION")]
+    pub svid_ttl: Option<TypedDuration>,
     /// Where the report goes besides standard output.
     #[command(flatten)]
     pub report: ReportArgs,

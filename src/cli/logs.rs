@@ -2,7 +2,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use super::{CustomiseArgs, parse_duration};
+use super::{CustomiseArgs, parse_duration, whole};
 
 /// The arguments of `logs`.
 #[derive(Debug, Args)]
@@ -28,7 +28,7 @@ pub struct LogsArgs {
     #[arg(long, value_parser = parse_duration, value_name = "DURATION")]
     pub since: Option<Duration>,
     /// How many lines of each log at most.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_parser = whole(0..=u32::MAX), value_name = "N")]
     pub tail: Option<u32>,
     /// Leave out who logged a line.
     #[arg(long)]

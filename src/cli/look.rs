@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::parse_duration;
+use super::{parse_duration, whole};
 
 /// Which connections are meant, beside those of the manifests.
 #[derive(Debug, Clone, Default, Args)]
@@ -24,7 +24,7 @@ pub struct ScopeArgs {
 #[command(next_help_heading = "Pings")]
 pub struct LookArgs {
     /// How many pings each way; up to 10 are sent once more where some were lost, and the first count is told too.
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=10_000), value_name = "N")]
+    #[arg(long, default_value_t = 4, value_parser = whole(1..=10_000), value_name = "N")]
     pub count: u32,
     /// The time between two pings.
     #[arg(long, default_value = "100ms", value_parser = parse_interval, value_name = "DURATION")]

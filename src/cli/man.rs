@@ -157,7 +157,7 @@ impl<'a> Help<'a> {
             match part.split_once('\n') {
                 Some(("Examples:", lines)) => examples.extend(lines.lines().map(|line| line.strip_prefix("  ").unwrap_or(line))),
                 // Told in full elsewhere on the page.
-                Some(("Exit codes:", _)) => {}
+                Some(("Exit codes:" | "Environment:", _)) => {}
                 _ => notes.push(part),
             }
         }

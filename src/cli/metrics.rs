@@ -9,7 +9,7 @@ use super::{CustomiseArgs, ScopeArgs, parse_duration};
 #[command(after_help = "\
 Examples:
   nsmctl metrics
-  nsmctl metrics --watch --interval 5s
+  nsmctl metrics --watch=5s
   nsmctl metrics -A -o prometheus > nsm.prom
   nsmctl metrics -o json | jq '.metrics.connections[].client.counters'
 
@@ -23,16 +23,44 @@ Exit code: 0 all that is counted was read, 3 something of it could not be, or th
 
 The time budget is 30 seconds, none with --watch, unless --timeout says otherwise.")]
 pub struct MetricsArgs {
-    /// Keep reading, and show what each second brings; with -o json a document a line.
-    #[arg(long)]
-    pub watch: bool,
-    /// The time between two readings of --watch.
-    #[arg(long, default_value = "2s", value_parser = parse_duration, value_name = "DURATION", requires = "watch")]
-    pub interval: Duration,
+    /// Keep reading, and show what each second brings, with a pause of 2s between two readings; --watch=10s for another. With -o json
+    /// a document a line.
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = "2s", value_parser = parse_duration)]
+    pub watch: Option<Duration>,
+    /// The time between two readings, as --watch=DURATION says it too; where both do, this one counts.
+    #[arg(long, value_parser = parse_duration, value_name = "DURATION", requires = "watch")]
+    pub interval: Option<Duration>,
     /// Which connections.
     #[command(flatten)]
     pub scope: ScopeArgs,
     /// What is to be different from the manifests.
     #[command(flatten)]
     pub customise: CustomiseArgs,
+}
+
+impl MetricsArgs {
+    /// How long to wait between two readings; `None` where one is enough.
+    #[must_use]
+    pub fn pause(&self) -> Option<Duration> {
+        self.interval.or(self.watch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cli::{Command, Program, parse};
+
+    #[test]
+    fn the_pause_is_said_with_watch_or_beside_it() {
+        let pause = |words: &str| match parse(Program::Nsmctl, words.split(' ')).unwrap().command {
+            Command::Metrics(arguments) => arguments.pause().map(|pause| pause.as_secs()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(pause("nsmctl metrics"), None);
+        assert_eq!(pause("nsmctl metrics --watch"), Some(2));
+        assert_eq!(pause("nsmctl metrics --watch=5s"), Some(5));
+        assert_eq!(pause("nsmctl metrics --watch --interval 7s"), Some(7));
+        assert_eq!(pause("nsmctl metrics --watch=5s --interval 7s"), Some(7));
+        assert!(parse(Program::Nsmctl, ["nsmctl", "metrics", "--interval", "7s"]).is_err());
+    }
 }

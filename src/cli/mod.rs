@@ -14,16 +14,18 @@ mod look;
 mod man;
 mod manifests;
 mod metrics;
+mod output;
 mod program;
 mod reference;
 mod remove;
 mod report;
 mod status;
+mod tips;
 mod troubleshoot;
 mod verify;
 mod version;
 
-use std::{path::PathBuf, time::Duration};
+use std::{fmt, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -41,6 +43,7 @@ pub use look::{LookArgs, ScopeArgs};
 pub use man::{ManArgs, Table, man_pages};
 pub use manifests::{ManifestsArgs, ManifestsCommand};
 pub use metrics::MetricsArgs;
+pub use output::OutputArg;
 pub use program::{Program, command, parse};
 pub use reference::{ENVIRONMENT, EXIT_CODES, FILES};
 pub use remove::RemoveArgs;
@@ -83,7 +86,15 @@ Exit codes:
   4    out of time
   70   a defect of nsmctl
   130  interrupted (SIGINT); 143 terminated (SIGTERM)
-  exec: the program's own (126, 127: none to run), or 125 where nsmctl failed";
+  exec: the program's own (126, 127: none to run), or 125 where nsmctl failed
+
+Environment:
+  NSMCTL_TARGET        stands for --target
+  NSMCTL_TIMEOUT       stands for --timeout
+  NSMCTL_OUTPUT        stands for --output
+  NSMCTL_SVID_TTL      stands for --svid-ttl where this machine's engine starts
+  NSMCTL_RUNTIME_DIR   the directory of locks and of this machine's engine
+  all others are in the man pages, which `nsmctl man DIR` writes";
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
@@ -149,7 +160,7 @@ impl Command {
         match self {
             Self::Verify(arguments) => arguments.watch.is_some(),
             Self::Status(arguments) => arguments.watch.is_some(),
-            Self::Metrics(arguments) => arguments.watch,
+            Self::Metrics(arguments) => arguments.watch.is_some(),
             Self::Logs(arguments) => arguments.follow,
             _ => false,
         }
@@ -196,7 +207,7 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_parser = parse_duration, env = "NSMCTL_TIMEOUT", hide_env = true, value_name = "DURATION")]
     pub timeout: Option<Duration>,
     /// The form of the report on standard output.
-    // Each command's help names the forms that it has: see `OutputArg::of`.
+    // Each command has its own of this option, with the forms of its report: see `output`.
     #[arg(long, short, global = true, value_enum, default_value_t = OutputArg::Table, env = "NSMCTL_OUTPUT", hide_env = true, hide_possible_values = true, value_name = "FORM")]
     pub output: OutputArg,
 }
@@ -212,45 +223,41 @@ pub enum TargetArg {
     Local,
 }
 
-/// The form of the report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum OutputArg {
-    /// For people.
-    Table,
-    /// For grep: a line for each finding that is not as promised.
-    Short,
-    /// For programs.
-    Json,
-    /// For CI systems.
-    Junit,
-    /// A graph for graphviz: `status --topology`.
-    Dot,
-    /// A graph for Markdown: `status --topology`.
-    Mermaid,
-    /// For Prometheus: `metrics`.
-    Prometheus,
-}
-
-impl OutputArg {
-    /// The forms that a command's report has.
-    #[must_use]
-    pub fn of(command: &str) -> &'static [Self] {
-        match command {
-            "deploy" | "verify" | "troubleshoot" => &[Self::Table, Self::Short, Self::Json, Self::Junit],
-            "status" => &[Self::Table, Self::Short, Self::Json, Self::Dot, Self::Mermaid],
-            "metrics" => &[Self::Table, Self::Short, Self::Json, Self::Prometheus],
-            "cleanup" => &[Self::Table, Self::Short, Self::Json],
-            _ => &[Self::Table, Self::Json],
-        }
-    }
-}
-
 /// A duration above zero, in jiff's friendly format, which kubectl's is a part of.
 fn parse_duration(text: &str) -> Result<Duration, String> {
     let wrong = |why: &str| format!("{why}; say it as in 90s, 2m or 1m30s");
     let parsed: jiff::SignedDuration = text.parse().map_err(|_| wrong("this is no duration"))?;
     let duration = Duration::try_from(parsed).map_err(|_| wrong("it cannot be negative"))?;
     if duration.is_zero() { Err(wrong("zero leaves no time for anything")) } else { Ok(duration) }
+}
+
+/// A duration, and how it was typed: what is refused is told in the person's own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TypedDuration {
+    typed: String,
+    /// How long.
+    pub duration: Duration,
+}
+
+impl fmt::Display for TypedDuration {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.typed)
+    }
+}
+
+fn parse_typed_duration(text: &str) -> Result<TypedDuration, String> {
+    parse_duration(text).map(|duration| TypedDuration { typed: text.to_owned(), duration })
+}
+
+/// Reads a whole number of this range.
+fn whole(range: RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32, String> + Clone + Send + Sync {
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| match (range.start(), range.end()) {
+            (0, &u32::MAX) => "say a whole number, as in 4".to_owned(),
+            (least, most) => format!("say a whole number from {least} to {most}, as in 4"),
+        })
+    }
 }
 
 #[cfg(test)]
@@ -307,7 +314,7 @@ mod tests {
         // Up to what is the shell's, or for the reader.
         let typed = line.trim().split("  ").next().unwrap().split(['|', '>', '<', '#', '&', ';']).next().unwrap();
         let words = typed.split_whitespace().map(|word| word.trim_matches('\''));
-        if let Err(error) = Cli::try_parse_from(words) {
+        if let Err(error) = parse(Program::Nsmctl, words) {
             assert!(!error.use_stderr(), "{line}: {error}");
         }
     }
@@ -334,6 +341,16 @@ mod tests {
             }
         }
         assert!(seen > 35, "{seen}");
+    }
+
+    #[test]
+    fn numbers_are_whole_and_have_ranges() {
+        assert_eq!(whole(1..=10)("10"), Ok(10));
+        assert_eq!(whole(0..=u32::MAX)("0"), Ok(0));
+        for wrong in ["x", "", "0", "11", "1.5", "-1", "99999999999"] {
+            assert_eq!(whole(1..=10)(wrong), Err("say a whole number from 1 to 10, as in 4".to_owned()), "{wrong}");
+        }
+        assert_eq!(whole(0..=u32::MAX)("x"), Err("say a whole number, as in 4".to_owned()));
     }
 
     #[test]

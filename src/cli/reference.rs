@@ -105,6 +105,17 @@ mod tests {
         assert!(missing.is_empty(), "{missing:?}");
     }
 
+    #[test]
+    fn the_help_names_every_variable_of_nsmctls_own() {
+        let mut root = crate::cli::command(crate::cli::Program::Nsmctl);
+        for help in [root.render_help().to_string(), root.render_long_help().to_string()] {
+            let block = help.split("\nEnvironment:\n").nth(1).unwrap();
+            for (name, _) in ENVIRONMENT.iter().filter(|(name, _)| name.starts_with("NSMCTL_")) {
+                assert!(block.contains(&format!("  {name} ")), "{name}: {help}");
+            }
+        }
+    }
+
     /// The files that are named: between quotes, from the root of a file system that is on a disk, of the home directory, or
     /// with the ending of a program's own files. What is in /proc and /sys is the kernel's.
     fn named_by_the_code() -> BTreeSet<String> {

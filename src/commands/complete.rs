@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How long a person who has pressed Tab waits: a second in all, of which starting and answering take some milliseconds.
-const PATIENCE: Duration = Duration::from_millis(900);
+pub const PATIENCE: Duration = Duration::from_millis(900);
 
 /// What a shell may offer.
 #[must_use]

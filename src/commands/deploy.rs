@@ -29,8 +29,8 @@ pub(super) async fn run(arguments: &ApplyArgs, settings: &Settings, ctx: &Ctx, r
         let message = format!("--program {name}={}: the target is a cluster, which runs images", path.display());
         return Err(Failure::usage(message).hint("use this machine with --target local, or leave it out"));
     }
-    if let (Target::Cluster(_), Some(ttl)) = (&session.target, settings.svid_ttl) {
-        return Err(on_a_cluster(&format!("--svid-ttl {ttl:?}"), "the target is a cluster"));
+    if let (Target::Cluster(_), Some(ttl)) = (&session.target, &settings.svid_ttl) {
+        return Err(on_a_cluster(&format!("--svid-ttl {ttl}"), "the target is a cluster"));
     }
     if !matches!(session.target, Target::Cluster(_)) && settings.customisation.cross_node {
         ctx.events.warn("--cross-node: this machine is one node, so that clients and endpoints are on the same");

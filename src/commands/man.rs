@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use super::directory;
 use crate::{
     check::CATALOGUE,
     cli::{ManArgs, Table, man_pages},
@@ -14,11 +15,11 @@ use crate::{
 pub(super) fn run(arguments: &ManArgs, report: &mut Report) -> Result<()> {
     let ManArgs { dir } = arguments;
     let pages = man_pages(&tables()).or_fail(Outcome::Defect, "cannot make the man pages")?;
-    fs::create_dir_all(dir).or_fail(Outcome::Failed, format!("cannot make the directory {}", dir.display()))?;
+    directory::make("DIR", dir)?;
     let mut written = String::new();
     for (name, text) in pages {
         let path = dir.join(name);
-        fs::write(&path, text).or_fail(Outcome::Failed, format!("cannot write {}", path.display()))?;
+        fs::write(&path, text).map_err(|error| directory::refused(&format!("cannot write {}", path.display()), &error))?;
         written.push_str(&format!("{}\n", path.display()));
     }
     report.text = Some(written);

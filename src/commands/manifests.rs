@@ -2,7 +2,10 @@ use std::{fs, io::ErrorKind, path::Path};
 
 use serde_json::{Value, json};
 
-use super::session::{DEFAULT_NAMESPACE, documents};
+use super::{
+    directory,
+    session::{DEFAULT_NAMESPACE, documents},
+};
 use crate::{
     cli::{ManifestsArgs, ManifestsCommand},
     manifest::{images, roles, write},
@@ -74,15 +77,17 @@ fn write_files(dir: &Path, objects: &[PlannedObject]) -> Result<Vec<String>> {
                 return Err(Failure::failed(message).hint("name another directory, or remove the file first"));
             }
             Err(error) if error.kind() == ErrorKind::NotFound => false,
-            Err(error) => return Err(error).or_fail(Outcome::Failed, format!("cannot read {}", path.display())),
+            // A file on the way: that is told where the directory is made.
+            Err(error) if error.kind() == ErrorKind::NotADirectory => false,
+            Err(error) => return Err(directory::refused(&format!("--out: cannot read {}", path.display()), &error)),
         };
         files.push((path, text, there));
     }
-    fs::create_dir_all(dir).or_fail(Outcome::Failed, format!("cannot make the directory {}", dir.display()))?;
+    directory::make("--out", dir)?;
     for (path, text, _) in files.iter().filter(|(_, _, there)| !there) {
         // One that came into being meanwhile is somebody's too.
         let written = fs::File::create_new(path).and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()));
-        written.or_fail(Outcome::Failed, format!("cannot write {}", path.display()))?;
+        written.map_err(|error| directory::refused(&format!("--out: cannot write {}", path.display()), &error))?;
     }
     Ok(files.into_iter().map(|(path, _, _)| path.display().to_string()).collect())
 }

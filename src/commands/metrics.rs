@@ -19,8 +19,8 @@ use crate::{
 /// Reads once, or again and again.
 pub(super) async fn run(arguments: &MetricsArgs, settings: &Settings, ctx: &Ctx, report: &mut Report) -> Result<()> {
     let session = Session::open(settings, ctx, report).await?;
-    if arguments.watch {
-        return watch(arguments, settings, &session, ctx, report, arguments.interval).await;
+    if let Some(pause) = arguments.pause() {
+        return watch(arguments, settings, &session, ctx, report, pause).await;
     }
     let (metrics, namespace) = look(arguments, settings, &session, ctx).await?;
     (report.metrics, report.namespace) = (Some(metrics), namespace);

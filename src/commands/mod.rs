@@ -26,6 +26,7 @@ mod bundle;
 mod cleanup;
 mod complete;
 mod deploy;
+mod directory;
 mod engine;
 mod exec;
 mod explain;
@@ -46,7 +47,7 @@ mod troubleshoot;
 mod verify;
 mod watch;
 
-pub use complete::complete;
+pub use complete::{PATIENCE, complete};
 
 use crate::{
     cli::{Command, EngineArgs, EngineCommand},

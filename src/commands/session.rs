@@ -123,7 +123,7 @@ impl Session {
     #[cfg(target_os = "linux")]
     fn local(settings: &Settings, documents: Vec<Document>, ctx: &Ctx, report: &mut Report, why: &str) -> Result<Self> {
         let plan = settings.plan(&documents, DEFAULT_NAMESPACE)?;
-        let local = super::local_target().with_svid_ttl(settings.svid_ttl);
+        let local = super::local_target().with_svid_ttl(settings.svid_ttl.as_ref().map(|ttl| ttl.duration));
         ctx.events.info(format!("target: this machine, namespace {} ({why})", plan.namespace));
         report.target = Some(TargetInfo::Local { directory: local.dir().display().to_string() });
         report.namespace = Some(plan.namespace.clone());

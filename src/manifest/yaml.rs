@@ -23,7 +23,7 @@ pub struct Source {
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
     /// A file or directory cannot be read.
-    #[error("cannot read {path}: {reason}", path = path.display())]
+    #[error("cannot read {path}: {reason}", path = named(path))]
     Unreadable {
         /// The path as it was given.
         path: PathBuf,
@@ -35,7 +35,7 @@ pub enum ManifestError {
     #[error("{path} has no .yaml, .yml or .json file in it", path = .0.display())]
     Empty(PathBuf),
     /// There is more than any manifests have.
-    #[error("{path} holds more than {MIB} MiB, and no manifests do", path = .0.display(), MIB = MOST_BYTES >> 20)]
+    #[error("{path} holds more than {MIB} MiB, and no manifests do", path = named(.0), MIB = MOST_BYTES >> 20)]
     TooMuch(PathBuf),
     /// There is no object at all.
     #[error("{0} holds no object")]
@@ -90,6 +90,11 @@ pub enum ManifestError {
 
 /// How much is read in all, in bytes. Kubernetes takes no object over 1.5 MiB or so; what has no end is no file.
 const MOST_BYTES: u64 = 64 << 20;
+
+/// What a person calls it that is named so on the command line.
+fn named(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
+}
 
 /// Reads what `--manifests` names: a file, a directory, or `-` for standard input.
 ///
@@ -156,7 +161,7 @@ pub fn read(sources: &[Source]) -> Result<Vec<Document>, ManifestError> {
         }
     }
     if documents.is_empty() {
-        let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
+        let names: Vec<String> = sources.iter().map(|source| named(Path::new(&source.name))).collect();
         return Err(ManifestError::Nothing(names.join(", ")));
     }
     Ok(documents)

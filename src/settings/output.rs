@@ -132,7 +132,7 @@ fn check_graph(output: OutputArg, command: &Command) -> Result<()> {
 fn check_prometheus(output: OutputArg, command: &Command) -> Result<()> {
     match command {
         _ if output != OutputArg::Prometheus => Ok(()),
-        Command::Metrics(arguments) if arguments.watch => {
+        Command::Metrics(arguments) if arguments.watch.is_some() => {
             let message = "--output prometheus: the format has no rates and no end, which --watch is for";
             Err(Failure::usage(message).hint("leave --watch out; Prometheus makes rates of what it reads again and again"))
         }
