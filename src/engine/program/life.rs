@@ -68,6 +68,12 @@ impl Mesh {
                 sandbox.log_line(&container, at_ms, &text);
                 None
             }
+            Notice::Running { key } if self.find(&key).is_none() => {
+                // It was started for a deployment that the last manager did not live to save, and its pod is gone with that.
+                self.link.stop(&key, true).await;
+                self.link.forget(&key);
+                None
+            }
             Notice::Running { key } => {
                 let (sandbox, index) = self.find(&key)?;
                 // Since when is not known; it has settled.

@@ -289,3 +289,34 @@ impl std::fmt::Display for End {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::engine::{
+        api::Control,
+        identity::Identity,
+        mesh::{Host, Mesh},
+    };
+
+    #[tokio::test]
+    async fn a_program_of_which_the_last_manager_has_saved_nothing_is_ended() {
+        let dir = tempfile::tempdir().unwrap();
+        let control = Control::new(Arc::new(Identity::new(Duration::from_secs(60)).unwrap()), [dir.path(); 2], "x").unwrap();
+        let ((orders, mut ordered), running) = (mpsc::unbounded_channel(), Arc::new(Running::default()));
+        let host = Host { supervisor: 1, dir: dir.path().to_owned(), restarts: 1, agent: None };
+        let mut mesh = Mesh::new(control, Link { orders, running: Arc::clone(&running) }, host, mpsc::unbounded_channel().0);
+        let key = "ns/nse/nse".to_owned();
+        note(&running, &Notice::Running { key: key.clone() });
+        let supervisor = async {
+            let mut next = async || if let Some(Sending::Order(order, _)) = ordered.recv().await { order } else { panic!("no order") };
+            assert_eq!(next().await, Order::Stop { key: key.clone(), now: true });
+            note(&running, &Notice::Ended { key: key.clone(), end: End::Killed(15) });
+            next().await
+        };
+        let (_, last) = tokio::join!(mesh.note(Notice::Running { key: key.clone() }), supervisor);
+        assert_eq!(last, Order::Forget { key: key.clone() });
+    }
+}

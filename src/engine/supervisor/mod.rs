@@ -125,7 +125,12 @@ impl<H> Supervisor<H> {
         let mut ready = Some(ready);
         loop {
             let begun = Instant::now();
-            match self.with_manager(&mut stop, &mut ready).await? {
+            let parted = match self.with_manager(&mut stop, &mut ready).await {
+                // What it takes to start one may be had again a little later, and the sandboxes live on meanwhile.
+                Err(failure) if ready.is_none() => Parted::Ended(failure.message()),
+                parted => parted?,
+            };
+            match parted {
                 Parted::Over => return Ok(()),
                 Parted::Restart => self.restarts += 1,
                 Parted::Ended(how) if ready.is_some() => {
@@ -134,12 +139,23 @@ impl<H> Supervisor<H> {
                 Parted::Ended(how) => {
                     self.restarts += 1;
                     log(&format!("the manager has ended ({how}); another is started, the sandboxes are kept"));
-                    if begun.elapsed() < LIVED {
-                        tokio::time::sleep(PAUSE).await;
+                    if begun.elapsed() < LIVED && !self.pause(&mut stop).await {
+                        return Ok(());
                     }
                 }
             }
         }
+    }
+
+    /// Waits a little before the next manager; `false` where the end is asked for meanwhile, for there is nobody to see to it.
+    async fn pause(&mut self, [terminate, interrupt]: &mut [Signal; 2]) -> bool {
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => return true,
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        self.end();
+        false
     }
 
     async fn with_manager(&mut self, stop: &mut [Signal; 2], ready: &mut Option<impl FnOnce() -> Result<()>>) -> Result<Parted> {

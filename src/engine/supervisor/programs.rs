@@ -47,8 +47,17 @@ pub(in crate::engine) struct Sandboxed {
 /// Something that happened to a program.
 #[derive(Debug)]
 pub(super) enum Happened {
-    Line { key: String, at_ms: i64, text: String },
-    Ended { key: String, end: End },
+    Line {
+        key: String,
+        at_ms: i64,
+        text: String,
+    },
+    /// By its launcher: another may have been started by the same key meanwhile.
+    Ended {
+        key: String,
+        launcher: Option<Pid>,
+        end: End,
+    },
 }
 
 #[derive(Debug, Default)]
@@ -99,8 +108,10 @@ impl Programs {
         // What holds the other end of the pipe is then only the program.
         drop(command);
         let output = pipe::Receiver::from_owned_fd(output.into())?;
+        // There is to be one by a key.
+        self.stop(&launch.key, true);
         let program = self.all.entry(launch.key.clone()).or_default();
-        program.launcher = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
+        program.launcher = pid_of(&child);
         program.end = None;
         program.started = Some((launch.clone(), net));
         tokio::spawn(follow(launch.key.clone(), child, output, told, self.tell.clone()));
@@ -135,8 +146,8 @@ impl Programs {
                 program.lines.push_back((at_ms, text.clone()));
                 Some(Notice::Line { key, at_ms, text })
             }
-            Happened::Ended { key, end } => {
-                let program = self.all.get_mut(&key)?;
+            Happened::Ended { key, launcher, end } => {
+                let program = self.all.get_mut(&key).filter(|program| program.launcher == launcher)?;
                 program.launcher = None;
                 let started = program.started.take();
                 if let (End::NoProc, Some((launch, net))) = (&end, started) {
@@ -162,7 +173,7 @@ impl Programs {
 
 /// Passes on what a program logs, and then how it ended.
 async fn follow(key: String, mut child: Child, output: pipe::Receiver, told: File, tell: mpsc::Sender<Happened>) {
-    let mut reader = BufReader::new(output);
+    let (mut reader, launcher) = (BufReader::new(output), pid_of(&child));
     let mut status = None;
     let mut line = Vec::new();
     loop {
@@ -189,7 +200,11 @@ async fn follow(key: String, mut child: Child, output: pipe::Receiver, told: Fil
         None => child.wait().await,
     };
     let end = status.map_or_else(|error| End::NotStarted(error.to_string()), |status| end(told, status));
-    let _ = tell.send(Happened::Ended { key, end }).await;
+    let _ = tell.send(Happened::Ended { key, launcher, end }).await;
+}
+
+fn pid_of(child: &Child) -> Option<Pid> {
+    child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw)
 }
 
 /// Whether nothing more is there to be read at once.
@@ -207,5 +222,20 @@ fn end(mut told: File, status: ExitStatus) -> End {
     match (status.signal(), status.code()) {
         (Some(signal), _) => End::Killed(signal),
         (None, code) => End::NotStarted(format!("its sandbox could not be made (exit code {}); its log says why", code.unwrap_or_default())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_program_is_not_that_of_the_one_after_it() {
+        let mut programs = Programs::new(mpsc::channel(1).0);
+        let [first, second] = [1, 2].map(|pid| Some(Pid::from_raw(pid)));
+        programs.all.insert("ns/a/c".into(), Program { launcher: second, ..Program::default() });
+        let mut ends = |launcher| programs.note(Happened::Ended { key: "ns/a/c".into(), launcher, end: End::Killed(9) });
+        assert_eq!(ends(first), None);
+        assert_eq!(ends(second), Some(Notice::Ended { key: "ns/a/c".into(), end: End::Killed(9) }));
     }
 }
