@@ -1,6 +1,10 @@
 //! `--watch`: what has changed since the last look.
 
-use std::{collections::BTreeMap, io, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    io,
+    time::Duration,
+};
 
 use super::verify::Round;
 use crate::{
@@ -97,29 +101,29 @@ pub(super) async fn again<T>(
 
 /// What is new, is gone, or is not the same any more.
 pub(super) fn changes(before: &[Finding], now: &[Finding], is_same: impl Fn(&Finding, &Finding) -> bool) -> Vec<Change> {
-    let (old, new) = (by_key(before), by_key(now));
+    let (old, new): (BTreeMap<Key, &Finding>, BTreeSet<Key>) = (keyed(before).collect(), keyed(now).map(|(key, _)| key).collect());
     let of = |finding: &Finding| Some(finding.clone());
-    let gone = old.iter().filter(|(key, _)| !new.contains_key(*key)).map(|(_, finding)| Change { before: of(finding), now: None });
-    let changed = new.iter().filter_map(|(key, finding)| {
-        let old = old.get(key).copied();
+    let gone = old.iter().filter(|(key, _)| !new.contains(*key)).map(|(_, finding)| Change { before: of(finding), now: None });
+    let changed = keyed(now).filter_map(|(key, finding)| {
+        let old = old.get(&key).copied();
         let same = old.is_some_and(|old| is_same(old, finding));
         (!same).then(|| Change { before: old.cloned(), now: of(finding) })
     });
-    let mut changes: Vec<Change> = gone.chain(changed).collect();
     // In the order in which they were found, what is gone first.
-    changes.sort_by_key(|change| now.iter().position(|finding| Some(finding) == change.now.as_ref()));
-    changes
+    gone.chain(changed).collect()
 }
 
-/// Findings by check and subject; of several, as with two addresses, by their order.
-fn by_key(findings: &[Finding]) -> BTreeMap<(&str, &str, usize), &Finding> {
-    let mut keyed = BTreeMap::new();
-    for finding in findings {
+/// By what a finding is known again: check and subject; of several, as with two addresses, by their order.
+type Key<'a> = (&'a str, &'a str, usize);
+
+fn keyed(findings: &[Finding]) -> impl Iterator<Item = (Key<'_>, &Finding)> {
+    let mut counts: HashMap<(&str, &str), usize> = HashMap::new();
+    findings.iter().map(move |finding| {
         let (check, subject) = (&*finding.check, finding.subject.as_str());
-        let nth = (0..).find(|nth| !keyed.contains_key(&(check, subject, *nth))).unwrap_or_default();
-        keyed.insert((check, subject, nth), finding);
-    }
-    keyed
+        let count = counts.entry((check, subject)).or_default();
+        *count += 1;
+        ((check, subject, *count), finding)
+    })
 }
 
 #[cfg(test)]

@@ -1,12 +1,15 @@
 use anstyle::Style;
 use jiff::{Timestamp, Zoned};
+#[cfg(test)]
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::{
     Format,
     text::{Look, style_of},
     wrap::hanging,
 };
-use crate::model::Finding;
+use crate::model::{Finding, Verdict};
 
 /// The column in which the text of a change begins, behind its time and verdict.
 const TEXT: usize = 19;
@@ -20,6 +23,37 @@ pub struct Change {
     pub now: Option<Finding>,
 }
 
+/// A line of `--watch -o json`: a finding that has changed.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+pub(super) struct WatchLine<'a> {
+    /// When that was seen (RFC 3339).
+    time: String,
+    /// The judgement before; null where it is new.
+    before: Option<Verdict>,
+    /// The judgement now; null where it is there no more.
+    verdict: Option<Verdict>,
+    /// The stable id of the check.
+    check: &'a str,
+    /// What it says, in a few words.
+    title: &'a str,
+    /// What was judged: a pod, a connection, a component.
+    subject: &'a str,
+    /// What was expected.
+    expected: &'a str,
+    /// What was seen.
+    observed: &'a str,
+    /// What the source document's example prints instead, where it differs: information, never a verdict.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    documented: Option<&'a str>,
+    /// What the judgement rests on: the program's own words, an event, a line of a log.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    evidence: &'a [String],
+    /// The next step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+}
+
 impl Change {
     fn finding(&self) -> Option<&Finding> {
         self.now.as_ref().or(self.before.as_ref())
@@ -28,11 +62,20 @@ impl Change {
     fn json(&self, at: Timestamp) -> Option<String> {
         let verdict = |finding: &Option<Finding>| finding.as_ref().map(|finding| finding.verdict);
         let finding = self.finding()?;
-        let mut value = serde_json::to_value(finding).ok()?;
-        value["time"] = at.to_string().into();
-        value["before"] = serde_json::to_value(verdict(&self.before)).ok()?;
-        value["verdict"] = serde_json::to_value(verdict(&self.now)).ok()?;
-        Some(format!("{value}\n"))
+        let line = WatchLine {
+            time: at.to_string(),
+            before: verdict(&self.before),
+            verdict: verdict(&self.now),
+            check: &finding.check,
+            title: &finding.title,
+            subject: &finding.subject,
+            expected: &finding.expected,
+            observed: &finding.observed,
+            documented: finding.documented.as_deref(),
+            evidence: &finding.evidence,
+            hint: finding.hint.as_deref(),
+        };
+        Some(serde_json::to_string(&line).ok()? + "\n")
     }
 
     fn text(&self, at: &Zoned, look: Look) -> Option<String> {
@@ -60,7 +103,6 @@ pub(super) fn render(changes: &[Change], format: Format, look: Look, at: &Zoned)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Verdict;
 
     fn finding(verdict: Verdict, observed: &str) -> Finding {
         Finding::new("ping-endpoint", "ping", "alpine nsm-1", verdict, "0 % loss", observed)
@@ -103,6 +145,11 @@ mod tests {
         let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let verdicts: Vec<String> = lines.iter().map(|line| format!("{}→{}", line["before"], line["verdict"])).collect();
         assert_eq!(verdicts, ["\"pass\"→\"fail\"", "null→\"pass\"", "\"pass\"→null"]);
+        let mut schema: serde_json::Value = serde_json::from_str(super::super::json::schema()).unwrap();
+        schema["$ref"] = "#/$defs/WatchLine".into();
+        schema.as_object_mut().unwrap().retain(|key, _| ["$schema", "$defs", "$ref"].contains(&key.as_str()));
+        let validator = jsonschema::draft202012::new(&schema).unwrap();
+        assert!(lines.iter().all(|line| validator.is_valid(line)) && !validator.is_valid(&serde_json::json!({"time": "now"})), "{schema}");
         assert_eq!((&lines[0]["check"], &lines[0]["time"]), (&"ping-endpoint".into(), &"2026-11-23T17:05:09Z".into()));
     }
 }

@@ -5,7 +5,11 @@
 //!                         └─► testsuite "nsmctl deploy" ────────────► a testcase a finding, one more for what ended it early
 //! ```
 
-use std::{iter::once, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    iter::once,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite, XmlString};
@@ -61,18 +65,21 @@ fn cases(findings: &[Finding]) -> Vec<TestCase> {
 /// A name for each finding: title and subject; where several of a check have the same, what was expected too, and a number
 /// where that is the same as well. Reporters fold cases of one name into one.
 fn names(findings: &[Finding]) -> Vec<String> {
-    let is_like = |one: &Finding, other: &Finding| (&one.check, &one.title, &one.subject) == (&other.check, &other.title, &other.subject);
-    let mut names: Vec<(&str, String)> = Vec::new();
+    let mut alike: HashMap<(&str, &str, &str), usize> = HashMap::new();
     for finding in findings {
-        let mut name = format!("{}: {}", finding.title, finding.subject);
-        if !finding.expected.is_empty() && findings.iter().filter(|other| is_like(finding, other)).count() > 1 {
-            name = format!("{name}, {}", finding.expected);
-        }
-        let taken = |name: &str| names.iter().any(|(check, other)| *check == finding.check && other == name);
-        let distinct = once(name.clone()).chain((2..).map(|number| format!("{name} #{number}"))).find(|name| !taken(name));
-        names.push((&finding.check, distinct.unwrap_or(name)));
+        *alike.entry((&finding.check, &finding.title, &finding.subject)).or_default() += 1;
     }
-    names.into_iter().map(|(_, name)| name).collect()
+    let mut taken: HashSet<(&str, String)> = HashSet::new();
+    let mut names = Vec::new();
+    for Finding { check, title, subject, expected, .. } in findings {
+        let mut name = format!("{title}: {subject}");
+        if !expected.is_empty() && alike.get(&(&**check, &**title, &**subject)).is_some_and(|count| *count > 1) {
+            name = format!("{name}, {expected}");
+        }
+        let distinct = once(name.clone()).chain((2..).map(|number| format!("{name} #{number}"))).find(|name| taken.insert((check, name.clone())));
+        names.push(distinct.unwrap_or(name));
+    }
+    names
 }
 
 fn case(finding: &Finding, name: &str) -> TestCase {
