@@ -171,7 +171,8 @@ fn unchecked(check: &Check, connection: &Connection<'_>) -> Option<Finding> {
         return Some(check.unseen(&connection.subject, "", unavailable));
     }
     if connection.client.is_none() {
-        return Some(check.blocked(&connection.subject, "", "not checked: the client has no pod"));
+        let blocked = connection.is_amiss();
+        return Some(Finding { blocked, ..check.finding(&connection.subject, Verdict::Skip, "", "not checked: the client has no pod") });
     }
     let mechanism = &connection.expectation.url.mechanism;
     if *mechanism != Mechanism::Kernel && !WITHOUT_INTERFACE.contains(&check.id) {

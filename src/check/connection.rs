@@ -1,6 +1,8 @@
 use std::{collections::HashMap, net::IpAddr, rc::Rc};
 
-use crate::model::{AddressPair, Expectation, Expectations, Link, Namespaced, Observation, PodIndex, PodState, Prefix, Route, Unavailable, Workload};
+use crate::model::{
+    AddressPair, Expectation, Expectations, Link, Mechanism, Namespaced, Observation, PodIndex, PodState, Prefix, Route, Unavailable, Workload,
+};
 
 use super::{Thresholds, registry::Registry, side::Side};
 
@@ -27,6 +29,8 @@ pub struct Connection<'a> {
     pub link: Option<Link>,
     /// The addresses: those that are certain, else those that were seen on the client.
     pub pairs: Vec<AddressPair>,
+    /// Whether the client is to have a pod: it may be scaled to none.
+    pub(super) expects_pod: bool,
     /// Whether there is a pod that may offer the service.
     pub(super) offered: bool,
     /// The pod that has the endpoint's address; where none has it, the endpoint's first pod.
@@ -34,6 +38,15 @@ pub struct Connection<'a> {
 }
 
 impl Connection<'_> {
+    /// Whether its addresses are not known because something is not as it should be, of which other checks tell.
+    pub(super) fn is_amiss(&self) -> bool {
+        match (&self.client, &self.link) {
+            (None, _) => self.expects_pod,
+            (Some(_), None) => self.expectation.url.mechanism == Mechanism::Kernel,
+            (Some(_), Some(link)) => link.addresses.iter().all(|a| is_of_the_kernel(a.address, self.expectation)) || !self.stranded().is_empty(),
+        }
+    }
+
     /// Those of the client's addresses from which no route over the interface leads to anybody who may be the peer, each with why that
     /// could not be seen, where it could not. A route to more than the one address says that there is a way, but not to whom.
     pub(super) fn stranded(&self) -> Vec<(IpAddr, Option<&Unavailable>)> {
@@ -45,10 +58,13 @@ impl Connection<'_> {
             Ok(routes) => {
                 let group = group_of(self.expectation, address);
                 let may_lead = |to: &Prefix| match group {
-                    Some(group) => group.iter().any(|prefix| prefix.overlaps(to)),
+                    // IPv6 has a route to each address of the machine's own.
+                    Some(group) => group.iter().any(|prefix| prefix.overlaps(to)) && host(to).is_none_or(|to| !link.has(to)),
                     None => to.address(0).is_some_and(|first| first.is_ipv4() == address.is_ipv4() && !is_local(first)),
                 };
-                let is_over_it = |route: &Route| route.device.as_deref() == Some(&link.name) && may_lead(&route.destination);
+                // Of a route with several next hops the interfaces are not known, and of a default without one the family.
+                let device = |route: &Route| route.device.as_ref().map_or(route.refuses.is_none(), |device| *device == link.name);
+                let is_over_it = |route: &Route| device(route) && (route.destination.length() == 0 || may_lead(&route.destination));
                 (!routes.iter().any(is_over_it)).then_some((address, None))
             }
         });
@@ -161,7 +177,8 @@ impl<'a> Finder<'a> {
         let (observation, thresholds, qualified, hidden) = (self.observation, self.thresholds, self.qualified, self.hidden.clone());
         let registry = self.registry.clone();
         let offered = !ends.sides.is_empty();
-        Connection { offered, expectation, observation, thresholds, registry, subject, qualified, hidden, client, link, pairs, endpoint }
+        let expects_pod = self.workloads.get(&expectation.client).is_none_or(|workload| workload.replicas != Some(0));
+        Connection { offered, expects_pod, expectation, observation, thresholds, registry, subject, qualified, hidden, client, link, pairs, endpoint }
     }
 }
 

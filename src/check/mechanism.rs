@@ -31,7 +31,10 @@ pub(super) fn accepted(check: &Check, connection: &Connection<'_>) -> Vec<Findin
     };
     let traces = client.probes.and_then(|probes| probes.traces.as_ref());
     let left = match traces.map(|traces| parse::value(traces, true, |_| Ok(Vec::new()))) {
-        None => check.blocked(&connection.subject, expected, format!("not checked: pod {} was not asked", pod.id.name)),
+        None => {
+            let asked = check.finding(&connection.subject, Verdict::Skip, expected, format!("not checked: pod {} was not asked", pod.id.name));
+            Finding { blocked: client.probes.is_none(), ..asked }
+        }
         Some(Err(unavailable)) => check.unseen(&connection.subject, expected, &unavailable),
         Some(Ok(lines)) => match lines.iter().filter_map(|line| line.strip_prefix(word)).collect::<Vec<_>>()[..] {
             // It may be in another container than the one that was asked, so that its absence proves nothing.

@@ -159,8 +159,7 @@ pub(super) fn ping_client(check: &Check, connection: &Connection<'_>) -> Vec<Fin
 
 /// Of a connection whose addresses are not known: it may lack its interface or its routes, or have others than NSM's own endpoints make.
 pub(super) fn no_peer(check: &Check, connection: &Connection<'_>) -> Finding {
-    let blocked = connection.link.is_none() || !connection.stranded().is_empty();
-    Finding { blocked, ..check.finding(&connection.subject, Verdict::Skip, "", "not checked: the addresses are not known") }
+    Finding { blocked: connection.is_amiss(), ..check.finding(&connection.subject, Verdict::Skip, "", "not checked: the addresses are not known") }
 }
 
 fn ping(check: &Check, subject: &str, side: &Side<'_>, destination: IpAddr, thresholds: Thresholds) -> Finding {

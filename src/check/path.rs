@@ -25,7 +25,10 @@ fn path_mtu_to(check: &Check, connection: &Connection<'_>, client: &Side<'_>, pe
         return skip("not checked: no ping is answered at all".to_owned());
     }
     let admitted = client.packets_to(peer).max_by_key(|(length, _)| *length);
-    let Some((admitted, longest)) = admitted else { return skip(format!("not checked: pod {} was not asked", client.pod.id.name)) };
+    let Some((admitted, longest)) = admitted else {
+        let asked = skip(format!("not checked: pod {} was not asked", client.pod.id.name));
+        return Finding { blocked: client.probes.is_none(), ..asked };
+    };
     let expected = format!("{admitted} bytes to {peer}, as the interface admits");
     let finding = |verdict, observed: String| check.finding(&connection.subject, verdict, expected.clone(), observed);
     // A length that is not even sent, because the kernel knows the path's MTU already, is as lost as one that gets no reply.
@@ -147,7 +150,8 @@ pub(super) fn overlap(check: &Check, connections: &[Connection<'_>]) -> Vec<Find
     }
     let expected = "no address twice in a pod";
     if uses.is_empty() {
-        return vec![check.finding("connections", Verdict::Skip, expected, "not checked: the addresses are not known")];
+        let blocked = connections.iter().any(Connection::is_amiss);
+        return vec![Finding { blocked, ..check.finding("connections", Verdict::Skip, expected, "not checked: the addresses are not known") }];
     }
     let twice = |(pod, addresses): (&String, &BTreeMap<IpAddr, BTreeSet<&str>>)| {
         let of = |(address, users): (&IpAddr, &BTreeSet<&str>)| {

@@ -81,7 +81,7 @@ mod tests {
     use crate::{
         check::{
             Thresholds, evaluate,
-            fixture::{CLIENT, ENDPOINT, expectations, healthy, pod_mut, probes_mut},
+            fixture::{CLIENT, ENDPOINT, expectations, healthy, link, links, pod_mut, printed, probes_mut},
         },
         model::Observation,
     };
@@ -137,8 +137,33 @@ mod tests {
                 assert_eq!(outcome(&[check], &[], change), Outcome::CannotTell, "{check}");
             }
         }
+        let flushed: fn(&mut Observation) = |o| probes_mut(o, CLIENT).links = printed("ip addr", &links(&link("nsm-1", &[])));
+        for check in ["ping-endpoint", "peer-route", "address-overlap"] {
+            let mut observation = healthy().observation;
+            flushed(&mut observation);
+            let mut promised = expectations();
+            promised.connections[0].addresses = None;
+            let chosen = selection(&[check], &[]).unwrap().apply(evaluate(&promised, &observation, Thresholds::default()));
+            assert_eq!(Finding::outcome(&chosen), Outcome::CannotTell, "{check}: {chosen:?}");
+        }
         assert_eq!(outcome(&["interface", "pods-ready"], &[], deleted), Outcome::Failed, "what it waits for is told of");
         assert_eq!(outcome(&["dns"], &[], |o| probes_mut(o, CLIENT).resolver = None), Outcome::Passed, "nothing is amiss");
+    }
+
+    #[test]
+    fn a_choice_is_never_worse_than_the_whole_where_nothing_is_amiss() {
+        let mut scaled = (expectations(), healthy().observation);
+        scaled.0.workloads.iter_mut().filter(|workload| workload.is_client()).for_each(|workload| workload.replicas = Some(0));
+        scaled.1.inventory.pods.as_mut().unwrap().retain(|pod| pod.id.name != CLIENT);
+        for (promised, observation) in [(expectations(), healthy().observation), scaled] {
+            let findings = evaluate(&promised, &observation, Thresholds::default());
+            assert_eq!(Finding::outcome(&findings), Outcome::Passed);
+            for check in CATALOGUE.iter().filter(|check| findings.iter().any(|finding| finding.check == check.id)) {
+                for chosen in [selection(&[check.id], &[]), selection(&[], &[check.id])] {
+                    assert_eq!(Finding::outcome(&chosen.unwrap().apply(findings.clone())), Outcome::Passed, "{}", check.id);
+                }
+            }
+        }
     }
 
     #[test]

@@ -376,13 +376,17 @@ fn a_client_whose_way_to_its_peer_is_gone_fails_also_where_the_peer_is_not_certa
     assert_eq!(route(|probes| probes.routes = printed("ip route", "default via 10.244.1.1 dev eth0 \n")), [six.clone(), gone.clone()]);
     let neither = route(|probes| {
         probes.routes = printed("ip route", "");
-        probes.routes_v6 = printed("ip -6 route", "fe80::/64 dev nsm-1  metric 256 \nff00::/8 dev nsm-1  metric 256 \n");
+        let left = "2001:db8::3 dev nsm-1 proto kernel  metric 256 \nfe80::/64 dev nsm-1  metric 256 \nff00::/8 dev nsm-1  metric 256 \n";
+        probes.routes_v6 = printed("ip -6 route", left);
     });
     assert_eq!(neither, [gone.clone(), gone]);
     let lost = route(|probes| probes.routes = ended("ip route", ExecEnd::LostStatus, "", ""));
     assert_eq!(lost, [six.clone(), "two nsm-1: unknown: the exit status of ip route was lost on the way".to_owned()]);
     // There is a way, and nothing that says to whom.
-    assert_eq!(route(|probes| probes.routes = printed("ip route", "172.16.1.0/24 dev nsm-1 \n")), [six]);
+    assert_eq!(route(|probes| probes.routes = printed("ip route", "172.16.1.0/24 dev nsm-1 \n")), std::slice::from_ref(&six));
+    assert_eq!(route(|probes| probes.routes = printed("ip route", "default dev nsm-1 \n")), [six]);
+    let four = "two nsm-1: pass: 172.16.1.2 dev nsm-1".to_owned();
+    assert_eq!(route(|probes| probes.routes_v6 = printed("ip -6 route", "default dev nsm-1  metric 1024 \n")), [four]);
 }
 
 #[test]

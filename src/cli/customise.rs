@@ -28,7 +28,7 @@ pub struct CustomiseArgs {
 }
 
 /// What says how objects are made, and nothing of which and how many there are.
-const MADE: [&str; 5] = ["cidr", "cross_node", "payload", "image_registry", "images"];
+const MADE: [&str; 4] = ["cross_node", "payload", "image_registry", "images"];
 
 /// The customisation that makes no difference to a command. It is taken all the same, so that a line for `deploy` can be typed
 /// again with another command in its place.
@@ -36,7 +36,8 @@ fn idle(command: &str) -> &'static [&'static str] {
     match command {
         // What is removed carries the label of the deployment, whose name the prefix is a part of.
         "cleanup" => &["cidr", "clients", "cross_node", "payload", "image_registry", "images"],
-        // They look at what is there; how many clients there are to be says who is missing and who can be named.
+        // They look at what is there. How many clients there are to be says who is missing and who can be named, and the addresses must
+        // suffice for them.
         "status" | "metrics" | "exec" | "logs" => &MADE,
         _ => &[],
     }
@@ -93,10 +94,10 @@ mod tests {
             (&["deploy"], &["cidr", "clients", "cross-node", "payload", "name-prefix", "image-registry", "image"]),
             (&["verify"], &["cidr", "clients", "cross-node", "payload", "name-prefix", "image-registry", "image"]),
             (&["cleanup"], &["name-prefix"]),
-            (&["status"], &["clients", "name-prefix"]),
-            (&["metrics"], &["clients", "name-prefix"]),
-            (&["logs"], &["clients", "name-prefix"]),
-            (&["exec", "--", "ip"], &["clients", "name-prefix"]),
+            (&["status"], &["cidr", "clients", "name-prefix"]),
+            (&["metrics"], &["cidr", "clients", "name-prefix"]),
+            (&["logs"], &["cidr", "clients", "name-prefix"]),
+            (&["exec", "--", "ip"], &["cidr", "clients", "name-prefix"]),
         ];
         let pages = man_pages(&[]).unwrap();
         for (line, told) in cases {

@@ -18,7 +18,7 @@ Examples:
   nsmctl deploy --target local --svid-ttl 10m
   nsmctl deploy --junit nsm.xml
 
-Deploying again converges: what differs is changed, what cannot be changed in place is made anew, and what the manifests have no more \
+Deploying again converges: what differs is changed, what cannot be changed in place is made anew, and what the manifests no longer contain \
 is removed. The time budget is 3 minutes unless --timeout says otherwise.")]
 pub struct DeployArgs {
     /// How to apply.

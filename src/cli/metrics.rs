@@ -27,7 +27,7 @@ pub struct MetricsArgs {
     /// a document a line.
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = "2s", value_parser = parse_duration)]
     pub watch: Option<Duration>,
-    /// The time between two readings, as --watch=DURATION says it too; where both do, this one counts.
+    /// The time between two readings; takes precedence over --watch=DURATION.
     #[arg(long, value_parser = parse_duration, value_name = "DURATION", requires = "watch")]
     pub interval: Option<Duration>,
     /// Which connections.

@@ -7,7 +7,7 @@ use crate::model::{Failure, Result};
 /// Makes it where it is not there; `option` is what names it on the command line.
 pub(super) fn make(option: &str, dir: &Path) -> Result<()> {
     if dir.is_file() {
-        return Err(Failure::failed(format!("{option} {} is a file", dir.display())).hint("name a directory; it is made where it is not there"));
+        return Err(Failure::failed(format!("{option} {} is a file", dir.display())).hint("name a directory; it is created if it does not exist"));
     }
     fs::create_dir_all(dir).map_err(|error| refused(&format!("{option} {} cannot be made", dir.display()), &error))
 }

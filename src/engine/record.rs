@@ -82,7 +82,8 @@ impl Mesh {
         let Some(sandbox) = self.sandboxes.get_mut(pod).filter(|sandbox| sandbox.is_own_client()) else { return };
         let url = sandbox.workload.requests.iter().find(|url| url.service == service).map(ToString::to_string);
         let is_served = self.manager.serves_all(pod, sandbox.workload.requests.len());
-        sandbox.be_refused(id, url.as_deref().unwrap_or(service), reason, is_served);
+        let registrations = self.manager.control.journal.registrations();
+        sandbox.be_refused(id, url.as_deref().unwrap_or(service), reason, is_served, registrations);
     }
 }
 

@@ -74,9 +74,12 @@ impl Sandbox {
         self.waiting = refused;
     }
 
-    /// Takes note of a request that was refused. Where everything that it asks for is there, that is a refresh, and takes nothing away:
-    /// it is made again long before the connection runs out.
-    pub(super) fn be_refused(&mut self, id: &str, url: &str, reason: &str, is_served: bool) {
+    /// Takes note of a request that was refused, after so many endpoints had registered. Where everything that it asks for is there, that is
+    /// a refresh, and takes nothing away: it is made again long before the connection runs out.
+    pub(super) fn be_refused(&mut self, id: &str, url: &str, reason: &str, is_served: bool, registrations: u64) {
+        if self.asking.is_none() {
+            self.answered = registrations;
+        }
         // One that asks again and again, and is answered the same, says so once.
         if is_served {
             let text = format!("refresh of {url} failed, the connection stays: {reason}");
@@ -261,8 +264,8 @@ mod tests {
     fn a_refresh_that_is_refused_leaves_the_pod_as_ready_as_it_was() {
         let mut sandbox = client();
         sandbox.be_answered(None);
-        sandbox.be_refused("alpine-0", URL, "cannot send a file", true);
-        sandbox.be_refused("alpine-0", URL, "cannot send a file", true);
+        sandbox.be_refused("alpine-0", URL, "cannot send a file", true, 0);
+        sandbox.be_refused("alpine-0", URL, "cannot send a file", true, 0);
         assert_eq!(seen(&sandbox), (true, None, vec![(CLIENT_CONTAINER, 1)]), "and says so once");
         let line = sandbox.logs[CLIENT_CONTAINER].back().unwrap();
         assert!(line.ends_with("[WARN] [id:alpine-0] refresh of kernel://s/nsm-1 failed, the connection stays: cannot send a file"), "{line}");
@@ -271,13 +274,13 @@ mod tests {
     #[test]
     fn a_request_that_is_refused_is_waited_for() {
         let mut sandbox = client();
-        sandbox.be_refused("alpine-0", URL, "IPPool is empty", false);
-        sandbox.be_refused("alpine-0", URL, "IPPool is empty", false);
+        sandbox.be_refused("alpine-0", URL, "IPPool is empty", false, 0);
+        sandbox.be_refused("alpine-0", URL, "IPPool is empty", false, 0);
         assert_eq!(seen(&sandbox), (false, Some("IPPool is empty".into()), vec![(CLIENT_INIT_CONTAINER, 1)]));
-        sandbox.be_refused("alpine-0", URL, "connection error", false);
+        sandbox.be_refused("alpine-0", URL, "connection error", false, 0);
         assert_eq!(seen(&sandbox), (false, Some("connection error".into()), vec![(CLIENT_INIT_CONTAINER, 2)]));
         sandbox.be_answered(None);
-        sandbox.be_refused("alpine-0", URL, "connection error", false);
+        sandbox.be_refused("alpine-0", URL, "connection error", false, 0);
         assert_eq!(seen(&sandbox).2, [(CLIENT_INIT_CONTAINER, 3)], "it was served in between");
     }
 
@@ -294,6 +297,10 @@ mod tests {
         assert_eq!(status(0, Some("endpoint candidates not found")), "Init:RequestFailed");
         assert_eq!(status(1, None), "Init:0/1");
         assert_eq!(status(1, Some("IPPool is empty")), "Init:RequestFailed");
+        assert_eq!(status(2, None), "Init:0/1");
+        // Who keeps a connection asks by itself.
+        sandbox.be_refused("alpine-0", URL, "connection error", false, 2);
+        assert_eq!(sandbox.state(Reached { registrations: 2, ..NOTHING }).status(), "Init:RequestFailed");
     }
 
     #[test]

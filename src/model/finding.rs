@@ -72,8 +72,7 @@ pub struct Finding {
     /// The next step.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub hint: Option<String>,
-    /// Whether it was passed over because something else is not as it should be, of which another finding tells: where that one is left out,
-    /// this is no pass.
+    /// Skipped because something else is wrong that another check reports. Where that check is left out, this does not count as a pass.
     #[serde(skip)]
     pub blocked: bool,
 }

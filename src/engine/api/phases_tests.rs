@@ -1,6 +1,6 @@
 use std::sync::{
     Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use tokio::{net::UnixListener, sync::Semaphore};
@@ -31,6 +31,8 @@ struct World {
     /// A SPIRE agent's, where one gives identities.
     giver: Option<Arc<Identity>>,
     source: Mutex<Arc<Source>>,
+    /// Whether the endpoint hangs up on whoever connects with it.
+    hangs_up: AtomicBool,
     /// How often the endpoint was connected with.
     connected: AtomicUsize,
     /// How often it was asked for a connection.
@@ -71,7 +73,7 @@ impl World {
         control.registry().put_service("i", &NetworkServiceSpec { id: Namespaced::new("ns", "s"), payload: Payload::Ethernet, matches: Vec::new() });
         tokio::spawn(Arc::clone(&control).serve(UnixListener::bind(control.socket()).unwrap()));
         let (connected, asked, may_close) = (AtomicUsize::new(0), AtomicUsize::new(0), Semaphore::new(Semaphore::MAX_PERMITS));
-        Arc::new(Self { control, giver, source, connected, asked, may_close, dir })
+        Arc::new(Self { control, giver, source, hangs_up: AtomicBool::new(false), connected, asked, may_close, dir })
     }
 
     fn source(&self) -> Arc<Source> {
@@ -106,6 +108,9 @@ impl World {
         let world = Arc::clone(self);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                if world.hangs_up.load(Ordering::Relaxed) {
+                    continue;
+                }
                 let (caller, stream) = accept(stream, &Accepts::new(&world.source()).unwrap()).await.unwrap();
                 world.connected.fetch_add(1, Ordering::Relaxed);
                 let world = Arc::clone(&world);
@@ -229,6 +234,11 @@ async fn an_endpoint_is_connected_with_anew_once_our_own_svid_is_renewed() {
         }
         world.control.identity.set_svid_ttl(std::time::Duration::from_secs(life)).unwrap();
     }
+    // As long as the one that it was shown is valid, an endpoint that cannot be connected with is called as before.
+    world.hangs_up.store(true, Ordering::Relaxed);
+    let status = world.ask(&world.source()).await;
+    assert!(status.message().contains("cannot make the interfaces lo and nsm-far"), "{status:?}");
+    assert_eq!(world.connected.load(Ordering::Relaxed), 2);
     world.has_no_tunnel();
 }
 

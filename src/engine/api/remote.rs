@@ -4,7 +4,7 @@ use std::{
     os::fd::OwnedFd,
     path::Path as FilePath,
     sync::{Arc, Mutex, PoisonError, Weak},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use prost::Message;
@@ -98,7 +98,14 @@ impl Remote {
         if let Some((line, _)) = line.as_ref().filter(|(line, _)| !line.is_closed() && Arc::ptr_eq(&line.shown, &current)) {
             return Ok(line.clone());
         }
-        let made = Box::pin(self.connect(control)).await?;
+        let made = match Box::pin(self.connect(control)).await {
+            Ok(made) => made,
+            Err(status) => {
+                // Whoever cannot be connected with just now knows us by the other for a while yet.
+                let is_valid = |line: &Line| !line.is_closed() && line.shown.not_after > SystemTime::now();
+                return line.as_ref().map(|(line, _)| line).filter(|line| is_valid(line)).cloned().ok_or(status);
+            }
+        };
         let watch = tokio::spawn(Arc::clone(self).watch(Arc::clone(control), made.clone()));
         // The watch of one that is closed tells the clients of it; that of one that is only given up has nothing to tell.
         if let Some((_, watch)) = line.replace((made.clone(), watch.abort_handle())).filter(|(old, _)| !old.is_closed()) {

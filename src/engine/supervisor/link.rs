@@ -316,7 +316,7 @@ mod tests {
             note(&running, &Notice::Ended { key: key.clone(), end: End::Killed(15) });
             next().await
         };
-        let (_, last) = tokio::join!(mesh.note(Notice::Running { key: key.clone() }), supervisor);
-        assert_eq!(last, Order::Forget { key: key.clone() });
+        let both = async { tokio::join!(mesh.note(Notice::Running { key: key.clone() }), supervisor).1 };
+        assert_eq!(tokio::time::timeout(Duration::from_secs(20), both).await.unwrap(), Order::Forget { key: key.clone() });
     }
 }

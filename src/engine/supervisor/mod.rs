@@ -104,6 +104,8 @@ enum Parted {
     Restart,
     /// It has ended by itself, or was killed.
     Ended(String),
+    /// It answers, and whoever has started the engine cannot be told.
+    Unheard(Failure),
 }
 
 impl<H> Supervisor<H> {
@@ -132,6 +134,7 @@ impl<H> Supervisor<H> {
             };
             match parted {
                 Parted::Over => return Ok(()),
+                Parted::Unheard(failure) => return Err(failure),
                 Parted::Restart => self.restarts += 1,
                 Parted::Ended(how) if ready.is_some() => {
                     return Err(Failure::failed(format!("the engine's manager ended before it answered ({how})")));
@@ -197,8 +200,8 @@ impl<H> Supervisor<H> {
         loop {
             tokio::select! {
                 order = orders.receive::<Order>() => match order {
-                    Ok(Some((Order::Ready, _))) => if let Some(ready) = ready.take() {
-                        ready()?;
+                    Ok(Some((Order::Ready, _))) => if let Some(Err(failure)) = ready.take().map(|ready| ready()) {
+                        return Ok(Parted::Unheard(failure));
                     },
                     Ok(Some((Order::Restart, _))) => {
                         let _ = child.wait().await;

@@ -94,6 +94,7 @@ impl Cluster {
         let delete = async {
             let deleted = api.delete(&pod.name, &DeleteParams::default()).await;
             let uid = deleted.map(|answer| answer.either(|pod| pod.uid(), |status| status.details.map(|details| details.uid)));
+            let uid = uid.map(|uid| uid.filter(|uid| !uid.is_empty()));
             uid.map_err(|error| error::failure(&error, &format!("delete pod {pod}")))
         };
         ctx.run("deleting a pod", delete).await

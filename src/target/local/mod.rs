@@ -170,7 +170,7 @@ impl Local {
             // What programs do is seen from here only.
             let phases = self.phases(ctx, plan).await?;
             phases.into_iter().flat_map(|connection| connection.phases).for_each(|phase| ctx.events.emit(Event::Phase(Box::new(phase))));
-            ctx.pause("waiting for the programs to start", PAUSE).await?;
+            ctx.pause("waiting for the pods to be ready", PAUSE).await?;
         };
         let pods = inventory.pods.as_deref().unwrap_or_default();
         let mut faults = Vec::new();
