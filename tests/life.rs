@@ -7,7 +7,7 @@ use std::{
         process::CommandExt,
     },
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{Command, Stdio},
 };
 
 use nix::{
@@ -260,6 +260,28 @@ fn a_manager_that_is_restarted_or_killed_leaves_everything_as_it_was() {
 }
 
 #[test]
+fn a_manager_that_cannot_be_started_is_started_once_it_can_be() {
+    let place = Place::new();
+    place.run(&["deploy"]).exits(0);
+    let (engine, before, interface) = (place.engine().unwrap().to_string(), manager(&place), link(&place));
+    let files = |limit: &str| {
+        let status = Command::new("prlimit").args(["--pid", &engine, &format!("--nofile={limit}:")]).status().unwrap();
+        assert!(status.success(), "prlimit (util-linux)");
+    };
+    let limits = fs::read_to_string(format!("/proc/{engine}/limits")).unwrap();
+    let usual = limits.lines().find_map(|line| line.strip_prefix("Max open files")?.split_whitespace().next()).unwrap();
+    files("3");
+    end(before, Signal::SIGKILL);
+    let log = || fs::read_to_string(place.runtime().join("engine/engine.log")).unwrap();
+    eventually("a manager that cannot be started", || log().contains("cannot make a socket for the manager"));
+    files(usual);
+    eventually("another manager", || place.engine().is_some());
+    assert_eq!((place.engine().unwrap().to_string(), link(&place)), (engine, interface));
+    place.run(&["cleanup"]).exits(0);
+    place.is_clean();
+}
+
+#[test]
 fn with_the_supervisor_everything_goes() {
     let place = Place::new();
     let looks = script(&place, "looks", LOOKS);
@@ -358,7 +380,7 @@ fn where_there_is_no_proc_for_it_a_program_ends_with_the_engine_all_the_same() {
     let cover = "for folder in /proc/bus /proc/irq /proc/fs; do mount -t tmpfs covered $folder && break; done\n\
                  exec unshare --user --map-root-user --mount sh -c \"$2\" \"$0\" \"$1\"";
     let steps = "\"$0\" deploy --program alpine=$1 && \"$0\" engine restart && \"$0\" logs && exec \"$0\" cleanup";
-    let mut unshare = std::process::Command::new("unshare");
+    let mut unshare = Command::new("unshare");
     unshare.args(["--user", "--map-root-user", "--mount", "sh", "-c", cover, env!("CARGO_BIN_EXE_nsmctl")]).arg(&looks).arg(steps);
     unshare.env_clear().env("HOME", place.path("")).env("NSMCTL_RUNTIME_DIR", place.runtime()).env("PATH", std::env::var_os("PATH").unwrap());
     let ran = Ran::new(unshare.stdin(Stdio::null()).output().expect("unshare of util-linux, this test's means"));
