@@ -91,9 +91,13 @@ fn everybody_on_the_way_of_a_connection_is_heard(cluster: &Cluster) {
     assert_eq!(times.len(), lines.len(), "every line has a time");
     let parsed: Vec<jiff::Timestamp> = times.iter().map(|time| time.parse().unwrap()).collect();
     assert!(parsed.is_sorted(), "{times:?}");
-    let witness = cluster.kubectl(&["logs", "-n", EXAMPLE, "alpine", "-c", "cmd-nsc-init", "--tail", "50"]);
+    let witness = cluster.kubectl(&["logs", "-n", EXAMPLE, "alpine", "-c", "cmd-nsc-init", "--tail", "50", "--timestamps"]);
+    // A container's two streams are written down each by itself, so that a log need not be in the order of time.
+    let mut witness: Vec<(jiff::Timestamp, &str)> =
+        witness.lines().map(|line| line.split_once(' ').unwrap()).map(|(time, line)| (time.parse().unwrap(), line)).collect();
+    witness.sort_by_key(|(time, _)| *time);
     let ours: Vec<&str> = lines.iter().filter(|line| line["container"] == "cmd-nsc-init").map(|line| line["line"].as_str().unwrap()).collect();
-    assert_eq!(ours, witness.lines().collect::<Vec<_>>());
+    assert_eq!(ours, witness.into_iter().map(|(_, line)| line).collect::<Vec<_>>());
 }
 
 fn what_is_logged_from_now_on_is_shown_until_an_interrupt(cluster: &Cluster) {
