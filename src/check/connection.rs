@@ -43,7 +43,7 @@ impl Connection<'_> {
         match (&self.client, &self.link) {
             (None, _) => self.expects_pod,
             (Some(_), None) => self.expectation.url.mechanism == Mechanism::Kernel,
-            (Some(_), Some(link)) => link.addresses.iter().all(|a| is_of_the_kernel(a.address, self.expectation)) || !self.stranded().is_empty(),
+            (Some(_), Some(link)) => own_addresses(link, self.expectation).next().is_none() || !self.stranded().is_empty(),
         }
     }
 
@@ -51,8 +51,7 @@ impl Connection<'_> {
     /// could not be seen, where it could not. A route to more than the one address says that there is a way, but not to whom.
     pub(super) fn stranded(&self) -> Vec<(IpAddr, Option<&Unavailable>)> {
         let (Some(side), Some(link), None) = (&self.client, &self.link, &self.expectation.addresses) else { return Vec::new() };
-        let own = link.addresses.iter().map(|a| a.address).filter(|address| !is_of_the_kernel(*address, self.expectation));
-        let unpaired = own.filter(|address| !self.pairs.iter().any(|pair| pair.client == *address));
+        let unpaired = own_addresses(link, self.expectation).filter(|address| !self.pairs.iter().any(|pair| pair.client == *address));
         let judged = unpaired.filter_map(|address| match side.routes_to(address) {
             Err(unavailable) => Some((address, Some(unavailable))),
             Ok(routes) => {
@@ -204,15 +203,20 @@ fn seen_pairs(side: &Side<'_>, link: &Link, expectation: &Expectation) -> Vec<Ad
         .filter_map(|route| host(&route.destination))
         .filter(|peer| !link.has(*peer))
         .collect();
-    let own = link.addresses.iter().map(|a| a.address).filter(|address| !is_of_the_kernel(*address, expectation));
-    own.filter_map(|client| {
-        let fits = |peer: &IpAddr| match group_of(expectation, client) {
-            Some(group) => group.iter().any(|prefix| prefix.contains(*peer)),
-            None => peer.is_ipv4() == client.is_ipv4(),
-        };
-        peers.iter().copied().find(fits).map(|endpoint| AddressPair { client, endpoint })
-    })
-    .collect()
+    own_addresses(link, expectation)
+        .filter_map(|client| {
+            let fits = |peer: &IpAddr| match group_of(expectation, client) {
+                Some(group) => group.iter().any(|prefix| prefix.contains(*peer)),
+                None => peer.is_ipv4() == client.is_ipv4(),
+            };
+            peers.iter().copied().find(fits).map(|endpoint| AddressPair { client, endpoint })
+        })
+        .collect()
+}
+
+/// The addresses of an interface but for those that the kernel gives to every one.
+fn own_addresses(link: &Link, expectation: &Expectation) -> impl Iterator<Item = IpAddr> {
+    link.addresses.iter().map(|a| a.address).filter(|address| !is_of_the_kernel(*address, expectation))
 }
 
 /// The prefixes that an address was taken out of, and its peer's with it.
@@ -223,7 +227,11 @@ fn group_of(expectation: &Expectation, address: IpAddr) -> Option<&[Prefix]> {
 
 /// Whether an address is of those that the kernel has routes to over every interface.
 fn is_local(address: IpAddr) -> bool {
-    address.is_multicast() || matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
+    address.is_multicast() || is_link_local(address)
+}
+
+fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
 }
 
 pub(super) fn host(prefix: &Prefix) -> Option<IpAddr> {
@@ -233,7 +241,6 @@ pub(super) fn host(prefix: &Prefix) -> Option<IpAddr> {
 
 /// Whether an address is one that the kernel gives to every interface, and nobody has promised it.
 pub(super) fn is_of_the_kernel(address: IpAddr, expectation: &Expectation) -> bool {
-    let is_link_local = |address: IpAddr| matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
     // A prefix that only happens to be wide enough promises none of them.
     let promises = |prefix: Prefix| prefix.contains(address) && prefix.address(0).is_some_and(is_link_local);
     let is_promised = expectation.addresses.iter().flatten().any(|pair| pair.client == address) || expectation.prefixes.prefixes().any(promises);

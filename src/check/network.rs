@@ -92,6 +92,11 @@ fn client_address(check: &Check, connection: &Connection<'_>, client: &Side<'_>)
 /// The client reaches the endpoint's address through the interface.
 pub(super) fn peer_route(check: &Check, connection: &Connection<'_>) -> Vec<Finding> {
     let Some(client) = &connection.client else { return Vec::new() };
+    // What was asked of the routes of an address's family, word for word.
+    let said = |address: IpAddr| {
+        let asked = client.probes.map(|probes| if address.is_ipv4() { &probes.routes } else { &probes.routes_v6 });
+        asked.map(parse::evidence).unwrap_or_default()
+    };
     let judge = |peer: IpAddr| {
         let device = connection.link.as_ref().map(|link| link.name.clone());
         let expected = format!("{peer} dev {}", device.clone().unwrap_or_else(|| "?".to_owned()));
@@ -105,8 +110,7 @@ pub(super) fn peer_route(check: &Check, connection: &Connection<'_>) -> Vec<Find
             Some(route) if route.refuses.is_none() && route.device.as_deref() == Some(&device) => finding(Verdict::Pass, describe(route)),
             best => {
                 let observed = best.map_or_else(|| "no route".to_owned(), |route| format!("it goes {}", describe(route)));
-                let asked = client.probes.map(|probes| if peer.is_ipv4() { &probes.routes } else { &probes.routes_v6 });
-                Finding { evidence: asked.map(parse::evidence).unwrap_or_default(), ..finding(Verdict::Fail, observed) }
+                Finding { evidence: said(peer), ..finding(Verdict::Fail, observed) }
             }
         }
     };
@@ -115,11 +119,7 @@ pub(super) fn peer_route(check: &Check, connection: &Connection<'_>) -> Vec<Find
         let expected = format!("from {address} to the endpoint dev {device}");
         match unseen {
             Some(unavailable) => check.unseen(&connection.subject, expected, unavailable),
-            None => {
-                let asked = client.probes.map(|probes| if address.is_ipv4() { &probes.routes } else { &probes.routes_v6 });
-                let evidence = asked.map(parse::evidence).unwrap_or_default();
-                Finding { evidence, ..check.finding(&connection.subject, Verdict::Fail, expected, "no route") }
-            }
+            None => Finding { evidence: said(address), ..check.finding(&connection.subject, Verdict::Fail, expected, "no route") },
         }
     });
     let findings: Vec<Finding> = connection.pairs.iter().map(|pair| judge(pair.endpoint)).chain(stranded).collect();
